@@ -1,0 +1,85 @@
+"""Are the packages below us installed, in versions that work together?"""
+from importlib import metadata
+from typing import NamedTuple, Optional, Tuple
+
+
+class Requirement(NamedTuple):
+    """One package that must be there before anything else is imported.
+
+    Attributes:
+        name (str): Name of the package, as a person knows it.
+        distributions (tuple[str]): Names under which it may be installed.
+        minimum (str): Oldest version that works.
+        below (str, optional): First version that is refused. None stands for
+            no upper limit.
+        install (str): Command that installs it.
+    """
+
+    name: str
+    distributions: Tuple[str, ...]
+    minimum: str
+    below: Optional[str]
+    install: str
+
+    def __str__(self) -> str:
+        limit = '' if self.below is None else f', < {self.below}'
+        return f'{self.name} >= {self.minimum}{limit}'
+
+
+# The upper limits are those that MMAction2 1.2 and MMDetection 3.3 impose.
+# mmcv and mmcv-lite overwrite each other, so neither is a hard requirement
+# of ours: a person chooses one.
+REQUIREMENTS = (
+    Requirement('torch', ('torch', ), '2.1', None, "pip install 'torch>=2.1'"),
+    Requirement('mmengine', ('mmengine', 'mmengine-lite'), '0.10.4', '1.0.0',
+                "pip install 'mmengine>=0.10.4,<1.0.0'"),
+    Requirement(
+        'mmcv', ('mmcv', 'mmcv-lite'), '2.0.0rc4', '2.2.0',
+        "pip install 'mmcv-lite>=2.0.0rc4,<2.2.0' (no compiled ops, enough "
+        "for dyfadet_mm), or mim install 'mmcv>=2.0.0rc4,<2.2.0'"),
+    Requirement('mmaction2', ('mmaction2', ), '1.2.0', None,
+                "pip install 'mmaction2>=1.2.0'"),
+    Requirement('mmdet', ('mmdet', ), '3.0.0', None,
+                "pip install 'mmdet>=3.0.0'"),
+)
+
+
+def installed_version(requirement: Requirement) -> Optional[str]:
+    """Version of an installed package, without importing it.
+
+    Args:
+        requirement (Requirement): The package.
+
+    Returns:
+        str or None: Its version, None if it is not installed.
+    """
+    for distribution in requirement.distributions:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def check_versions() -> None:
+    """Check every package of :data:`REQUIREMENTS`.
+
+    Raises:
+        ImportError: If one is missing or its version does not fit. The
+            message holds the command that installs it.
+    """
+    found = {each: installed_version(each) for each in REQUIREMENTS}
+    for each, version in found.items():
+        if version is None:
+            raise ImportError(f'{each} must be installed, but it is missing; '
+                              f'run: {each.install}')
+
+    from mmengine.utils import digit_version
+    for each, version in found.items():
+        number = digit_version(version)
+        fits = number >= digit_version(
+            each.minimum) and (each.below is None
+                               or number < digit_version(each.below))
+        if not fits:
+            raise ImportError(f'dyfadet_mm needs {each}, but got {version}; '
+                              f'run: {each.install}')

@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import pytest
+
+from dyfadet_mm.compat import versions
+
+
+def set_version(monkeypatch, name, version):
+    """Pretend that a package has another version."""
+    real = versions.installed_version
+    monkeypatch.setattr(
+        versions, 'installed_version', lambda each: version
+        if each.name == name else real(each))
+
+
+def test_installed_packages_fit():
+    versions.check_versions()
+
+
+def test_missing_package_is_named_with_its_install_line(monkeypatch):
+    set_version(monkeypatch, 'mmcv', None)
+    with pytest.raises(ImportError, match='mmcv .* pip install .mmcv-lite'):
+        versions.check_versions()
+
+
+@pytest.mark.parametrize('name, version', [
+    ('mmengine', '0.10.3'),
+    ('mmengine', '1.0.0'),
+    ('mmcv', '2.2.0'),
+    ('mmcv', '1.7.1'),
+    ('mmaction2', '1.1.0'),
+    ('mmdet', '2.28.0'),
+    ('torch', '2.0.1+cu117'),
+])
+def test_version_out_of_range_is_refused(monkeypatch, name, version):
+    set_version(monkeypatch, name, version)
+    with pytest.raises(ImportError) as caught:
+        versions.check_versions()
+    message = str(caught.value)
+    assert f'needs {name} >= ' in message and f'but got {version}' in message
+    assert 'run: pip install' in message
+
+
+@pytest.mark.parametrize('name, version', [('mmengine', '0.10.4'),
+                                           ('mmcv', '2.0.0rc4'),
+                                           ('torch', '2.1.0'),
+                                           ('mmdet', '3.4.0')])
+def test_version_at_the_edge_is_accepted(monkeypatch, name, version):
+    set_version(monkeypatch, name, version)
+    versions.check_versions()
+
+
+def test_import_of_the_package_checks():
+    code = ('from importlib import metadata\n'
+            'real = metadata.version\n'
+            'def fake(name):\n'
+            '    return "0.1.0" if name == "mmdet" else real(name)\n'
+            'metadata.version = fake\n'
+            'import dyfadet_mm\n')
+    done = subprocess.run([sys.executable, '-c', code],
+                          capture_output=True,
+                          text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        'ImportError: dyfadet_mm needs mmdet >= 3.0.0, but got 0.1.0; run: ')
