@@ -1,0 +1,50 @@
+"""Segment voting: refine what NMS kept with what it dropped."""
+import torch
+from torch import Tensor
+
+from dyfadet_mm.structures import segment_iou
+
+# most (kept, candidate) pairs compared at once
+MAX_PAIRS = 2**22
+
+
+@torch.no_grad()
+def segment_voting(kept: Tensor, candidates: Tensor, scores: Tensor,
+                   iou_threshold: float) -> Tensor:
+    """Average every kept segment with the candidates it overlaps.
+
+    Args:
+        kept (Tensor): Segments NMS kept, (start, end) in any unit, (K, 2).
+        candidates (Tensor): All segments before NMS, same unit, (N, 2).
+        scores (Tensor): Scores of the candidates before NMS, (N, ).
+        iou_threshold (float): tIoU from which a candidate takes part.
+
+    Returns:
+        Tensor: Score-weighted averages of the candidates; a kept segment that
+        no candidate matches stays as it is, (K, 2).
+
+    Raises:
+        ValueError: If ``candidates`` and ``scores`` differ in length.
+
+    Note:
+        ActionFormer additionally weights by tIoU, DyFADet does not.
+    """
+    if len(candidates) != len(scores):
+        raise ValueError('scores must be as many as candidates, '
+                         f'{len(candidates)}, but got {len(scores)}')
+    rows = max(MAX_PAIRS // max(len(candidates), 1), 1)
+    voted = [
+        _vote(part, candidates, scores, iou_threshold)
+        for part in kept.split(rows)
+    ]
+    return torch.cat(voted)
+
+
+def _vote(kept: Tensor, candidates: Tensor, scores: Tensor,
+          iou_threshold: float) -> Tensor:
+    """:func:`segment_voting` on few enough kept segments, (K, 2)."""
+    votes = segment_iou(kept, candidates) >= iou_threshold  # (K, N)
+    weights = votes * scores
+    total = weights.sum(1, keepdim=True)  # (K, 1)
+    mean = weights @ candidates / total  # (K, 2)
+    return torch.where(total > 0, mean, kept)

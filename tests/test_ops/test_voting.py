@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from dyfadet_mm.ops import segment_voting, voting
+from dyfadet_mm.structures import segment_iou
+
+
+def test_average_by_hand():
+    kept = torch.tensor([[0., 4.], [20., 24.]])
+    candidates = torch.tensor([[0., 4.], [1., 5.], [3., 7.], [19., 24.]])
+    scores = torch.tensor([0.6, 0.2, 0.9, 0.5])
+    # tIoU of the first with each: 1, 3/5, 1/7, 0; of the second: 0 0 0 4/5
+    out = segment_voting(kept, candidates, scores, 0.6)
+    assert torch.allclose(out, torch.tensor([[0.25, 4.25], [19., 24.]]))
+
+
+def test_segment_without_match_stays():
+    kept = torch.tensor([[0., 4.], [2., 2.]])
+    out = segment_voting(kept, torch.tensor([[50., 60.]]), torch.ones(1), 0.5)
+    assert torch.equal(out, kept)
+
+
+def test_candidates_of_score_zero_do_not_vote():
+    kept = torch.tensor([[0., 4.]])
+    out = segment_voting(kept, torch.tensor([[0., 5.]]), torch.zeros(1), 0.5)
+    assert torch.equal(out, kept)
+
+
+@pytest.mark.parametrize('num_kept, num_candidates', [(0, 3), (3, 0), (0, 0)])
+def test_empty_input_keeps_shape(num_kept, num_candidates):
+    kept = torch.rand(num_kept, 2)
+    out = segment_voting(kept, torch.rand(num_candidates, 2),
+                         torch.rand(num_candidates), 0.5)
+    assert torch.equal(out, kept)
+
+
+def test_parts_give_what_the_whole_gives(monkeypatch):
+    rng = torch.Generator().manual_seed(0)
+    segments = torch.rand(60, 2, generator=rng).sort(1).values
+    scores = torch.rand(60, generator=rng)
+    whole = segment_voting(segments[:23], segments, scores, 0.5)
+    monkeypatch.setattr(voting, 'MAX_PAIRS', 300)
+    parts = segment_voting(segments[:23], segments, scores, 0.5)
+    assert torch.allclose(parts, whole)
+
+
+def test_equals_a_loop_over_kept_segments():
+    rng = torch.Generator().manual_seed(1)
+    segments = torch.rand(40, 2, generator=rng).sort(1).values.double()
+    scores = torch.rand(40, generator=rng).double()
+    out = segment_voting(segments[:10], segments, scores, 0.4)
+    for segment, voted in zip(segments[:10], out):
+        near = segment_iou(segment[None], segments)[0] >= 0.4
+        mean = (segments[near] * scores[near, None]).sum(0)
+        assert torch.allclose(voted, mean / scores[near].sum())
+
+
+def test_lengths_that_differ_are_refused():
+    with pytest.raises(ValueError, match='as many as candidates, 2, but'):
+        segment_voting(torch.rand(1, 2), torch.rand(2, 2), torch.rand(3), 0.5)
