@@ -1,0 +1,183 @@
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from dyfadet_mm.registry import TRANSFORMS
+from dyfadet_mm.structures.segments import seconds_to_grid
+
+
+@TRANSFORMS.register_module()
+class SecondsToGrid(BaseTransform):
+    """Convert the actions of a video from seconds to the feature grid.
+
+    Slightly negative starts, which belong to actions at the very beginning,
+    are kept.
+
+    Required Keys:
+
+    - segments_s (ndarray): seconds, (N, 2)
+    - labels_s (ndarray): (N, )
+    - fps, feat_stride, feat_num_frames
+    - class_agnostic (bool, optional)
+
+    Added Keys:
+
+    - segments (ndarray): feature grid, (N, 2) float32
+    - labels (ndarray): (N, ) int64, all 0 if ``class_agnostic``
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add ``segments`` and ``labels``.
+
+        Args:
+            results (dict): Result dict of the dataset.
+
+        Returns:
+            dict: The same dict with both keys.
+        """
+        segments = seconds_to_grid(results['segments_s'], results['fps'],
+                                   results['feat_stride'],
+                                   results['feat_num_frames'])
+        results['segments'] = segments.astype(np.float32)  # (N, 2)
+        labels = results['labels_s'].astype(np.int64)
+        if results.get('class_agnostic', False):
+            labels = np.zeros_like(labels)
+        results['labels'] = labels  # (N, )
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+@TRANSFORMS.register_module()
+class RandomTruncate(BaseTransform):
+    """Keep a random window of the video, for training.
+
+    A video longer than ``max_seq_len`` is cut to that length, another one to
+    a random share ``crop_ratio`` of its own. Windows are drawn until one
+    shows at least ``trunc_thresh`` of some action; after ``max_trials`` the
+    last one is used, possibly without any action. Actions shown to that
+    share are clipped to the window and shifted, all others are dropped, and
+    so is one of length zero. The arrays passed in are not edited.
+
+    Required Keys:
+
+    - feats (ndarray): (T, C)
+    - segments (ndarray): feature grid, (N, 2)
+    - labels (ndarray): (N, )
+    - rng (numpy.random.Generator): made by the dataset
+
+    Modified Keys:
+
+    - feats, segments, labels
+
+    Args:
+        max_seq_len (int): Most cells that are kept.
+        trunc_thresh (float): Least share of an action inside the window, in
+            (0, 1]. Defaults to 0.5.
+        crop_ratio (Sequence[float], optional): Shortest and longest share of
+            a video that fits into ``max_seq_len``. None keeps such a video
+            as it is. Defaults to (0.9, 1.0).
+        max_trials (int): Windows drawn at most. Defaults to 200.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Note:
+        The window is compared with the actions as it is, as in the published
+        code; ActionFormer widens it by half a feature window.
+    """
+
+    def __init__(self,
+                 max_seq_len: int,
+                 trunc_thresh: float = 0.5,
+                 crop_ratio: Optional[Sequence[float]] = (0.9, 1.0),
+                 max_trials: int = 200) -> None:
+        if max_seq_len < 1:
+            raise ValueError('max_seq_len must be at least 1, but got '
+                             f'{max_seq_len}')
+        if not 0 < trunc_thresh <= 1:
+            raise ValueError('trunc_thresh must be in (0, 1], but got '
+                             f'{trunc_thresh}')
+        if crop_ratio is not None and not (
+                len(crop_ratio) == 2
+                and 0 < crop_ratio[0] <= crop_ratio[1] <= 1):
+            raise ValueError('crop_ratio must be None or (low, high) with '
+                             f'0 < low <= high <= 1, but got {crop_ratio}')
+        if max_trials < 1:
+            raise ValueError('max_trials must be at least 1, but got '
+                             f'{max_trials}')
+        self.max_seq_len = max_seq_len
+        self.trunc_thresh = trunc_thresh
+        self.crop_ratio = None if crop_ratio is None else tuple(crop_ratio)
+        self.max_trials = max_trials
+
+    def _window_length(self, num_cells: int, rng: np.random.Generator) -> int:
+        """Draw how many of ``num_cells`` cells are kept."""
+        if num_cells > self.max_seq_len:
+            return self.max_seq_len
+        if self.crop_ratio is None:
+            return num_cells
+        shortest = max(round(self.crop_ratio[0] * num_cells), 1)
+        longest = max(round(self.crop_ratio[1] * num_cells), shortest)
+        return int(rng.integers(shortest, longest, endpoint=True))
+
+    def _clip(self, segments: np.ndarray, start: int,
+              length: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Clip actions to a window, and tell which of them it shows.
+
+        Args:
+            segments (ndarray): Feature grid, (N, 2).
+            start (int): First cell of the window.
+            length (int): Cells of the window.
+
+        Returns:
+            tuple: Clipped segments (N, 2), and the mask (N, ) of those with a
+            share of at least ``trunc_thresh`` inside.
+        """
+        clipped = segments.clip(start, start + length)
+        inside = clipped[:, 1] - clipped[:, 0]  # (N, )
+        whole = segments[:, 1] - segments[:, 0]
+        share = np.divide(
+            inside, whole, out=np.zeros_like(whole), where=whole > 0)
+        return clipped, share >= self.trunc_thresh
+
+    def transform(self, results: dict) -> dict:
+        """Cut ``feats``, ``segments`` and ``labels`` to one window.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            dict: The same dict with the three keys replaced, or unchanged
+            where the whole video is kept.
+
+        Raises:
+            KeyError: If ``rng`` is missing.
+        """
+        if 'rng' not in results:
+            raise KeyError("results must have 'rng', a numpy Generator, but "
+                           f'got {sorted(results)}; TADDataset adds it')
+        feats, segments = results['feats'], results['segments']
+        rng = results['rng']
+        num_cells = len(feats)
+        length = self._window_length(num_cells, rng)
+        if length == num_cells:
+            return results
+        # without actions no window is better than the first one
+        for _ in range(self.max_trials if len(segments) else 1):
+            start = int(rng.integers(num_cells - length, endpoint=True))
+            clipped, shown = self._clip(segments, start, length)
+            if shown.any():
+                break
+        results['feats'] = feats[start:start + length].copy()  # (length, C)
+        results['segments'] = clipped[shown] - start  # (M, 2)
+        results['labels'] = results['labels'][shown]  # (M, )
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(max_seq_len={self.max_seq_len}, '
+                f'trunc_thresh={self.trunc_thresh}, '
+                f'crop_ratio={self.crop_ratio}, '
+                f'max_trials={self.max_trials})')

@@ -1,0 +1,177 @@
+"""One video of an annotation file: checked, and converted to numbers."""
+import difflib
+import math
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+
+def parse_video(video_id: str,
+                entry: dict,
+                class_ids: Dict[str, int],
+                fps: Optional[float] = None) -> Dict[str, Any]:
+    """Check one entry and convert it to numbers.
+
+    Args:
+        video_id (str): Name of the video.
+        entry (dict): Its entry in the annotation file.
+        class_ids (dict[str, int]): Label of every class name.
+        fps (float, optional): Frames per second that win over the file's.
+            Defaults to None: ``fps`` of the entry, or ``frame / duration``.
+
+    Returns:
+        dict: ``video_id``, ``duration`` (seconds, infinite if the file does
+        not say), ``fps``, ``segments_s`` (N, 2) float64 in seconds and
+        ``labels_s`` (N, ) int64.
+
+    Raises:
+        KeyError: If ``fps``, ``segment`` or ``label`` is missing.
+        TypeError: If a field is of the wrong kind.
+        ValueError: If a number is not finite or not positive, an action ends
+            before it starts, or a label is unknown.
+    """
+    duration = math.inf
+    if entry.get('duration') is not None:
+        duration = _positive(video_id, 'duration', entry['duration'])
+    segments, labels = [], []
+    for index, item in enumerate(actions_of(video_id, entry)):
+        segments.append(_parse_segment(video_id, index, item))
+        labels.append(_parse_label(video_id, index, item, class_ids))
+    return dict(
+        video_id=video_id,
+        duration=duration,
+        fps=_resolve_fps(video_id, entry, duration, fps),
+        segments_s=np.array(segments, dtype=np.float64).reshape(-1, 2),
+        labels_s=np.array(labels, dtype=np.int64))
+
+
+def remove_duplicates(
+        segments: np.ndarray,
+        labels: np.ndarray,
+        tolerance: float = 1e-3) -> Tuple[np.ndarray, np.ndarray]:
+    """Drop actions that repeat an earlier kept one of the same label.
+
+    Args:
+        segments (ndarray): Seconds, (N, 2).
+        labels (ndarray): (N, ).
+        tolerance (float): Largest difference of start and of end, in
+            seconds. Defaults to 1e-3.
+
+    Returns:
+        tuple[ndarray]: Kept segments (M, 2) and labels (M, ), in order.
+    """
+    kept: List[int] = []
+    for i, (segment, label) in enumerate(zip(segments, labels)):
+        near = np.abs(segments[kept] - segment) <= tolerance  # (M, 2)
+        if not (near.all(axis=1) & (labels[kept] == label)).any():
+            kept.append(i)
+    return segments[kept], labels[kept]
+
+
+def actions_of(video_id: str, entry: dict) -> list:
+    """Get the actions of an entry; a missing list has none.
+
+    Args:
+        video_id (str): Name of the video.
+        entry (dict): Its entry in the annotation file.
+
+    Returns:
+        list[dict]: Actions as stored.
+
+    Raises:
+        TypeError: If they are not a list of dicts.
+    """
+    items = entry.get('annotations')
+    if items is None:
+        return []
+    if not isinstance(items, list) or not all(
+            isinstance(item, dict) for item in items):
+        raise TypeError(f"'annotations' of video {video_id!r} must be a list "
+                        f'of dicts, but got {str(items)[:80]}')
+    return items
+
+
+def required_field(video_id: str, index: int, item: dict, key: str) -> Any:
+    """Get a field that every action must have.
+
+    Args:
+        video_id (str): Name of the video.
+        index (int): Position of the action in its video.
+        item (dict): The action.
+        key (str): Name of the field.
+
+    Returns:
+        Any: Its value.
+
+    Raises:
+        KeyError: If it is missing or null.
+    """
+    if item.get(key) is None:
+        raise KeyError(f'annotation {index} of video {video_id!r} must have '
+                       f'{key!r}, but got {item}')
+    return item[key]
+
+
+def _number(value: Any) -> float:
+    """Convert a number or a numeric string; anything else becomes NaN."""
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    return math.nan
+
+
+def _positive(video_id: str, name: str, value: Any) -> float:
+    """Check a number of seconds or frames of one video."""
+    number = _number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f'{name} of video {video_id!r} must be a finite '
+                         f'number above 0, but got {value!r}')
+    return number
+
+
+def _resolve_fps(video_id: str, entry: dict, duration: float,
+                 fps: Optional[float]) -> float:
+    """Choose frames per second: given, of the entry, or frame / duration."""
+    if fps is not None:
+        return float(fps)
+    if entry.get('fps') is not None:
+        return _positive(video_id, 'fps', entry['fps'])
+    if entry.get('frame') is not None and math.isfinite(duration):
+        return _positive(video_id, 'frame', entry['frame']) / duration
+    raise KeyError(f"video {video_id!r} must have 'fps' in the annotation "
+                   f'file, but got the fields {sorted(entry)}; or set fps of '
+                   'the dataset in the config')
+
+
+def _parse_segment(video_id: str, index: int,
+                   item: dict) -> Tuple[float, float]:
+    """Check the segment of one action, in seconds."""
+    value = required_field(video_id, index, item, 'segment')
+    where = f'segment of annotation {index} of video {video_id!r}'
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f'{where} must be [start, end] in seconds, but got '
+                         f'{value!r}')
+    start, end = _number(value[0]), _number(value[1])
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError(f'{where} must be two finite numbers of seconds, but '
+                         f'got {value!r}')
+    if end < start:
+        raise ValueError(f'{where} must not end before it starts, but got '
+                         f'{value!r}; correct or remove it')
+    return start, end
+
+
+def _parse_label(video_id: str, index: int, item: dict,
+                 class_ids: Dict[str, int]) -> int:
+    """Look up the label of one action."""
+    name = str(required_field(video_id, index, item, 'label'))
+    if name not in class_ids:
+        near = difflib.get_close_matches(name, class_ids, n=3, cutoff=0.3)
+        raise ValueError(
+            f'label of annotation {index} of video {video_id!r} must be one '
+            f'of the {len(class_ids)} classes, but got {name!r}; the closest '
+            f'are {near or list(class_ids)[:3]}: correct it, or add it to '
+            'metainfo=dict(classes=...)')
+    return class_ids[name]

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import torch
+
+from dyfadet_mm.datasets import PackTADInputs
+
+
+def _results(**kwargs):
+    return dict(
+        video_id='vid',
+        duration=8.,
+        fps=10.,
+        feat_stride=4,
+        feat_num_frames=8,
+        feats=np.arange(6, dtype=np.float32).reshape(3, 2),
+        **kwargs)
+
+
+def test_features_are_transposed():
+    inputs = PackTADInputs()(_results())['inputs']
+    assert inputs.tolist() == [[0, 2, 4], [1, 3, 5]]
+    assert inputs.dtype == torch.float32 and inputs.is_contiguous()
+
+
+def test_actions_and_metainfo_are_packed():
+    packed = PackTADInputs()(
+        _results(
+            segments=np.array([[1, 2]], np.float32),
+            labels=np.array([0]),
+            segments_s=np.array([[0.5, 3]]),
+            labels_s=np.array([4])))
+    assert set(packed) == {'inputs', 'data_samples'}
+    sample = packed['data_samples']
+    assert sample.gt_instances.segments.tolist() == [[1, 2]]
+    assert sample.gt_instances.segments.dtype == torch.float32
+    assert sample.gt_instances.labels.tolist() == [0]
+    assert sample.gt_instances.labels.dtype == torch.int64
+    metainfo = sample.metainfo
+    assert metainfo.pop('gt_segments').tolist() == [[0.5, 3]]
+    assert metainfo.pop('gt_labels').tolist() == [4]
+    assert metainfo == dict(
+        video_id='vid', duration=8., fps=10., feat_stride=4, feat_num_frames=8)
+    assert 'gt_segments' in sample.to_dict()
+
+
+def test_features_alone_are_enough():
+    sample = PackTADInputs()(_results())['data_samples']
+    assert 'gt_instances' not in sample
+    assert 'gt_segments' not in sample.metainfo
+
+
+def test_no_action_gives_empty_instances():
+    sample = PackTADInputs()(_results(
+        segments=np.zeros((0, 2), np.float32),
+        labels=np.zeros(0, np.int64)))['data_samples']
+    assert len(sample.gt_instances) == 0
+    assert sample.gt_instances.segments.shape == (0, 2)
+
+
+def test_missing_key_is_named():
+    results = _results()
+    del results['fps']
+    with pytest.raises(KeyError, match=r"meta_keys \['fps'\]"):
+        PackTADInputs()(results)
