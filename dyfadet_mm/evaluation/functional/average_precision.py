@@ -1,0 +1,202 @@
+"""Mean average precision of temporal action detection: arrays in, numbers out.
+
+Every (detection, action) pair of one video and class whose tIoU reaches a
+threshold is listed once; matching and precision are then array operations.
+"""
+from typing import Dict, Sequence, Tuple, Union
+
+import numpy as np
+
+from .inputs import (Columns, Videos, collect_detections, collect_ground_truth,
+                     rank_videos)
+
+# most (detection, action) pairs compared at once
+MAX_PAIRS = 2**22
+
+Result = Dict[str, Union[float, np.ndarray]]
+
+
+def tad_map(predictions: Videos,
+            ground_truth: Videos,
+            tiou_thresholds: Sequence[float],
+            deduplicate: bool = True) -> Result:
+    """Mean average precision (mAP) at each tIoU threshold.
+
+    Per class, the detections of all videos take, best score first, the free
+    action of their video with the highest tIoU, provided it reaches the
+    threshold; one that gets none is a false positive. AP is the area under
+    the monotone precision envelope at all recalls; mAP is its mean over the
+    classes that have an action. Detections of other classes are ignored,
+    those in videos without ground truth are false positives.
+
+    Equal scores are taken by (video id as text, start, end); of actions with
+    the same tIoU the one that starts, then ends, first is taken. The result
+    depends neither on the order of the videos nor on that of their rows.
+
+    Args:
+        predictions (Mapping): ``predictions[video_id] = dict(segments,
+            scores, labels)`` with segments (start, end) in seconds, (N, 2),
+            scores (N, ) and integer labels (N, ); tensors, arrays or lists.
+        ground_truth (Mapping): ``ground_truth[video_id] = dict(segments,
+            labels)`` of the same kinds.
+        tiou_thresholds (Sequence[float]): K values in (0, 1].
+        deduplicate (bool): Whether to drop actions that repeat one of the
+            same label within 1e-3 s at both ends, and then those without
+            length, as the published evaluation does. Defaults to True.
+
+    Returns:
+        dict: Fractions in [0, 1]:
+
+        - ``mAP`` (ndarray): Per threshold, 0 without any action, (K, ).
+        - ``average_mAP`` (float): Mean over the thresholds.
+        - ``AP`` (ndarray): Per threshold and class, (K, A).
+        - ``labels`` (ndarray): Classes that have an action, ascending, one
+          per column of ``AP``, (A, ).
+        - ``num_gt`` (ndarray): Actions of each, (A, ).
+
+    Raises:
+        KeyError: If a field is missing.
+        ValueError: If a threshold is out of range, lengths disagree, a score
+            or segment is not finite, or a segment ends before it starts. The
+            video is named.
+
+    Reference:
+        The evaluation code of the ActivityNet challenge.
+    """
+    thresholds = _check_thresholds(tiou_thresholds)
+    ranks = rank_videos(predictions, ground_truth)
+    actions = collect_ground_truth(ground_truth, ranks, deduplicate)
+    detections = collect_detections(predictions, ranks)
+    labels, num_gt = np.unique(actions.labels, return_counts=True)  # (A, )
+    detections = detections.take(np.isin(detections.labels, labels))
+    true_positive = _match(detections, actions, thresholds)  # (K, D)
+    # detections are sorted by label, so that a class is a slice
+    bounds = np.searchsorted(detections.labels, [labels, labels + 1]).T
+    ap = np.zeros((len(thresholds), len(labels)))
+    for column, (first, last) in enumerate(bounds):
+        ap[:, column] = _average_precision(true_positive[:, first:last],
+                                           num_gt[column])
+    mean = ap.mean(1) if len(labels) else np.zeros(len(thresholds))
+    return dict(
+        mAP=mean,
+        average_mAP=float(mean.mean()),
+        AP=ap,
+        labels=labels,
+        num_gt=num_gt)
+
+
+def _check_thresholds(tiou_thresholds: Sequence[float]) -> np.ndarray:
+    thresholds = np.atleast_1d(np.asarray(tiou_thresholds, dtype=float))
+    in_range = (thresholds > 0) & (thresholds <= 1)
+    if thresholds.ndim != 1 or not thresholds.size or not in_range.all():
+        raise ValueError('tiou_thresholds must be numbers in (0, 1], '
+                         f'but got {tiou_thresholds}')
+    return thresholds
+
+
+def _match(detections: Columns, actions: Columns,
+           thresholds: np.ndarray) -> np.ndarray:
+    """Tell true from false positives.
+
+    Args:
+        detections (Columns): Sorted by (label, score descending), D rows.
+        actions (Columns): Sorted by (label, video), G rows.
+        thresholds (ndarray): tIoU, (K, ).
+
+    Returns:
+        ndarray: True on true positives, bool, (K, D).
+    """
+    detection, action, tiou = _overlaps(detections, actions, thresholds.min())
+    order = np.lexsort((action, -tiou, detection))
+    detection, action, tiou = detection[order], action[order], tiou[order]
+    matched = np.zeros((len(thresholds), len(detections)), dtype=bool)
+    for row, threshold in enumerate(thresholds):
+        near = tiou >= threshold
+        matched[row] = _take_greedily(detection[near], action[near],
+                                      len(detections), len(actions))
+    return matched
+
+
+def _overlaps(detections: Columns, actions: Columns,
+              min_tiou: float) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List the pairs of one video and class with tIoU >= ``min_tiou``.
+
+    Returns:
+        tuple: Row of the detection, row of the action and tIoU, (P, ) each.
+    """
+    # the actions of a detection's video and class are the rows [first, last)
+    num_videos = 1 + max(
+        detections.videos.max(initial=0), actions.videos.max(initial=0))
+    keys = actions.labels * num_videos + actions.videos  # (G, ), ascending
+    own_keys = detections.labels * num_videos + detections.videos
+    first = np.searchsorted(keys, own_keys, side='left')  # (D, )
+    count = np.searchsorted(keys, own_keys, side='right') - first
+    found = []
+    chunk = np.cumsum(count) // MAX_PAIRS  # (D, )
+    for rows in np.split(
+            np.arange(len(chunk)),
+            np.flatnonzero(np.diff(chunk)) + 1):
+        detection = np.repeat(rows, count[rows])  # (P, )
+        rank = np.arange(len(detection)) - np.repeat(
+            np.cumsum(count[rows]) - count[rows], count[rows])
+        action = first[detection] + rank
+        tiou = _paired_tiou(detections.segments[detection],
+                            actions.segments[action])
+        near = tiou >= min_tiou
+        found.append((detection[near], action[near], tiou[near]))
+    return tuple(np.concatenate(parts) for parts in zip(*found))
+
+
+def _paired_tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
+    """tIoU of aligned pairs, 0 for an empty union, (P, )."""
+    inter = np.minimum(segments1[:, 1], segments2[:, 1])
+    inter = inter - np.maximum(segments1[:, 0], segments2[:, 0])
+    inter = inter.clip(min=0)
+    union = np.ptp(segments1, axis=1) + np.ptp(segments2, axis=1) - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+
+
+def _take_greedily(detection: np.ndarray, action: np.ndarray,
+                   num_detections: int, num_actions: int) -> np.ndarray:
+    """Match detections in their order, each with its first free action.
+
+    A pair that comes first for its detection and first for its action is
+    settled, whatever the others do, so that each round settles many.
+
+    Args:
+        detection (ndarray): Rows of pairs, ascending, (P, ).
+        action (ndarray): Rows of pairs, best first per detection, (P, ).
+        num_detections (int): D, number of detections.
+        num_actions (int): G, number of actions.
+
+    Returns:
+        ndarray: True on detections that got an action, bool, (D, ).
+    """
+    matched = np.zeros(num_detections, dtype=bool)
+    used = np.zeros(num_actions, dtype=bool)
+    while len(detection):
+        settled = np.zeros(len(detection), dtype=bool)
+        settled[np.unique(action, return_index=True)[1]] = True
+        settled[1:] &= detection[1:] != detection[:-1]
+        matched[detection[settled]] = True
+        used[action[settled]] = True
+        free = ~(matched[detection] | used[action])
+        detection, action = detection[free], action[free]
+    return matched
+
+
+def _average_precision(true_positive: np.ndarray, num_gt: int) -> np.ndarray:
+    """All-point interpolated AP of one class.
+
+    Args:
+        true_positive (ndarray): Best score first, bool, (K, D).
+        num_gt (int): Number of actions, positive.
+
+    Returns:
+        ndarray: AP per threshold, (K, ).
+    """
+    hits = true_positive.cumsum(1)  # (K, D)
+    precision = hits / np.arange(1, hits.shape[1] + 1)
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    # recall rises by 1 / num_gt at each true positive
+    return (envelope * true_positive).sum(1) / num_gt

@@ -1,0 +1,172 @@
+"""Detections and ground truth of many videos as checked, sorted columns."""
+from dataclasses import dataclass, fields
+from typing import Any, Dict, Hashable, Iterable, Mapping
+
+import numpy as np
+from torch import Tensor
+
+from dyfadet_mm.fileio import remove_duplicates
+
+Videos = Mapping[Hashable, Mapping[str, Any]]
+
+
+@dataclass
+class Columns:
+    """Segments of many videos, one row each.
+
+    Args:
+        videos (ndarray): Ranks of the videos, int, (N, ).
+        segments (ndarray): (start, end) in seconds, float64, (N, 2).
+        labels (ndarray): Classes, int64, (N, ).
+        scores (ndarray): Zero for ground truth, float64, (N, ).
+    """
+
+    videos: np.ndarray
+    segments: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.videos)
+
+    def take(self, rows: np.ndarray) -> 'Columns':
+        """Select rows by index or bool mask."""
+        return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+def rank_videos(*collections: Iterable[Hashable]) -> Dict[Hashable, int]:
+    """Number the videos of several collections in the order of their names."""
+    names = set().union(*collections)
+    return {name: rank for rank, name in enumerate(sorted(names, key=str))}
+
+
+def collect_detections(predictions: Videos, ranks: Mapping[Hashable,
+                                                           int]) -> Columns:
+    """Detections sorted by (label, score descending, video, start, end).
+
+    Args:
+        predictions (Mapping): As in :func:`tad_map`.
+        ranks (Mapping): Ranks of the videos.
+
+    Returns:
+        Columns: D rows.
+
+    Raises:
+        KeyError: If a field is missing.
+        ValueError: As in :func:`tad_map`.
+    """
+    columns = _stack([
+        _read(
+            video_id, video, ranks[video_id], 'predictions', has_scores=True)
+        for video_id, video in predictions.items()
+    ])
+    start, end = columns.segments.T
+    return columns.take(
+        np.lexsort(
+            (end, start, columns.videos, -columns.scores, columns.labels)))
+
+
+def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
+                         deduplicate: bool) -> Columns:
+    """Actions sorted by (label, video, start, end).
+
+    Args:
+        ground_truth (Mapping): As in :func:`tad_map`.
+        ranks (Mapping): Ranks of the videos.
+        deduplicate (bool): As in :func:`tad_map`.
+
+    Returns:
+        Columns: G rows.
+
+    Raises:
+        KeyError: If a field is missing.
+        ValueError: As in :func:`tad_map`.
+    """
+    videos = []
+    for video_id, video in ground_truth.items():
+        actions = _read(video_id, video, ranks[video_id], 'ground_truth')
+        videos.append(_deduplicate(actions) if deduplicate else actions)
+    columns = _stack(videos)
+    start, end = columns.segments.T
+    return columns.take(
+        np.lexsort((end, start, columns.videos, columns.labels)))
+
+
+def _deduplicate(actions: Columns) -> Columns:
+    """Drop repeated actions of one video, then those without length."""
+    segments, labels = remove_duplicates(actions.segments, actions.labels)
+    unique = Columns(actions.videos[:len(labels)], segments, labels,
+                     actions.scores[:len(labels)])
+    return unique.take(segments[:, 0] != segments[:, 1])
+
+
+def _stack(videos: Iterable[Columns]) -> Columns:
+    """Join the rows of all videos."""
+    nothing = np.zeros(0, dtype=np.int64)
+    empty = Columns(nothing, np.zeros((0, 2)), nothing, np.zeros(0))
+    videos = [empty, *videos]
+    return Columns(
+        *(np.concatenate([getattr(video, f.name) for video in videos])
+          for f in fields(Columns)))
+
+
+def _read(video_id: Hashable,
+          video: Mapping[str, Any],
+          rank: int,
+          source: str,
+          has_scores: bool = False) -> Columns:
+    """Read and check one video.
+
+    Args:
+        video_id (Hashable): Named in errors.
+        video (Mapping): Its ``segments``, ``labels`` and maybe ``scores``.
+        rank (int): Rank of the video.
+        source (str): Name of the argument it is from, for errors.
+        has_scores (bool): Whether to read ``scores``. Defaults to False.
+
+    Returns:
+        Columns: In the given order, (N, ) each.
+    """
+    where = f'{source}[{video_id!r}]'
+    names = ['segments', 'labels'] + ['scores'] * has_scores
+    missing = [name for name in names if name not in video]
+    if missing:
+        raise KeyError(f'{where} must have {names}, but lacks {missing}')
+    segments, labels, *scores = (_to_array(video[name]) for name in names)
+    if not segments.size:
+        segments = segments.reshape(0, 2)
+    scores = scores[0] if has_scores else np.zeros(len(segments))
+    _check(where, segments, labels, scores)
+    return Columns(
+        np.full(len(labels), rank), segments.astype(np.float64),
+        labels.astype(np.int64), scores.astype(np.float64))
+
+
+def _to_array(value: Any) -> np.ndarray:
+    """View a tensor, array or list as an array."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
+
+
+def _check(where: str, segments: np.ndarray, labels: np.ndarray,
+           scores: np.ndarray) -> None:
+    """Refuse what cannot be scored; ``where`` names it."""
+    num = len(segments)
+    shapes = (segments.shape, labels.shape, scores.shape)
+    if shapes != ((num, 2), (num, ), (num, )):
+        raise ValueError(f'segments, labels and scores of {where} must be of '
+                         'shapes (N, 2), (N, ) and (N, ), but got '
+                         f'{shapes}')
+    if num and labels.dtype.kind not in 'iu':
+        raise ValueError(f'labels of {where} must be integers, '
+                         f'but got {labels.dtype}')
+    for name, values in dict(segments=segments, scores=scores).items():
+        if not np.isfinite(values).all():
+            raise ValueError(f'{name} of {where} must be finite, but got '
+                             f'{values[~np.isfinite(values)][0]}')
+    if (segments[:, 1] < segments[:, 0]).any():
+        reverse = segments[segments[:, 1] < segments[:, 0]][0].tolist()
+        raise ValueError(f'segments of {where} must end at or after their '
+                         f'start, but got {reverse}')

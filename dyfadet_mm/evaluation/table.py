@@ -1,0 +1,53 @@
+"""The result of :func:`tad_map` as a table for people."""
+from io import StringIO
+from typing import Dict, Optional, Sequence
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dyfadet_mm.structures import class_name
+
+
+def format_table(result: Dict[str, np.ndarray],
+                 tiou_thresholds: Sequence[float],
+                 classes: Optional[Sequence[str]] = None,
+                 classwise: bool = True) -> str:
+    """Lay out AP per class and tIoU, and their means, in percent.
+
+    Args:
+        result (dict): What :func:`tad_map` returned.
+        tiou_thresholds (Sequence[float]): The K thresholds it was given.
+        classes (Sequence[str], optional): Names in label order.
+            Defaults to None.
+        classwise (bool): Whether to have a row per class.
+            Defaults to True.
+
+    Returns:
+        str: Lines of text, without a trailing newline.
+    """
+    table = Table(
+        title='Average precision (%) at tIoU', box=box.ASCII, title_style='')
+    table.add_column('class')
+    for name in ('actions', *(f'{t:.2f}' for t in tiou_thresholds), 'mean'):
+        table.add_column(name, justify='right')
+    if classwise:
+        rows = zip(result['labels'].tolist(), result['num_gt'], result['AP'].T)
+        for label, num_gt, ap in rows:
+            name = Text(class_name(label, classes))  # no mark-up in names
+            table.add_row(name, *_cells(num_gt, ap))
+        table.add_section()
+    table.add_row('mAP', *_cells(result['num_gt'].sum(), result['mAP']))
+    # wide enough that no cell is cut
+    console = Console(file=StringIO(), width=1000, color_system=None)
+    console.print(table)
+    lines = console.file.getvalue().splitlines()
+    return '\n'.join(line.rstrip() for line in lines)
+
+
+def _cells(num_gt: int, ap: np.ndarray) -> Sequence[str]:
+    """Cells of one row after its name; ``ap`` is (K, )."""
+    percents = [*(100 * ap), 100 * ap.mean()]
+    return [str(num_gt), *(f'{percent:.2f}' for percent in percents)]

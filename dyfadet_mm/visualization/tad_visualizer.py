@@ -1,0 +1,115 @@
+import os
+from typing import Any, Dict, Optional
+
+import numpy as np
+from mmengine.dist import master_only
+from mmengine.structures import BaseDataElement
+from mmengine.visualization import Visualizer
+
+from dyfadet_mm.registry import VISUALIZERS
+from dyfadet_mm.structures import grid_to_seconds
+from .timeline import draw_timeline, figure_to_image
+
+
+@VISUALIZERS.register_module()
+class TADVisualizer(Visualizer):
+    """Visualizer that draws a video as a timeline.
+
+    Args:
+        name (str): Name of the instance. Defaults to ``'visualizer'``.
+        vis_backends (list, optional): Configs of backends.
+            Defaults to None.
+        save_dir (str, optional): Folder of the backends. Defaults to None.
+        kwargs: Other arguments of :class:`mmengine.visualization.Visualizer`.
+
+    Examples:
+        >>> import torch
+        >>> from mmaction.structures import ActionDataSample
+        >>> from mmengine.structures import InstanceData
+        >>> sample = ActionDataSample(
+        ...     metainfo=dict(video_id='demo', duration=20.))
+        >>> sample.pred_instances = InstanceData(
+        ...     segments=torch.tensor([[2., 9.]]),
+        ...     scores=torch.tensor([0.8]),
+        ...     labels=torch.tensor([1]))
+        >>> visualizer = TADVisualizer()
+        >>> visualizer.dataset_meta = dict(classes=('run', 'jump'))
+        >>> visualizer.add_datasample('demo', sample).shape[2]
+        3
+    """
+
+    def __init__(self,
+                 name: str = 'visualizer',
+                 vis_backends: Optional[list] = None,
+                 save_dir: Optional[str] = None,
+                 **kwargs) -> None:
+        super().__init__(
+            name, vis_backends=vis_backends, save_dir=save_dir, **kwargs)
+
+    @master_only
+    def add_datasample(self,
+                       name: str,
+                       data_sample: BaseDataElement,
+                       draw_gt: bool = True,
+                       draw_pred: bool = True,
+                       score_thr: float = 0.3,
+                       max_detections: Optional[int] = None,
+                       out_file: Optional[str] = None,
+                       step: int = 0) -> np.ndarray:
+        """Draw one video and hand the image to the backends.
+
+        Args:
+            name (str): Name of the image.
+            data_sample (BaseDataElement): A video: ``pred_instances`` with
+                segments (N, 2) in seconds, scores (N, ) and labels (N, );
+                metainfo ``gt_segments`` (M, 2) in seconds and ``gt_labels``
+                (M, ), or ``gt_instances`` on the feature grid.
+            draw_gt (bool): Whether to draw ground truth. Defaults to True.
+            draw_pred (bool): Whether to draw detections. Defaults to True.
+            score_thr (float): Lowest score drawn. Defaults to 0.3.
+            max_detections (int, optional): Most detections drawn.
+                Defaults to None.
+            out_file (str, optional): Image file to write instead of handing
+                the image to the backends. Defaults to None.
+            step (int): Step that backends record. Defaults to 0.
+
+        Returns:
+            ndarray: RGB image, uint8, (H, W, 3).
+        """
+        video = dict(
+            video_id=data_sample.get('video_id', name),
+            duration=data_sample.get('duration', float('inf')))
+        if draw_gt:
+            video.update(_ground_truth_of(data_sample))
+        if draw_pred and 'pred_instances' in data_sample:
+            pred = data_sample.pred_instances
+            video.update(
+                segments=pred.segments, scores=pred.scores, labels=pred.labels)
+        classes = (self.dataset_meta or {}).get('classes')
+        figure = draw_timeline([video],
+                               classes,
+                               score_thr=score_thr,
+                               max_detections=max_detections)
+        image = figure_to_image(figure)
+        if out_file is None:
+            self.add_image(name, image, step)
+        else:
+            os.makedirs(
+                os.path.dirname(os.path.abspath(out_file)), exist_ok=True)
+            figure.savefig(out_file)
+        return image
+
+
+def _ground_truth_of(data_sample: BaseDataElement) -> Dict[str, Any]:
+    """Actions in seconds: ``gt_segments`` and ``gt_labels``, if any."""
+    if 'gt_segments' in data_sample:
+        return dict(
+            gt_segments=data_sample.gt_segments,
+            gt_labels=data_sample.gt_labels)
+    if 'gt_instances' in data_sample:
+        gt = data_sample.gt_instances
+        segments = grid_to_seconds(gt.segments, data_sample.fps,
+                                   data_sample.feat_stride,
+                                   data_sample.feat_num_frames)
+        return dict(gt_segments=segments, gt_labels=gt.labels)
+    return {}

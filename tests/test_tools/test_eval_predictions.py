@@ -1,0 +1,147 @@
+import importlib.util
+import json
+import os.path as osp
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dyfadet_mm.evaluation import save_predictions
+
+SCRIPT = osp.join(
+    osp.dirname(__file__), '../../tools/analysis_tools/eval_predictions.py')
+
+
+@pytest.fixture(scope='module')
+def tool():
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location('eval_predictions', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def annotations(tmp_path):
+    """Two validation videos, the second never detected in."""
+
+    def entry(subset, *actions):
+        return dict(
+            subset=subset,
+            duration='30.5',
+            annotations=[
+                dict(segment=[start, end], label=label)
+                for start, end, label in actions
+            ])
+
+    path = tmp_path / 'annotations.json'
+    path.write_text(
+        json.dumps(
+            dict(
+                database=dict(
+                    t0=entry('training', (0, 1, 'swim')),
+                    v0=entry('validation', (0, 10, 'run'), (15, 20, 'jump')),
+                    v1=entry('validation', (5, 9, 'run'))))))
+    return str(path)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write detections (start, end, score, label) by video id."""
+
+    def _write(**videos):
+        path = str(tmp_path / 'predictions.json')
+        predictions = {}
+        for video_id, rows in videos.items():
+            table = np.array(rows, dtype=float).reshape(-1, 4)
+            predictions[video_id] = dict(
+                segments=table[:, :2],
+                scores=table[:, 2],
+                labels=table[:, 3].astype(int))
+        save_predictions(path, predictions, ('jump', 'run', 'swim', 'fly'))
+        return path
+
+    return _write
+
+
+def test_numbers_by_hand(tool, annotations, write, tmp_path, capsys):
+    predictions = write(v0=[(0, 6, 0.9, 1), (15, 20, 0.3, 0)])
+    out = tmp_path / 'numbers.json'
+    tool.main([
+        predictions, annotations, '--subset', 'Validation', '--tiou', '0.5',
+        '0.75', '--json',
+        str(out)
+    ])
+    numbers = json.loads(out.read_text())
+    # run: one of two at tIoU 0.6; jump: all
+    assert numbers == dict(
+        tiou_thresholds=[0.5, 0.75],
+        mAP=[0.75, 0.5],
+        average_mAP=0.625,
+        AP=dict(jump=[1, 1], run=[0.5, 0]))
+    text = capsys.readouterr().out
+    assert '1 of 2 videos have no detections' in text
+    assert 'average mAP 62.50 % on 2 videos' in text
+    assert 'swim' not in text
+
+
+def test_other_subsets_are_left_out_and_said(tool, annotations, write, capsys):
+    predictions = write(v0=[(0, 10, 0.5, 1)], t0=[(0, 1, 0.9, 1)])
+    tool.main([predictions, annotations, '--subset', 'validation'])
+    assert '1 videos of other subsets are left out' in capsys.readouterr().out
+
+
+def test_runs_as_a_script(annotations, write):
+    predictions = write(v0=[(0, 10, 0.5, 1)])
+    done = subprocess.run([
+        sys.executable, SCRIPT, predictions, annotations, '--subset',
+        'validation', '--no-classwise'
+    ],
+                          capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    assert '| mAP ' in done.stdout and '| run ' not in done.stdout
+
+
+def test_a_class_file_adds_classes(tool, annotations, write, tmp_path):
+    predictions = write(v0=[(0, 10, 0.5, 3)])
+    names = tmp_path / 'classes.txt'
+    names.write_text('jump\nrun\nswim\nfly\n')
+    tool.main([
+        predictions, annotations, '--subset', 'validation', '--classes',
+        str(names)
+    ])
+
+
+@pytest.mark.parametrize('videos, options, message', [
+    (dict(v0=[(0, 1, 0.5, 3)]), [],
+     r"^ValueError: labels of video 'v0' must be .* but got \['fly'\]"),
+    (dict(x9=[(0, 1, 0.5, 1)]), [],
+     r"^ValueError: videos of the predictions must be .*\['x9'\], 1 of 1"),
+    (dict(v0=[(4, 1, 0.5, 1)]), [], r"^ValueError: segments of .*\['v0'\]"),
+    (dict(), ['--subset', 'test'], '^ValueError: subset must be one of'),
+    (dict(), ['--tiou', '50'], '^ValueError: tiou_thresholds must be'),
+    (dict(), ['--classes', 'nowhere.txt'], '^FileNotFoundError: .*nowhere'),
+])
+def test_errors_are_one_clear_line(tool, annotations, write, videos, options,
+                                   message):
+    args = [write(**videos), annotations, '--subset', 'validation', *options]
+    with pytest.raises(SystemExit, match=message) as error:
+        tool.main(args)
+    assert '\n' not in str(error.value)
+
+
+def test_missing_files_are_named(tool, annotations, write):
+    with pytest.raises(SystemExit, match='no predictions file at'):
+        tool.main(['nowhere.json', annotations, '--subset', 'validation'])
+    with pytest.raises(SystemExit, match='no annotation file at'):
+        tool.main([write(), 'nowhere.json'])
+
+
+def test_existing_numbers_are_not_replaced(tool, annotations, write, tmp_path):
+    out = tmp_path / 'numbers.json'
+    out.write_text('precious')
+    with pytest.raises(SystemExit, match='--json must be a new file'):
+        tool.main([write(), annotations, '--json', str(out)])
+    assert out.read_text() == 'precious'

@@ -1,0 +1,128 @@
+"""Score a predictions file against an annotation file, without a model."""
+import argparse
+import json
+import os
+import sys
+from typing import Dict, Optional, Sequence
+
+from mmengine.fileio import list_from_file
+
+from dyfadet_mm.evaluation import (format_table, load_ground_truth,
+                                   load_predictions, tad_map)
+from dyfadet_mm.fileio import load_database
+
+THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7]
+USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
+
+
+def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'predictions', help='JSON with "results", as TADMapMetric writes it')
+    parser.add_argument('annotations', help='JSON in the ActivityNet layout')
+    parser.add_argument(
+        '--subset',
+        nargs='+',
+        help='subsets to score on, in any case; needed if there are several')
+    parser.add_argument(
+        '--tiou',
+        nargs='+',
+        type=float,
+        default=THRESHOLDS,
+        help='tIoU thresholds (default: %(default)s)')
+    parser.add_argument(
+        '--classes',
+        help='text file with a class name per line, for classes that the '
+        'annotations lack')
+    parser.add_argument(
+        '--keep-duplicates',
+        action='store_true',
+        help='keep repeated and empty actions, which are dropped otherwise')
+    parser.add_argument(
+        '--no-classwise', action='store_true', help='print the means only')
+    parser.add_argument('--json', help='new file for the numbers, fractions')
+    return parser.parse_args(args)
+
+
+def keep_videos(predictions: Dict[str, dict], ground_truth: Dict[str, dict],
+                ann_file: str) -> Dict[str, dict]:
+    """Leave out detections of other subsets, and say what is missing.
+
+    Args:
+        predictions (dict): By video id.
+        ground_truth (dict): By video id.
+        ann_file (str): Annotation file, which must know all videos.
+
+    Returns:
+        dict: Predictions of the videos of ``ground_truth``.
+
+    Raises:
+        ValueError: If a video is not in the annotation file.
+    """
+    known = load_database(ann_file)
+    unknown = sorted(set(predictions) - set(known))
+    if unknown:
+        raise ValueError(
+            'videos of the predictions must be in the annotation file, but '
+            f'got {unknown[:3]}, {len(unknown)} of {len(predictions)} are not')
+    kept = {k: v for k, v in predictions.items() if k in ground_truth}
+    if len(kept) < len(predictions):
+        print(f'{len(predictions) - len(kept)} videos of other subsets are '
+              'left out')
+    if len(kept) < len(ground_truth):
+        print(f'{len(ground_truth) - len(kept)} of {len(ground_truth)} videos '
+              'have no detections and count as missed')
+    return kept
+
+
+def evaluate(args: argparse.Namespace) -> dict:
+    """Score what the command line names.
+
+    Args:
+        args (Namespace): As of :func:`parse_args`.
+
+    Returns:
+        dict: ``mAP`` and ``AP`` as fractions, with their names.
+    """
+    if args.json is not None and os.path.lexists(args.json):
+        raise FileExistsError(f'--json must be a new file, but got '
+                              f'{args.json!r}; remove it or choose another')
+    classes = None if args.classes is None else list_from_file(args.classes)
+    ground_truth, classes = load_ground_truth(args.annotations, args.subset,
+                                              classes)
+    predictions = load_predictions(args.predictions, classes)
+    predictions = keep_videos(predictions, ground_truth, args.annotations)
+    result = tad_map(
+        predictions,
+        ground_truth,
+        args.tiou,
+        deduplicate=not args.keep_duplicates)
+    print(format_table(result, args.tiou, classes, not args.no_classwise))
+    print(f'average mAP {100 * result["average_mAP"]:.2f} % on '
+          f'{len(ground_truth)} videos')
+    return dict(
+        tiou_thresholds=args.tiou,
+        mAP=result['mAP'].tolist(),
+        average_mAP=result['average_mAP'],
+        AP={
+            classes[label]: ap
+            for label, ap in zip(result['labels'], result['AP'].T.tolist())
+        })
+
+
+def main(args: Optional[Sequence[str]] = None) -> None:
+    """Run the command line; an error of the user ends in one line."""
+    args = parse_args(args)
+    try:
+        numbers = evaluate(args)
+        if args.json is not None:
+            with open(args.json, 'x', encoding='utf-8') as file:
+                json.dump(numbers, file, indent=1)
+    except USER_ERRORS as error:
+        text = error.args[0] if isinstance(error, KeyError) else error
+        sys.exit(f'{type(error).__name__}: {text}')
+
+
+if __name__ == '__main__':
+    main()
