@@ -1,0 +1,97 @@
+import math
+from typing import List
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from dyfadet_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class TADDataPreprocessor(BaseDataPreprocessor):
+    """Stack videos of different lengths into one batch.
+
+    A video of up to ``max_seq_len`` cells is padded to that length, a longer
+    one to a multiple of ``size_divisor``; the batch is padded to its longest
+    video. The metainfo of each data sample receives ``feat_len``, the valid
+    cells, and ``padded_len``, the length that the video would have alone.
+
+    Args:
+        max_seq_len (int): Cells of the shortest batch. Defaults to 2304.
+        size_divisor (int): Divisor of longer batches: the stride of the
+            coarsest level times the encoder's window. Defaults to 32.
+        input_noise (float): Standard deviation of the Gaussian noise added in
+            training, padding included. Defaults to 0.
+        non_blocking (bool): Whether to copy to the device asynchronously.
+            Defaults to False.
+    """
+
+    def __init__(self,
+                 max_seq_len: int = 2304,
+                 size_divisor: int = 32,
+                 input_noise: float = 0.,
+                 non_blocking: bool = False) -> None:
+        super().__init__(non_blocking)
+        self.max_seq_len = max_seq_len
+        self.size_divisor = size_divisor
+        self.input_noise = input_noise
+
+    def padded_len(self, length: int) -> int:
+        """Length that a video has alone in its batch.
+
+        Args:
+            length (int): Valid cells of the video.
+
+        Returns:
+            int: Cells with padding.
+        """
+        if length <= self.max_seq_len:
+            return self.max_seq_len
+        return math.ceil(length / self.size_divisor) * self.size_divisor
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Pad, stack and add noise.
+
+        Args:
+            data (dict): ``inputs``, a list of features (C, T) or a batch of
+                them (B, C, T), and optionally ``data_samples``.
+            training (bool): Whether to add noise. Defaults to False.
+
+        Returns:
+            dict: ``inputs`` (B, C, T) float32 and ``data_samples``.
+
+        Raises:
+            ValueError: If features are not (C, T) with at least one cell or
+                the videos differ in C.
+        """
+        data = self.cast_data(data)
+        feats = [self._check(feat) for feat in data['inputs']]
+        samples = data.get('data_samples')
+        lengths = [feat.size(1) for feat in feats]
+        padded = [self.padded_len(length) for length in lengths]
+        if len({feat.size(0) for feat in feats}) > 1:
+            raise ValueError('features of one batch must have the same number '
+                             f'of channels, but got {_shapes(feats)}')
+        inputs = torch.stack([
+            F.pad(feat, (0, max(padded) - feat.size(1))) for feat in feats
+        ])  # (B, C, T)
+        if training and self.input_noise > 0:
+            inputs = inputs + self.input_noise * torch.randn_like(inputs)
+        for sample, length, total in zip(samples or (), lengths, padded):
+            sample.set_metainfo(dict(feat_len=length, padded_len=total))
+        return dict(inputs=inputs, data_samples=samples)
+
+    @staticmethod
+    def _check(feat: Tensor) -> Tensor:
+        """Features as float32, (C, T), or an error that says what is wrong."""
+        if feat.ndim != 2 or feat.numel() == 0:
+            raise ValueError('inputs must be features (C, T) with at least '
+                             f'one cell, but got {tuple(feat.shape)}')
+        return feat.float()
+
+
+def _shapes(feats: List[Tensor]) -> str:
+    """Shapes for an error message."""
+    return ', '.join(str(tuple(feat.shape)) for feat in feats)

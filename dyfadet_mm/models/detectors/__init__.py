@@ -1,0 +1,3 @@
+from .single_stage_tad import SingleStageTAD
+
+__all__ = ['SingleStageTAD']

@@ -1,0 +1,277 @@
+import math
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule, ModuleList
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS, TASK_UTILS
+from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.utils.typing import (ConfigType, InstanceList, OptMultiConfig,
+                                     TensorTuple)
+from ..layers import MaskedConv1d, ScalarScale
+from ..task_modules import Points
+
+
+class LevelProposals(NamedTuple):
+    """What the head says about one level of one video."""
+
+    #: Segments on the feature grid, (T_l, 2).
+    segments: Tensor
+    #: Score of every class, zero on padding, (T_l, A).
+    scores: Tensor
+
+
+@MODELS.register_module()
+class BaseTADHead(BaseModule):
+    """Point-based detection head, shared by all levels.
+
+    Two towers, one for classification and one for regression, feed a masked
+    convolution each: class logits, and distances to both ends of the action
+    in strides of the level.
+
+    Args:
+        tower (dict): Module that maps (features, masks) of all levels to
+            features; it receives ``in_channels``, ``out_channels``,
+            ``num_layers`` (D - 1) and ``kernel_size`` from here.
+        num_classes (int): A, number of classes.
+        in_channels (int): Channels of the neck's levels.
+        feat_channels (int): Channels of the towers.
+        num_layers (int): D: D - 1 layers in each tower and the final
+            convolution. Defaults to 3.
+        kernel_size (int): Odd kernel of all convolutions. Defaults to 3.
+        regression_ranges (Sequence[tuple[float, float]]): See
+            :class:`PointGenerator`.
+        assigner (dict): Gives points their targets.
+        coder (dict): Segments from offsets and back.
+        loss_cls (dict): Classification loss.
+        loss_reg (dict): Regression loss.
+        loss_normalizer (dict): Divisor of both losses.
+        balance_losses (bool): Scale the regression loss to the size of the
+            classification loss. Defaults to False.
+        label_smoothing (float): Share of the target spread over all classes.
+            Defaults to 0.
+        prior_prob (float): Class probability at the start. Defaults to 0.01.
+        empty_classes (Sequence[int]): Classes without training data, which
+            start at a probability of 1e-6. Defaults to ().
+        init_cfg (dict | list[dict], optional): Initialisation.
+
+    Raises:
+        ValueError: If ``num_layers`` or ``num_classes`` is below 1.
+    """
+
+    def __init__(self,
+                 tower: ConfigType,
+                 num_classes: int,
+                 in_channels: int,
+                 feat_channels: int,
+                 num_layers: int = 3,
+                 kernel_size: int = 3,
+                 regression_ranges: Sequence[Tuple[float,
+                                                   float]] = ((0, 4), (4, 8),
+                                                              (8, 16),
+                                                              (16, 32), (32,
+                                                                         64),
+                                                              (64, 10000)),
+                 assigner: ConfigType = dict(
+                     type='dyfadet_mm.PointSegmentAssigner'),
+                 coder: ConfigType = dict(type='dyfadet_mm.SegmentCoder'),
+                 loss_cls: ConfigType = dict(type='dyfadet_mm.FocalLoss'),
+                 loss_reg: ConfigType = dict(type='dyfadet_mm.DIoULoss'),
+                 loss_normalizer: ConfigType = dict(
+                     type='dyfadet_mm.LossNormalizer'),
+                 balance_losses: bool = False,
+                 label_smoothing: float = 0.,
+                 prior_prob: float = 0.01,
+                 empty_classes: Sequence[int] = (),
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(init_cfg)
+        if num_classes < 1 or num_layers < 1:
+            raise ValueError('num_classes and num_layers must be positive, '
+                             f'but got {num_classes} and {num_layers}')
+        self.num_classes = num_classes
+        self.balance_losses = balance_losses
+        self.label_smoothing = label_smoothing
+        self.prior_prob = prior_prob
+        self.empty_classes = list(empty_classes)
+
+        self.points = TASK_UTILS.build(
+            dict(
+                type='dyfadet_mm.PointGenerator',
+                regression_ranges=regression_ranges))
+        self.assigner = TASK_UTILS.build(assigner)
+        self.coder = TASK_UTILS.build(coder)
+        self.loss_cls = MODELS.build(loss_cls)
+        self.loss_reg = MODELS.build(loss_reg)
+        self.loss_normalizer = MODELS.build(loss_normalizer)
+
+        tower = dict(
+            in_channels=in_channels,
+            out_channels=feat_channels,
+            num_layers=num_layers - 1,
+            kernel_size=kernel_size,
+            **tower)
+        self.cls_tower = MODELS.build(tower)
+        self.reg_tower = MODELS.build(tower)
+        width = feat_channels if num_layers > 1 else in_channels
+        self.conv_cls = MaskedConv1d(width, num_classes, kernel_size)
+        self.conv_reg = MaskedConv1d(width, 2, kernel_size)
+        self.scales = ModuleList(ScalarScale()
+                                 for _ in range(self.points.num_levels))
+
+    def init_weights(self) -> None:
+        """Start every class at its prior probability."""
+        bias = self.conv_cls.bias
+        nn.init.constant_(bias, _logit(self.prior_prob))
+        with torch.no_grad():
+            bias[self.empty_classes] = _logit(1e-6)
+        nn.init.zeros_(self.conv_reg.bias)
+        super().init_weights()
+
+    def forward(self, feats: TensorTuple,
+                masks: TensorTuple) -> Tuple[TensorTuple, TensorTuple]:
+        """Run both branches.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            tuple: Class logits (B, A, T_l) and offsets (left, right) in
+            strides (B, 2, T_l) of every level.
+
+        Raises:
+            ValueError: If there are not as many levels as regression ranges.
+        """
+        check_num_levels(feats, self.points.num_levels,
+                         'number of regression_ranges of the head')
+        cls_feats = self.cls_tower(feats, masks)
+        reg_feats = self.reg_tower(feats, masks)
+        cls_logits = tuple(
+            self.conv_cls(x, mask) for x, mask in zip(cls_feats, masks))
+        offsets = tuple(
+            scale(self.conv_reg(x, mask)).relu()
+            for scale, x, mask in zip(self.scales, reg_feats, masks))
+        return cls_logits, offsets
+
+    def loss(self, feats: TensorTuple, masks: TensorTuple,
+             batch_gt_instances: InstanceList) -> Dict[str, Tensor]:
+        """Forward and compute the losses.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            batch_gt_instances (list[InstanceData]): For each video,
+                ``segments`` (N, 2) on the feature grid and ``labels`` (N,).
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
+        """
+        cls_logits, offsets = self(feats, masks)
+        return self.loss_by_feat(cls_logits, offsets, masks,
+                                 batch_gt_instances)
+
+    def get_targets(self, points: Points,
+                    batch_gt_instances: InstanceList) -> Tuple[Tensor, Tensor]:
+        """Targets of every point of every video.
+
+        Args:
+            points (Points): P points of all levels.
+            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
+
+        Returns:
+            tuple[Tensor, Tensor]: Multi-hot classes (B, P, A) and offsets in
+            strides (B, P, 2), of no meaning for negative points.
+        """
+        labels, offsets = [], []
+        for gt in batch_gt_instances:
+            target = self.assigner.assign(points, gt.segments, gt.labels,
+                                          self.num_classes)
+            labels.append(target.labels)
+            offsets.append(self.coder.encode(points, target.segments))
+        return torch.stack(labels), torch.stack(offsets)
+
+    def loss_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
+                     masks: TensorTuple,
+                     batch_gt_instances: InstanceList) -> Dict[str, Tensor]:
+        """Compute the losses from the outputs of :meth:`forward`.
+
+        Both sums are divided by the running number of positive points. A
+        point with several classes counts once per class in the regression.
+
+        Args:
+            cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
+            offsets (tuple[Tensor]): Offsets in strides, (B, 2, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
+        """
+        logits = torch.cat(cls_logits, 2).transpose(1, 2).float()  # (B, P, A)
+        offsets = torch.cat(offsets, 2).transpose(1, 2).float()  # (B, P, 2)
+        valid = torch.cat(masks, 2)[:, 0]  # (B, P)
+        points = Points.cat(
+            self.points([mask.size(2) for mask in masks], valid.device))
+        labels, target_offsets = self.get_targets(points, batch_gt_instances)
+
+        num_labels = labels.sum(2)  # (B, P)
+        positive = (num_labels > 0) & valid
+        divisor = self.loss_normalizer(positive.sum())
+        soft = self.label_smoothing
+        labels = labels * (1 - soft) + soft / (self.num_classes + 1)
+        loss_cls = self.loss_cls(
+            logits[valid], labels[valid], avg_factor=divisor)
+        loss_reg = self.loss_reg(
+            offsets[positive],
+            target_offsets[positive],
+            weight=num_labels[positive],
+            avg_factor=divisor)
+        if self.balance_losses:
+            loss_reg = loss_reg * loss_cls.detach() / loss_reg.detach().clamp(
+                min=0.01)
+        return dict(loss_cls=loss_cls, loss_reg=loss_reg)
+
+    def predict(self, feats: TensorTuple,
+                masks: TensorTuple) -> List[List[LevelProposals]]:
+        """Forward and decode.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            list[list[LevelProposals]]: For each video and each level.
+        """
+        cls_logits, offsets = self(feats, masks)
+        return self.predict_by_feat(cls_logits, offsets, masks)
+
+    def predict_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
+                        masks: TensorTuple) -> List[List[LevelProposals]]:
+        """Decode the outputs of :meth:`forward`.
+
+        Args:
+            cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
+            offsets (tuple[Tensor]): Offsets in strides, (B, 2, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            list[list[LevelProposals]]: For each video and each level.
+        """
+        mlvl_points = self.points([mask.size(2) for mask in masks],
+                                  masks[0].device)
+        videos = []
+        for video in range(masks[0].size(0)):
+            levels = []
+            for points, logit, offset, mask in zip(mlvl_points, cls_logits,
+                                                   offsets, masks):
+                segments = self.coder.decode(points, offset[video].float().t())
+                scores = logit[video].float().sigmoid() * mask[video]
+                levels.append(LevelProposals(segments, scores.t()))
+            videos.append(levels)
+        return videos
+
+
+def _logit(prob: float) -> float:
+    """Inverse of the sigmoid."""
+    return math.log(prob / (1 - prob))

@@ -1,0 +1,70 @@
+from mmengine.model import BaseModule, ModuleList
+from torch import nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import OptMultiConfig, TensorTuple
+from ..layers import ChannelLayerNorm, MaskedConv1d
+from .base_tad_head import BaseTADHead
+
+
+@MODELS.register_module()
+class ConvTower(BaseModule):
+    """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of all layers.
+        num_layers (int): Number of layers.
+        kernel_size (int): Odd kernel. Defaults to 3.
+        init_cfg (dict | list[dict], optional): Initialisation.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 num_layers: int,
+                 kernel_size: int = 3,
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(init_cfg)
+        self.convs = ModuleList(
+            MaskedConv1d(
+                out_channels if i else in_channels,
+                out_channels,
+                kernel_size,
+                bias=False) for i in range(num_layers))
+        self.norms = ModuleList(
+            ChannelLayerNorm(out_channels) for _ in range(num_layers))
+
+    def forward(self, feats: TensorTuple, masks: TensorTuple) -> TensorTuple:
+        """Run the layers on every level.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            tuple[Tensor]: Features, (B, C_out, T_l).
+        """
+        for conv, norm in zip(self.convs, self.norms):
+            feats = tuple(
+                nn.functional.relu(norm(conv(x, mask)))
+                for x, mask in zip(feats, masks))
+        return feats
+
+
+@MODELS.register_module()
+class ConvHead(BaseTADHead):
+    """Head with static towers, the baseline of the ablations.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (int): Channels of the neck's levels.
+        feat_channels (int): Channels of the towers.
+        kwargs: Further arguments of :class:`BaseTADHead`.
+    """
+
+    def __init__(self, num_classes: int, in_channels: int, feat_channels: int,
+                 **kwargs) -> None:
+        super().__init__(
+            dict(type='dyfadet_mm.ConvTower'), num_classes, in_channels,
+            feat_channels, **kwargs)

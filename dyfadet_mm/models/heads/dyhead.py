@@ -1,0 +1,150 @@
+import torch
+from mmengine.model import BaseModule, ModuleList
+from torch import nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import (ConfigType, OptConfigType, OptMultiConfig,
+                                     TensorTuple)
+from ..layers import DFAAtt
+from .base_tad_head import BaseTADHead
+
+
+@MODELS.register_module()
+class DyLayer(BaseModule):
+    """Fuse neighbouring levels, then attend within each level.
+
+    With the scale paths ``down`` and ``up`` and the depth path ``depth``, all
+    of them :class:`DFAAtt` shared by the levels::
+
+        fused_l = gamma * (down(f_{l-1})[::2] + repeat(up(f_{l+1}), 2))
+                  + alpha * f_l
+        f_l = ReLU(depth(fused_l))
+
+    A missing neighbour adds nothing. ``gamma`` starts at 0, ``alpha`` at 1.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        kernel_size (int): Odd kernel of all paths. Defaults to 3.
+        scale_attention (dict): Attention of the scale paths.
+        depth_attention (dict): Attention of the depth path.
+        init_cfg (dict | list[dict], optional): Initialisation.
+
+    Reference:
+        Yang et al., DyFADet, ECCV 2024, Eq. (8)-(9).
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 kernel_size: int = 3,
+                 scale_attention: ConfigType = dict(
+                     type='dyfadet_mm.TapAttention'),
+                 depth_attention: ConfigType = dict(
+                     type='dyfadet_mm.ConvAttention'),
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(init_cfg)
+        self.down = DFAAtt(in_channels, in_channels, kernel_size,
+                           scale_attention)
+        self.up = DFAAtt(in_channels, in_channels, kernel_size,
+                         scale_attention)
+        self.depth = DFAAtt(in_channels, out_channels, kernel_size,
+                            depth_attention)
+        self.gamma = nn.Parameter(torch.tensor(0.))
+        self.alpha = nn.Parameter(torch.tensor(1.))
+
+    def forward(self, feats: TensorTuple, masks: TensorTuple) -> TensorTuple:
+        """Run one layer of the tower.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l),
+                T_l+1 = ceil(T_l / 2).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            tuple[Tensor]: Features, (B, C_out, T_l).
+        """
+        outs = []
+        for level, (x, mask) in enumerate(zip(feats, masks)):
+            fused = self.alpha * x
+            if level > 0:
+                finer = self.down(feats[level - 1], masks[level - 1])
+                fused = fused + self.gamma * finer[..., ::2]
+            if level + 1 < len(feats):
+                coarser = self.up(feats[level + 1], masks[level + 1])
+                coarser = coarser.repeat_interleave(2, 2)[..., :x.size(2)]
+                fused = fused + self.gamma * coarser
+            outs.append(self.depth(fused, mask).relu())
+        return tuple(outs)
+
+
+@MODELS.register_module()
+class DyTower(BaseModule):
+    """Dynamic tower: a sequence of :class:`DyLayer`.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of all layers' outputs.
+        num_layers (int): Number of layers.
+        kernel_size (int): Odd kernel. Defaults to 3.
+        kwargs: Attention settings of :class:`DyLayer`.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 num_layers: int,
+                 kernel_size: int = 3,
+                 **kwargs) -> None:
+        super().__init__()
+        self.layers = ModuleList(
+            DyLayer(out_channels if i else in_channels, out_channels,
+                    kernel_size, **kwargs) for i in range(num_layers))
+
+    def forward(self, feats: TensorTuple, masks: TensorTuple) -> TensorTuple:
+        """Run the layers; shapes as in :class:`DyLayer`."""
+        for layer in self.layers:
+            feats = layer(feats, masks)
+        return feats
+
+
+@MODELS.register_module()
+class DyHead(BaseTADHead):
+    """Dynamic head: multi-scale towers whose taps depend on the input.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (int): Channels of the neck's levels.
+        feat_channels (int): Channels of the towers.
+        formation (str): Formation of the scale paths' gate, ``'c'``, ``'k'``
+            or ``'ck'``. Defaults to ``'c'``.
+        tau (float): Threshold of ``GeReTanH`` in the scale paths. Defaults
+            to 1.5.
+        depth_act_cfg (dict, optional): Activation of the depth path's gate.
+            Defaults to None, the activation of the scale paths.
+        kwargs: Further arguments of :class:`BaseTADHead`.
+
+    Reference:
+        Yang et al., DyFADet, ECCV 2024, Sec. 3.3.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 in_channels: int,
+                 feat_channels: int,
+                 formation: str = 'c',
+                 tau: float = 1.5,
+                 depth_act_cfg: OptConfigType = None,
+                 **kwargs) -> None:
+        act_cfg = dict(type='dyfadet_mm.GeReTanH', tau=tau)
+        tower = dict(
+            type='dyfadet_mm.DyTower',
+            scale_attention=dict(
+                type='dyfadet_mm.TapAttention',
+                formation=formation,
+                act_cfg=act_cfg),
+            depth_attention=dict(
+                type='dyfadet_mm.ConvAttention',
+                act_cfg=depth_act_cfg or act_cfg))
+        super().__init__(tower, num_classes, in_channels, feat_channels,
+                         **kwargs)

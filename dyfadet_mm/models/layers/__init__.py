@@ -1,0 +1,14 @@
+from .dfa import (ConvAttention, DFAAtt, DFAConv, GeReTanH, ReTanH,
+                  TapAttention, TemporalGate)
+from .drop_path import ScaledDropPath
+from .dyne_layer import DynELayer
+from .masked_conv import MaskedConv1d
+from .norm import ChannelLayerNorm
+from .position import SinusoidPosition
+from .scale import ScalarScale
+
+__all__ = [
+    'ChannelLayerNorm', 'ConvAttention', 'DFAAtt', 'DFAConv', 'DynELayer',
+    'GeReTanH', 'MaskedConv1d', 'ReTanH', 'ScalarScale', 'ScaledDropPath',
+    'SinusoidPosition', 'TapAttention', 'TemporalGate'
+]

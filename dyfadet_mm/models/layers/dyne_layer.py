@@ -1,0 +1,139 @@
+from typing import Optional, Tuple
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import OptConfigType
+from .drop_path import ScaledDropPath
+from .norm import ChannelLayerNorm
+
+
+def scaled_kernel_size(kernel_size: int, factor: float) -> int:
+    """Kernel of the wide window branch: the factor applied, made odd.
+
+    Args:
+        kernel_size (int): Kernel of the window branch.
+        factor (float): w, how much wider the wide window is.
+
+    Returns:
+        int: An odd kernel size.
+    """
+    size = round((kernel_size + 1) * factor)
+    return size + 1 - size % 2
+
+
+@MODELS.register_module()
+class DynELayer(BaseModule):
+    """Encoder layer with an instance branch and a window branch.
+
+    With ``h = LN(pool(x))`` and depth-wise convolutions throughout::
+
+        out = fc(h) * phi(h) + ReLU(window(h) + wide(h)) * psi(h) + h
+        out = x * mask + drop_path(out)
+        out = out + drop_path(MLP(GroupNorm(out)))
+
+    ``phi`` reads the mean over the whole grid. As in the published code, the
+    means of ``phi`` and of the GroupNorm cover padding too, and the padding
+    of the output is not zeroed.
+
+    Args:
+        channels (int): C, a multiple of ``num_groups``.
+        kernel_size (int): Odd kernel of ``psi`` and ``window``. Defaults
+            to 1.
+        factor (float): w, width of ``wide`` relative to ``window``. Defaults
+            to 1.5.
+        stride (int): 1 keeps the grid, 2 halves it. Defaults to 1.
+        mlp_channels (int, optional): Hidden channels of the MLP. Defaults to
+            4 * C.
+        num_groups (int): Groups of the GroupNorm. Defaults to 16.
+        drop_path_rate (float, optional): Stochastic depth with a scale per
+            channel; None leaves both out. Defaults to None.
+        init_std (float): Standard deviation of the depth-wise weights at the
+            start. Defaults to 0. Zero is a stationary point: the
+            convolutions then stay zero for ever, as they do in the published
+            THUMOS14 and EPIC-Kitchens settings.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even or ``stride`` is not 1 or 2.
+
+    Reference:
+        Yang et al., DyFADet, ECCV 2024, Eq. (5)-(7).
+    """
+
+    def __init__(self,
+                 channels: int,
+                 kernel_size: int = 1,
+                 factor: float = 1.5,
+                 stride: int = 1,
+                 mlp_channels: Optional[int] = None,
+                 num_groups: int = 16,
+                 drop_path_rate: Optional[float] = None,
+                 init_std: float = 0.,
+                 init_cfg: OptConfigType = None) -> None:
+        super().__init__(init_cfg)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError('kernel_size must be odd and positive, '
+                             f'but got {kernel_size}')
+        if stride not in (1, 2):
+            raise ValueError(f'stride must be 1 or 2, but got {stride}')
+        self.stride = stride
+        self.init_std = init_std
+
+        def depthwise(size: int) -> nn.Conv1d:
+            return nn.Conv1d(
+                channels, channels, size, padding=size // 2, groups=channels)
+
+        self.norm = ChannelLayerNorm(channels)
+        self.psi = depthwise(kernel_size)
+        self.window = depthwise(kernel_size)
+        self.wide = depthwise(scaled_kernel_size(kernel_size, factor))
+        self.fc = depthwise(1)
+        self.phi = depthwise(1)
+
+        hidden = mlp_channels or 4 * channels
+        self.group_norm = nn.GroupNorm(num_groups, channels)
+        self.mlp = nn.Sequential(
+            nn.Conv1d(channels, hidden, 1), nn.GELU(),
+            nn.Conv1d(hidden, channels, 1))
+
+        def branch() -> nn.Module:
+            if drop_path_rate is None:
+                return nn.Identity()
+            return ScaledDropPath(channels, drop_path_rate)
+
+        self.drop_path_out = branch()
+        self.drop_path_mlp = branch()
+
+    def init_weights(self) -> None:
+        """Draw the depth-wise weights; all biases start at zero."""
+        for conv in (self.psi, self.window, self.wide, self.fc, self.phi):
+            nn.init.normal_(conv.weight, std=self.init_std)
+            nn.init.zeros_(conv.bias)
+        for conv in (self.mlp[0], self.mlp[2]):
+            nn.init.zeros_(conv.bias)
+        super().init_weights()
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Encode one level.
+
+        Args:
+            x (Tensor): Features, (B, C, T).
+            mask (Tensor): Valid cells, (B, 1, T).
+
+        Returns:
+            tuple[Tensor, Tensor]: Features (B, C, T') and their mask
+            (B, 1, T'), T' = ceil(T / stride).
+        """
+        if self.stride == 2:
+            x = F.max_pool1d(x, 3, stride=2, padding=1)
+            mask = mask[..., ::2]
+        h = self.norm(x)
+        instance = self.phi(h.mean(2, keepdim=True)).relu()  # (B, C, 1)
+        window = (self.window(h) + self.wide(h)).relu()
+        out = self.fc(h) * instance + window * self.psi(h) + h
+        out = x * mask + self.drop_path_out(out)
+        out = out + self.drop_path_mlp(self.mlp(self.group_norm(out)))
+        return out, mask

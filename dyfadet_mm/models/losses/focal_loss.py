@@ -1,0 +1,73 @@
+from typing import Optional
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+
+
+def sigmoid_focal_loss(logits: Tensor,
+                       targets: Tensor,
+                       alpha: float = 0.25,
+                       gamma: float = 2.0) -> Tensor:
+    """Focal loss of independent classes; targets may be soft.
+
+    Args:
+        logits (Tensor): Class logits, any shape.
+        targets (Tensor): Targets in [0, 1], same shape.
+        alpha (float): Weight of the positive side. Defaults to 0.25.
+        gamma (float): Exponent of the modulation. Defaults to 2.0.
+
+    Returns:
+        Tensor: Loss per element, same shape.
+
+    Reference:
+        Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.
+    """
+    prob = logits.sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(
+        logits, targets, reduction='none')
+    miss = prob * (1 - targets) + (1 - prob) * targets
+    balance = alpha * targets + (1 - alpha) * (1 - targets)
+    return balance * miss**gamma * entropy
+
+
+@MODELS.register_module()
+class FocalLoss(nn.Module):
+    """Summed sigmoid focal loss.
+
+    Args:
+        alpha (float): Weight of the positive side. Defaults to 0.25.
+        gamma (float): Exponent of the modulation. Defaults to 2.0.
+        loss_weight (float): Factor of the loss. Defaults to 1.0.
+    """
+
+    def __init__(self,
+                 alpha: float = 0.25,
+                 gamma: float = 2.0,
+                 loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.gamma = gamma
+        self.loss_weight = loss_weight
+
+    def forward(self,
+                pred: Tensor,
+                target: Tensor,
+                weight: Optional[Tensor] = None,
+                avg_factor: float = 1.) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            pred (Tensor): Logits, (P, A).
+            target (Tensor): Targets in [0, 1], (P, A).
+            weight (Tensor, optional): Weights that broadcast to (P, A).
+            avg_factor (float | Tensor): Divisor of the sum. Defaults to 1.
+
+        Returns:
+            Tensor: Scalar.
+        """
+        loss = sigmoid_focal_loss(pred, target, self.alpha, self.gamma)
+        if weight is not None:
+            loss = loss * weight
+        return self.loss_weight * loss.sum() / avg_factor

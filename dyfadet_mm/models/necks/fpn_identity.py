@@ -1,0 +1,50 @@
+from typing import Tuple
+
+from mmengine.model import BaseModule, ModuleList
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.utils.typing import OptMultiConfig
+from ..layers import ChannelLayerNorm
+
+
+@MODELS.register_module()
+class IdentityFPN(BaseModule):
+    """Neck that only normalises the levels, each with a LayerNorm of its own.
+
+    Args:
+        channels (int): C, channels of every level.
+        num_levels (int): Levels of the pyramid.
+        norm (bool): Whether to normalise at all. Defaults to True.
+        init_cfg (dict | list[dict], optional): Initialisation.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 num_levels: int,
+                 norm: bool = True,
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(init_cfg)
+        self.norms = ModuleList(
+            ChannelLayerNorm(channels) if norm else nn.Identity()
+            for _ in range(num_levels))
+
+    def forward(
+        self, feats: Tuple[Tensor, ...], masks: Tuple[Tensor, ...]
+    ) -> Tuple[Tuple[Tensor, ...], Tuple[Tensor, ...]]:
+        """Normalise every level.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            tuple: Features and masks of the same shapes.
+
+        Raises:
+            ValueError: If there are not ``num_levels`` levels.
+        """
+        check_num_levels(feats, len(self.norms), 'num_levels of the neck')
+        feats = tuple(norm(x) for norm, x in zip(self.norms, feats))
+        return feats, masks

@@ -1,0 +1,106 @@
+from typing import Sequence, Tuple
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from dyfadet_mm.ops import segment_voting, soft_nms
+from dyfadet_mm.registry import TASK_UTILS
+from dyfadet_mm.structures import grid_to_seconds
+from dyfadet_mm.utils.typing import OptConfigType
+
+
+@TASK_UTILS.register_module()
+class SegmentPostprocessor:
+    """Turn what the head says about a video into detections in seconds.
+
+    Args:
+        score_thr (float): Candidates score more than this. Defaults to 0.001.
+        pre_nms_topk (int): Best candidates kept on each level. Defaults to
+            2000.
+        min_length (float): Candidates are longer than this, in cells of the
+            feature grid. Defaults to 0.05.
+        nms (dict, optional): Arguments of :func:`soft_nms`; None keeps all
+            candidates. Defaults to an empty dict.
+        voting_thr (float): tIoU from which candidates vote on the boundaries
+            of a kept segment; 0 turns voting off. Votes are taken only after
+            class-agnostic suppression, as in the published code. Defaults
+            to 0.
+    """
+
+    def __init__(self,
+                 score_thr: float = 0.001,
+                 pre_nms_topk: int = 2000,
+                 min_length: float = 0.05,
+                 nms: OptConfigType = dict(),
+                 voting_thr: float = 0.) -> None:
+        self.score_thr = score_thr
+        self.pre_nms_topk = pre_nms_topk
+        self.min_length = min_length
+        self.nms = nms
+        self.voting_thr = voting_thr
+
+    def __call__(self, levels: Sequence[Tuple[Tensor, Tensor]],
+                 metainfo: dict) -> InstanceData:
+        """Detect in one video.
+
+        Args:
+            levels (Sequence[tuple[Tensor, Tensor]]): For each level, segments
+                on the feature grid (T_l, 2) and scores (T_l, A).
+            metainfo (dict): ``fps``, ``feat_stride``, ``feat_num_frames``
+                and ``duration`` (seconds) of the video.
+
+        Returns:
+            InstanceData: ``segments`` (N, 2) in seconds, ``scores`` (N,) and
+            ``labels`` (N,), best first.
+
+        Raises:
+            KeyError: If ``metainfo`` lacks one of its fields.
+        """
+        for key in ('fps', 'feat_stride', 'feat_num_frames', 'duration'):
+            if metainfo.get(key) is None:
+                raise KeyError(
+                    f"metainfo of video {metainfo.get('video_id')!r} must "
+                    f'have {key!r} to place detections in seconds')
+        candidates = [self._select(*level) for level in levels]
+        segments, scores, labels = (torch.cat(x) for x in zip(*candidates))
+        segments, scores, labels = self._suppress(segments, scores, labels)
+        segments = grid_to_seconds(segments, metainfo['fps'],
+                                   metainfo['feat_stride'],
+                                   metainfo['feat_num_frames'],
+                                   metainfo['duration'])
+        return InstanceData(segments=segments, scores=scores, labels=labels)
+
+    def _select(self, segments: Tensor,
+                scores: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """Candidates of one level: score, number and length.
+
+        Args:
+            segments (Tensor): Segments on the feature grid, (T_l, 2).
+            scores (Tensor): Class scores, (T_l, A).
+
+        Returns:
+            tuple[Tensor, Tensor, Tensor]: Segments (M, 2), scores (M,) and
+            labels (M,).
+        """
+        num_classes = scores.size(1)
+        scores = scores.flatten()  # (T_l * A,)
+        index = (scores > self.score_thr).nonzero()[:, 0]
+        scores, order = scores[index].sort(descending=True, stable=True)
+        index = index[order[:self.pre_nms_topk]]
+        scores = scores[:self.pre_nms_topk]
+        segments = segments[index // num_classes]
+        keep = segments[:, 1] - segments[:, 0] > self.min_length
+        return segments[keep], scores[keep], (index % num_classes)[keep]
+
+    def _suppress(self, segments: Tensor, scores: Tensor,
+                  labels: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """Suppress duplicates and let the candidates vote, shapes as above."""
+        if self.nms is None:
+            scores, order = scores.sort(descending=True, stable=True)
+            return segments[order], scores, labels[order]
+        kept, kept_scores, kept_labels = soft_nms(segments, scores, labels,
+                                                  **self.nms)
+        if self.voting_thr > 0 and not self.nms.get('class_wise', True):
+            kept = segment_voting(kept, segments, scores, self.voting_thr)
+        return kept, kept_scores, kept_labels

@@ -1,0 +1,3 @@
+from .segment_coder import SegmentCoder
+
+__all__ = ['SegmentCoder']

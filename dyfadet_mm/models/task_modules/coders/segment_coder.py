@@ -1,0 +1,41 @@
+import torch
+from torch import Tensor
+
+from dyfadet_mm.registry import TASK_UTILS
+from ..prior_generators import Points
+
+
+@TASK_UTILS.register_module()
+class SegmentCoder:
+    """Segments as distances from a point, in strides of the point's level.
+
+    ``decode(points, encode(points, segments)) == segments``.
+    """
+
+    def encode(self, points: Points, segments: Tensor) -> Tensor:
+        """Measure segments from points.
+
+        Args:
+            points (Points): P points.
+            segments (Tensor): Segments on the feature grid, (P, 2).
+
+        Returns:
+            Tensor: Offsets (left, right) in strides, (P, 2).
+        """
+        left = points.position - segments[:, 0]
+        right = segments[:, 1] - points.position
+        return torch.stack((left, right), 1) / points.stride[:, None]
+
+    def decode(self, points: Points, offsets: Tensor) -> Tensor:
+        """Place segments around points.
+
+        Args:
+            points (Points): P points.
+            offsets (Tensor): Offsets (left, right) in strides, (P, 2).
+
+        Returns:
+            Tensor: Segments on the feature grid, (P, 2).
+        """
+        left, right = (offsets * points.stride[:, None]).unbind(1)
+        return torch.stack((points.position - left, points.position + right),
+                           1)

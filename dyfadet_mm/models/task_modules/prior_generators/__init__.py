@@ -1,0 +1,3 @@
+from .point_generator import PointGenerator, Points
+
+__all__ = ['PointGenerator', 'Points']

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from dyfadet_mm.models import DynEBackbone
+
+
+def make_encoder(**kwargs):
+    options = dict(
+        kernel_size=3,
+        factor=1.2,
+        mlp_channels=8,
+        embed_channels=32,
+        arch=(2, 2, 3))
+    return DynEBackbone(6, **dict(options, **kwargs))
+
+
+def test_published_setting_has_six_levels_of_stride_1_to_32():
+    encoder = DynEBackbone(4, embed_channels=32)
+    feats, masks = encoder(torch.randn(1, 4, 64), torch.ones(1, 1, 64))
+    assert [x.size(2) for x in feats] == [64, 32, 16, 8, 4, 2]
+    assert [x.size(2) for x in masks] == [64, 32, 16, 8, 4, 2]
+
+
+def test_window_and_drop_path_are_the_branch_layers_only():
+    encoder = make_encoder(drop_path_rate=0.2)
+    for layer in encoder.stem:
+        assert layer.window.kernel_size == (1, )
+        assert not list(layer.drop_path_out.parameters())
+    for layer in encoder.branch:
+        assert layer.window.kernel_size == (3, )
+        assert layer.wide.kernel_size == (5, )
+        assert layer.drop_path_out.drop_prob == 0.2
+        assert layer.drop_path_mlp.drop_prob == 0.2
+
+
+@pytest.mark.parametrize('length', [1, 2, 3, 5, 13, 16])
+def test_any_length_gives_all_levels(length, make_masks):
+    encoder = make_encoder()
+    [mask] = make_masks([length, (length + 1) // 2], length)
+    feats, masks = encoder(torch.randn(2, 6, length), mask)
+    lengths = [-(-length // 2**level) for level in range(4)]
+    assert [x.shape for x in feats] == [(2, 32, n) for n in lengths]
+    assert [x.shape for x in masks] == [(2, 1, n) for n in lengths]
+    assert all(x.isfinite().all() for x in feats)
+
+
+def test_every_parameter_gets_a_gradient(randomise):
+    encoder = randomise(make_encoder(drop_path_rate=0.))
+    feats, _ = encoder(torch.randn(2, 6, 16).double(), torch.ones(2, 1, 16))
+    sum((x * torch.randn_like(x)).sum() for x in feats).backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def test_videos_are_independent(randomise, make_masks):
+    encoder = randomise(make_encoder()).eval()
+    x, [mask] = torch.randn(2, 6, 16).double(), make_masks([16, 9], 16)
+    other = torch.cat((x[:1] + 1, x[1:]))
+    for ours, theirs in zip(encoder(x, mask)[0], encoder(other, mask)[0]):
+        assert torch.equal(ours[1], theirs[1])
+
+
+def test_init_weights_follows_the_layers():
+    encoder = make_encoder(init_std=0.3)
+    encoder.init_weights()
+    for layer in (*encoder.stem, *encoder.branch):
+        assert layer.psi.weight.any() and not layer.psi.bias.any()
+    encoder = make_encoder()  # as published for THUMOS14
+    encoder.init_weights()
+    for layer in (*encoder.stem, *encoder.branch):
+        assert not layer.psi.weight.any() and not layer.wide.weight.any()

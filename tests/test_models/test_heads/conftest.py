@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from dyfadet_mm.models import ConvHead, DyHead
+
+RANGES = ((0, 4), (4, 8), (8, 16), (16, 1e4))
+
+
+def _make_head(kind='c', num_levels=3, **kwargs):
+    options = dict(
+        num_classes=3,
+        in_channels=4,
+        feat_channels=5,
+        regression_ranges=RANGES[-num_levels:])
+    options.update(kwargs)
+    if kind == 'static':
+        return ConvHead(**options)
+    return DyHead(formation=kind, **options)
+
+
+@pytest.fixture(scope='session')
+def make_head():
+    """A tiny head: 'static', or dynamic with formation 'c', 'k' or 'ck'."""
+    return _make_head
+
+
+def _make_feats(masks, channels=4):
+    """Random features of every level, zero on padding."""
+    return tuple(
+        torch.randn(len(mask), channels, mask.size(2)).double() * mask
+        for mask in masks)
+
+
+@pytest.fixture(scope='session')
+def make_feats():
+    return _make_feats

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from slow_layers import slow_dy_layer
+
+from dyfadet_mm.models import DyLayer, DyTower, GeReTanH, ReTanH
+
+TAP = dict(type='dyfadet_mm.TapAttention')
+
+
+@pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
+@pytest.mark.parametrize('kernel_size, length, num_levels', [(3, 7, 3),
+                                                             (5, 6, 2),
+                                                             (3, 1, 2),
+                                                             (3, 4, 1)])
+def test_layer_equals_its_definition(formation, kernel_size, length,
+                                     num_levels, randomise, make_masks,
+                                     make_feats):
+    layer = randomise(
+        DyLayer(3, 4, kernel_size, dict(TAP, formation=formation)))
+    masks = make_masks([length, (length + 1) // 2], length, num_levels)
+    feats = make_feats(masks, 3)
+    outs = layer(feats, masks)
+    for video in range(2):
+        expected = slow_dy_layer([x[video].numpy() for x in feats],
+                                 [x[video, 0].numpy() for x in masks], layer,
+                                 formation, kernel_size)
+        for ours, theirs in zip(outs, expected):
+            torch.testing.assert_close(ours[video], torch.from_numpy(theirs))
+
+
+def test_tower_runs_its_layers_one_after_the_other(randomise, make_masks,
+                                                   make_feats):
+    tower = randomise(DyTower(4, 5, 2))
+    masks = make_masks([6], 6, 2)
+    feats = make_feats(masks)
+    expected = [x[0].numpy() for x in feats]
+    for layer in tower.layers:
+        expected = slow_dy_layer(expected, [x[0, 0].numpy() for x in masks],
+                                 layer, 'c', 3)
+    for ours, theirs in zip(tower(feats, masks), expected):
+        torch.testing.assert_close(ours[0], torch.from_numpy(theirs))
+    assert DyTower(4, 5, 0)(feats, masks) is feats
+
+
+def test_levels_do_not_mix_at_the_start(make_masks, make_feats):
+    layer = DyLayer(4, 4).double()
+    layer.init_weights()
+    assert layer.gamma.item() == 0 and layer.alpha.item() == 1
+    masks = make_masks([8], 8, 3)
+    feats = make_feats(masks)
+    outs = layer(feats, masks)
+    for level, out in enumerate(outs):
+        alone = layer(feats[level:level + 1], masks[level:level + 1])
+        torch.testing.assert_close(out, alone[0])
+
+
+def test_only_neighbouring_levels_mix(randomise, make_masks, make_feats):
+    layer = randomise(DyLayer(4, 4))
+    masks = make_masks([16], 16, 4)
+    feats = make_feats(masks)
+    before = layer(feats, masks)
+    after = layer((feats[0] + 1, ) + feats[1:], masks)
+    changed = [not torch.equal(*pair) for pair in zip(before, after)]
+    assert changed == [True, True, False, False]
+
+
+def test_every_parameter_gets_a_gradient(randomise, make_masks, make_feats):
+    layer = randomise(DyLayer(4, 3))
+    masks = make_masks([8, 6], 8, 3)
+    outs = layer(make_feats(masks), masks)
+    sum((x * torch.randn_like(x)).sum() for x in outs).backward()
+    for name, parameter in layer.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def test_scale_paths_keep_ge_re_tanh_whatever_the_depth_path_uses(make_head):
+    head = make_head(
+        'ck', tau=2., depth_act_cfg=dict(type='dyfadet_mm.ReTanH'))
+    for layer in (*head.cls_tower.layers, *head.reg_tower.layers):
+        for path in (layer.down, layer.up):
+            act = path.attention.gate.act
+            assert isinstance(act, GeReTanH) and act.tau == 2
+        assert isinstance(layer.depth.attention.act, ReTanH)
+    layer = make_head('c', tau=2.).cls_tower.layers[0]
+    assert isinstance(layer.depth.attention.act, GeReTanH)
+    assert layer.depth.attention.act.tau == 2
+
+
+def test_first_layer_widens_and_keeps_its_scale_paths_narrow(make_head):
+    first, second = make_head('c').cls_tower.layers
+    assert first.down.mix.out_channels == first.up.mix.out_channels == 4
+    assert first.depth.mix.out_channels == 5
+    assert second.down.mix.out_channels == 5
+
+
+def test_unknown_formation_is_refused(make_head):
+    with pytest.raises(ValueError, match='formation must be one of'):
+        make_head('kc')
+
+
+def test_head_for_another_number_of_levels_is_refused(make_head):
+    head = make_head('c')
+    num_levels = head.points.num_levels
+    feats = (torch.zeros(1, 4, 8), ) * (num_levels + 1)
+    masks = (torch.ones(1, 1, 8, dtype=torch.bool), ) * (num_levels + 1)
+    with pytest.raises(
+            ValueError,
+            match=f'fit the {num_levels + 1} levels .* got {num_levels}'):
+        head(feats, masks)

@@ -1,0 +1,91 @@
+import math
+
+import pytest
+import torch
+from slow_layers import ge_re_tanh, re_tanh, slow_gate
+
+from dyfadet_mm.models import GeReTanH, ReTanH, TemporalGate
+
+ACTS = [(dict(type='dyfadet_mm.GeReTanH', tau=2.), lambda x: ge_re_tanh(x, 2)),
+        (dict(type='dyfadet_mm.ReTanH'), re_tanh),
+        (dict(type='ReLU'), lambda x: max(x, 0.)),
+        (dict(type='Sigmoid'), lambda x: 1 / (1 + math.exp(-x)))]
+
+
+def test_re_tanh_is_tanh_above_zero_and_zero_below():
+    out = ReTanH()(torch.tensor([-2., 0., 0.5]))
+    assert out.tolist() == pytest.approx([0., 0., math.tanh(0.5)])
+
+
+@pytest.mark.parametrize('tau', [0., 0.7, 1.5, 3.])
+def test_ge_re_tanh_follows_its_formula(tau):
+    x = torch.linspace(-4, 8, 25, dtype=torch.float64)
+    out = GeReTanH(tau)(x)
+    expected = [ge_re_tanh(float(value), tau) for value in x]
+    assert out.tolist() == pytest.approx(expected, abs=1e-12)
+    assert not out[x < 0].any() and (out[1:] >= out[:-1]).all()
+    assert out[-1] == pytest.approx(1, abs=1e-3)
+
+
+def test_ge_re_tanh_without_shift_is_re_tanh():
+    x = torch.randn(50)
+    torch.testing.assert_close(GeReTanH(0.)(x), ReTanH()(x))
+
+
+@pytest.mark.parametrize(
+    'act_cfg, act', ACTS, ids=[cfg['type'] for cfg, _ in ACTS])
+@pytest.mark.parametrize('formation, shape', [('c', (2, 4, 1, 6)),
+                                              ('k', (2, 1, 3, 6)),
+                                              ('ck', (2, 4, 3, 6))])
+def test_gate_equals_its_definition(formation, shape, act_cfg, act, randomise,
+                                    make_masks):
+    gate = randomise(TemporalGate(4, 3, formation, act_cfg))
+    x, [mask] = torch.randn(2, 4, 6).double(), make_masks([6, 3], 6)
+    out = gate(x, mask)
+    assert out.shape == shape
+    for video in range(2):
+        expected = slow_gate(x[video].numpy(), mask[video, 0].numpy(),
+                             gate.conv, formation, 3, act)
+        torch.testing.assert_close(out[video].expand(4, 3, 6),
+                                   torch.from_numpy(expected))
+
+
+@pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
+def test_gate_is_zero_on_padding_and_never_negative(formation, make_masks):
+    [mask] = make_masks([6, 3], 6)
+    out = TemporalGate(4, formation=formation)(torch.randn(2, 4, 6), mask)
+    assert (out >= 0).all() and not out[1, ..., 3:].any()
+
+
+def test_formation_c_with_as_many_channels_as_taps_is_still_depth_wise():
+    """The published code confuses C and K here."""
+    gate = TemporalGate(3, 3, 'c')
+    assert gate.conv.weight.shape == (3, 1, 3)
+    assert TemporalGate(3, 3, 'k').conv.weight.shape == (3, 3, 3)
+    assert gate(torch.randn(1, 3, 5), torch.ones(1, 1, 5)).shape[1:3] == (3, 1)
+
+
+@pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
+@pytest.mark.parametrize('length', [1, 2, 3, 7])
+def test_gate_keeps_the_length(formation, length):
+    gate = TemporalGate(4, 5, formation)
+    out = gate(torch.randn(1, 4, length), torch.ones(1, 1, length))
+    assert out.shape[-1] == length and out.isfinite().all()
+
+
+def test_gate_starts_at_the_bias_that_is_asked_for():
+    gate = TemporalGate(4, formation='ck', init_bias=1.5)
+    gate.init_weights()
+    assert gate.conv.bias.tolist() == [1.5] * 12
+    out = gate(torch.zeros(1, 4, 6), torch.ones(1, 1, 6))
+    expected = torch.full_like(out, ge_re_tanh(1.5))
+    torch.testing.assert_close(out, expected)
+
+
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [(dict(formation='kc'), r"formation must be one of .*, but got 'kc'"),
+     (dict(kernel_size=4), 'kernel_size must be odd, but got 4')])
+def test_gate_refuses_what_it_cannot_build(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        TemporalGate(4, **kwargs)

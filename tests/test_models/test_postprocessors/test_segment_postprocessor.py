@@ -1,0 +1,126 @@
+import pytest
+import torch
+
+from dyfadet_mm.models import SegmentPostprocessor
+
+#: One second is one cell: no shift, no scale.
+PLAIN = dict(fps=1., feat_stride=1, feat_num_frames=0, duration=1e4)
+
+
+def level(*rows):
+    """Rows of (start, end, score of each class)."""
+    table = torch.tensor(rows).reshape(len(rows), -1)
+    return table[:, :2], table[:, 2:]
+
+
+def detect(*levels, metainfo=PLAIN, **kwargs):
+    return SegmentPostprocessor(**kwargs)(levels, metainfo)
+
+
+def rows_of(detections):
+    assert (detections.scores[:-1] >= detections.scores[1:]).all()
+    return [(*segment, score, label)
+            for segment, score, label in zip(detections.segments.tolist(
+            ), detections.scores.tolist(), detections.labels.tolist())]
+
+
+def test_every_class_of_a_point_is_a_candidate():
+    out = detect(level([0., 4., 0.5, 0.25], [8., 9., 0.75, 0.]), nms=None)
+    assert rows_of(out) == [(8, 9, 0.75, 0), (0, 4, 0.5, 0), (0, 4, 0.25, 1)]
+    assert out.labels.dtype == torch.int64
+
+
+def test_scores_must_exceed_the_threshold():
+    levels = level([0., 1., 0.5], [2., 3., 0.25], [4., 5., 0.3])
+    out = detect(levels, nms=None, score_thr=0.25)
+    assert out.scores.tolist() == pytest.approx([0.5, 0.3])
+
+
+def test_the_best_of_each_level_are_kept():
+    one = level([0., 1., 0.5, 0.9], [2., 3., 0.8, 0.1])
+    two = level([0., 4., 0.2, 0.3], [4., 8., 0.05, 0.04])
+    out = detect(one, two, nms=None, pre_nms_topk=2)
+    assert out.scores.tolist() == pytest.approx([0.9, 0.8, 0.3, 0.2])
+    assert out.labels.tolist() == [1, 0, 1, 0]
+
+
+def test_short_candidates_are_dropped_after_the_top_k():
+    """In cells, not seconds; and they still take a place in the top-k."""
+    levels = level([0., 2., 0.9], [3., 5.5, 0.8], [6., 9., 0.7])
+    meta = dict(PLAIN, fps=100.)
+    out = detect(levels, nms=None, min_length=2., metainfo=meta)
+    assert out.scores.tolist() == pytest.approx([0.8, 0.7])
+    out = detect(
+        levels, nms=None, min_length=2., pre_nms_topk=2, metainfo=meta)
+    assert out.scores.tolist() == pytest.approx([0.8])
+
+
+def test_levels_are_suppressed_together_and_classes_apart():
+    one = level([0., 4., 0.9, 0.6])
+    two = level([0., 4., 0.8, 0.])
+    nms = dict(method='hard', iou_threshold=0.5)
+    assert rows_of(detect(one, two,
+                          nms=nms)) == [(0, 4, pytest.approx(0.9), 0),
+                                        (0, 4, pytest.approx(0.6), 1)]
+    out = detect(one, two, nms=dict(nms, class_wise=False))
+    assert rows_of(out) == [(0, 4, pytest.approx(0.9), 0)]
+
+
+def test_arguments_reach_soft_nms():
+    """Half of the union overlaps: the second score decays by exp(-1/4)."""
+    levels = level([0., 4., 0.8], [0., 2., 0.4])
+    out = detect(levels, nms=dict(sigma=1.))
+    decayed = 0.4 * torch.tensor(-0.25).exp().item()
+    assert out.scores.tolist() == pytest.approx([0.8, decayed], rel=1e-4)
+    assert len(detect(levels, nms=dict(max_num=1)).scores) == 1
+
+
+@pytest.mark.parametrize('class_wise, voting_thr, expected', [
+    (False, 0.7, [0.25, 8.25]),
+    (False, 0., [0., 8.]),
+    (False, 0.95, [0., 8.]),
+    (True, 0.7, [0., 8.]),
+])
+def test_candidates_vote_only_after_class_agnostic_suppression(
+        class_wise, voting_thr, expected):
+    """Votes weigh 0.75 and 0.25; the third candidate is elsewhere."""
+    levels = level([0., 8., 0.75], [1., 9., 0.25], [20., 24., 0.5])
+    nms = dict(method='hard', iou_threshold=0.5, class_wise=class_wise)
+    out = detect(levels, nms=nms, voting_thr=voting_thr)
+    assert out.segments.tolist() == [expected, [20., 24.]]
+    assert out.scores.tolist() == [0.75, 0.5]
+
+
+def test_segments_become_seconds_within_the_video():
+    meta = dict(fps=10., feat_stride=4, feat_num_frames=16, duration=6.)
+    levels = level([1., 3., 0.9], [-5., 4., 0.8], [10., 40., 0.7])
+    out = detect(levels, metainfo=meta, nms=None)
+    expected = [[1.2, 2.0], [0., 2.4], [4.8, 6.]]
+    torch.testing.assert_close(out.segments, torch.tensor(expected))
+
+
+@pytest.mark.parametrize('nms', [None, {}, dict(class_wise=False)])
+def test_nothing_above_the_threshold_gives_no_detections(nms):
+    levels = level([0., 4., 0., 0.])
+    out = detect(levels, levels, nms=nms, voting_thr=0.5)
+    assert out.segments.shape == (0, 2)
+    assert out.scores.shape == out.labels.shape == (0, )
+
+
+@pytest.mark.parametrize('key',
+                         ['fps', 'feat_stride', 'feat_num_frames', 'duration'])
+@pytest.mark.parametrize('present', [True, False])
+def test_missing_metainfo_names_the_video_and_the_field(key, present):
+    meta = dict(PLAIN, video_id='v_1')
+    meta[key] = None
+    if not present:
+        del meta[key]
+    with pytest.raises(KeyError, match=f"'v_1' must have '{key}'"):
+        detect(level([0., 1., 0.5]), metainfo=meta)
+
+
+def test_inputs_are_not_changed_in_place():
+    segments, scores = level([0., 8., 0.75], [1., 9., 0.5])
+    copies = segments.clone(), scores.clone()
+    detect((segments, scores), nms=dict(class_wise=False), voting_thr=0.5)
+    assert torch.equal(segments, copies[0]) and torch.equal(scores, copies[1])
