@@ -1,0 +1,91 @@
+# make setup   environment in .venv (Python 3.11, CPU)
+# make test    set up, lint, run the tests
+# make demo    set up, train on digit streams, evaluate, draw
+# make lint    flake8, isort and yapf, without changing anything
+# make format  let isort and yapf change the files
+# make clean   remove what demo and tests wrote, keep .venv
+#
+# Each step leaves a stamp, and a second run skips what is done.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/lock-py311-cpu.txt
+# torch goes first and by exact version: a range pulls gigabytes
+TORCH = $(shell grep '^torch==' $(LOCK))
+SOURCES := $(wildcard dyfadet_mm tools tests configs projects setup.py)
+
+DEMO_CONFIG := configs/dyfadet/dyfadet_pixels_1xb8-10e_digit-streams.py
+DEMO_DATA := data/digit_streams
+DEMO_WORK := work_dirs/demo
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup lint format test demo clean
+
+setup: $(VENV)/.stamp
+
+$(VENV)/.stamp: $(LOCK) requirements/runtime.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --constraint $(LOCK) $(TORCH)
+	$(BIN)/python -m pip install -q --no-deps --requirement $(LOCK)
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation \
+	    --editable .
+	$(BIN)/python -m pip check
+	touch $@
+
+lint: setup
+	$(BIN)/flake8 $(SOURCES)
+	$(BIN)/isort --check-only --diff $(SOURCES)
+	$(BIN)/yapf --diff --recursive --parallel $(SOURCES)
+
+format: setup
+	$(BIN)/isort $(SOURCES)
+	$(BIN)/yapf --in-place --recursive --parallel $(SOURCES)
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) \
+	    --dist loadfile
+
+demo: $(DEMO_WORK)/timeline.png
+	@echo
+	@echo "Done. The picture: $(DEMO_WORK)/timeline.png"
+	@echo "The detections:    $(DEMO_WORK)/predictions.json"
+	@echo "One picture each:  $(DEMO_WORK)/timelines/"
+	@echo "The table again:   $(BIN)/python" \
+	    "tools/analysis_tools/eval_predictions.py" \
+	    "$(DEMO_WORK)/predictions.json $(DEMO_DATA)/annotations.json" \
+	    "--subset validation"
+	@echo "Next, your own features, (T, C) per video as npy (README.md," \
+	    "'Train on your own features'):"
+	@echo "  $(BIN)/python tools/train.py configs/dyfadet/dyfadet_custom.py" \
+	    "--cfg-options data_root=DIR feat_dim=C feat_stride=S"
+
+$(DEMO_DATA)/.stamp: tools/dataset_converters/digit_streams.py \
+    | $(VENV)/.stamp
+	$(BIN)/python $< --out $(DEMO_DATA)
+	touch $@
+
+# --resume goes on where an interrupted demo stopped
+$(DEMO_WORK)/.trained: $(DEMO_DATA)/.stamp
+	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_WORK) \
+	    --resume
+	touch $@
+
+$(DEMO_WORK)/.tested: $(DEMO_WORK)/.trained
+	$(BIN)/python tools/test.py $(DEMO_CONFIG) \
+	    "$$(ls -t $(DEMO_WORK)/best_*.pth | head -n 1)" \
+	    --work-dir $(DEMO_WORK) --out $(DEMO_WORK)/predictions.json \
+	    --show-dir $(DEMO_WORK)/timelines
+	touch $@
+
+$(DEMO_WORK)/timeline.png: $(DEMO_WORK)/.tested
+	$(BIN)/python tools/analysis_tools/plot_timeline.py \
+	    $(DEMO_WORK)/predictions.json $(DEMO_DATA)/annotations.json \
+	    --subset validation --out $@
+
+clean:
+	rm -rf $(DEMO_WORK) $(DEMO_DATA) build dist *.egg-info .pytest_cache
+	find dyfadet_mm tools tests configs -name __pycache__ -prune \
+	    -exec rm -r {} +
