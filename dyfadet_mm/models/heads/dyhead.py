@@ -1,3 +1,5 @@
+from typing import Optional
+
 import torch
 from mmengine.model import BaseModule, ModuleList
 from torch import nn
@@ -120,6 +122,9 @@ class DyHead(BaseTADHead):
             or ``'ck'``. Defaults to ``'c'``.
         tau (float): Threshold of ``GeReTanH`` in the scale paths. Defaults
             to 1.5.
+        gate_bias (float, optional): Bias of all gates at the start; None
+            draws it as PyTorch does. Defaults to 0.6, where ``GeReTanH``
+            lets a tenth through. A gate that starts shut never opens.
         depth_act_cfg (dict, optional): Activation of the depth path's gate.
             Defaults to None, the activation of the scale paths.
         kwargs: Further arguments of :class:`BaseTADHead`.
@@ -134,6 +139,7 @@ class DyHead(BaseTADHead):
                  feat_channels: int,
                  formation: str = 'c',
                  tau: float = 1.5,
+                 gate_bias: Optional[float] = 0.6,
                  depth_act_cfg: OptConfigType = None,
                  **kwargs) -> None:
         act_cfg = dict(type='dyfadet_mm.GeReTanH', tau=tau)
@@ -142,9 +148,11 @@ class DyHead(BaseTADHead):
             scale_attention=dict(
                 type='dyfadet_mm.TapAttention',
                 formation=formation,
-                act_cfg=act_cfg),
+                act_cfg=act_cfg,
+                init_bias=gate_bias),
             depth_attention=dict(
                 type='dyfadet_mm.ConvAttention',
-                act_cfg=depth_act_cfg or act_cfg))
+                act_cfg=depth_act_cfg or act_cfg,
+                init_bias=gate_bias))
         super().__init__(tower, num_classes, in_channels, feat_channels,
                          **kwargs)

@@ -107,3 +107,22 @@ def test_head_for_another_number_of_levels_is_refused(make_head):
             ValueError,
             match=f'fit the {num_levels + 1} levels .* got {num_levels}'):
         head(feats, masks)
+
+
+@pytest.mark.parametrize('gate_bias', [0.6, -0.1])
+def test_gates_start_at_their_bias(make_head, gate_bias):
+    head = make_head('ck', gate_bias=gate_bias)
+    head.init_weights()
+    for layer in (*head.cls_tower.layers, *head.reg_tower.layers):
+        for conv in (layer.down.attention.gate.conv,
+                     layer.up.attention.gate.conv, layer.depth.attention.gate):
+            expected = torch.full_like(conv.bias, gate_bias)
+            torch.testing.assert_close(conv.bias.data, expected)
+
+
+def test_gates_without_a_bias_start_as_drawn(make_head):
+    head = make_head('c', gate_bias=None)
+    gate = head.cls_tower.layers[0].depth.attention.gate
+    before = gate.bias.detach().clone()
+    head.init_weights()
+    assert torch.equal(gate.bias, before)

@@ -1,3 +1,5 @@
+from typing import Optional
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -17,6 +19,8 @@ class TapAttention(BaseModule):
         kernel_size (int): K, an odd number of taps. Defaults to 3.
         formation (str): Formation of the gate M. Defaults to ``'c'``.
         act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
+        init_bias (float, optional): Bias of the gate at the start. Defaults to
+            None, drawn as PyTorch does.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -25,9 +29,11 @@ class TapAttention(BaseModule):
                  kernel_size: int = 3,
                  formation: str = 'c',
                  act_cfg: ConfigType = GERETANH,
+                 init_bias: Optional[float] = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        self.gate = TemporalGate(channels, kernel_size, formation, act_cfg)
+        self.gate = TemporalGate(channels, kernel_size, formation, act_cfg,
+                                 init_bias)
 
     def forward(self, x: Tensor, shifted: Tensor, mask: Tensor) -> Tensor:
         """Compute the attention.
@@ -54,6 +60,8 @@ class ConvAttention(BaseModule):
         channels (int): C, channels of the features.
         kernel_size (int): K, an odd number of taps. Defaults to 3.
         act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
+        init_bias (float, optional): Bias of the gate at the start. Defaults to
+            None, drawn as PyTorch does.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -61,14 +69,22 @@ class ConvAttention(BaseModule):
                  channels: int,
                  kernel_size: int = 3,
                  act_cfg: ConfigType = GERETANH,
+                 init_bias: Optional[float] = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
+        self.init_bias = init_bias
         taps = channels * kernel_size
         pad = kernel_size // 2
         self.conv = nn.Conv1d(taps, channels, kernel_size, padding=pad)
         self.norm = ChannelLayerNorm(channels)
         self.gate = nn.Conv1d(taps, 1, kernel_size, padding=pad)
         self.act = MODELS.build(act_cfg)
+
+    def init_weights(self) -> None:
+        """Set the bias of the gate if one was asked for."""
+        if self.init_bias is not None:
+            nn.init.constant_(self.gate.bias, self.init_bias)
+        super().init_weights()
 
     def forward(self, x: Tensor, shifted: Tensor, mask: Tensor) -> Tensor:
         """Compute the attention.
