@@ -143,8 +143,8 @@ def _check_choices(model: dict, train: dict, test: dict) -> None:
     if not isinstance(window, int) or window < 1 or window % 2 == 0:
         raise ValueError('model.n_encoder_win_size must be one odd positive '
                          f'number, but got {window!r}')
-    if model['fpn_type'] == 'identity' and (model['fpn_dim'] !=
-                                            model['embd_dim']):
+    if model['fpn_type'] == 'identity' and (model['fpn_dim']
+                                            != model['embd_dim']):
         raise ValueError('model.fpn_dim must equal model.embd_dim where '
                          f"fpn_type is 'identity', but got "
                          f"{model['fpn_dim']} and {model['embd_dim']}")
