@@ -79,6 +79,7 @@ def test_settings_of_the_custom_recipe_reach_the_model():
             width=16,
             max_seq_len=64,
             fps=25,
+            warmup_epochs=2,
             max_epochs=7))
     bind_settings(cfg)
     with DefaultScope.overwrite_default_scope('dyfadet_mm'):

@@ -84,12 +84,13 @@ def bind_settings(cfg: Config) -> None:
         cfg (Config): Changed in place.
 
     Raises:
-        ValueError: If a path does not exist, or the annotation file is not
-            one.
+        ValueError: If a path does not exist, the annotation file is not one,
+            or ``warmup_epochs`` leaves nothing of ``max_epochs``.
     """
     bindings = cfg.get('bindings')
     if not bindings:
         return
+    _check_schedule(cfg)
     num_classes = _count_classes(cfg)
     if num_classes is not None:
         cfg.num_classes = num_classes
@@ -103,6 +104,14 @@ def bind_settings(cfg: Config) -> None:
                                  f'the config, but got {path!r}')
             for node, key in places:
                 node[key] = copy.deepcopy(cfg[variable])
+
+
+def _check_schedule(cfg: Config) -> None:
+    """Warm-up must be a part of the training, and not all of it."""
+    warmup, total = cfg.get('warmup_epochs'), cfg.get('max_epochs')
+    if None not in (warmup, total) and not 0 < warmup < total:
+        raise ValueError('warmup_epochs must be at least 1 and below '
+                         f'max_epochs, but got {warmup} and {total}')
 
 
 def _count_classes(cfg: Config) -> Optional[int]:

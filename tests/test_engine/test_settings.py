@@ -91,3 +91,11 @@ def test_option_that_nothing_reads_is_refused_with_the_closest_key(cfg):
 def test_argument_of_the_runner_is_an_option(cfg):
     apply_options(cfg, {'randomness.seed': 3})
     assert cfg.randomness.seed == 3
+
+
+@pytest.mark.parametrize('warmup', [0, 7, 8])
+def test_warm_up_that_leaves_nothing_is_refused(cfg, warmup):
+    cfg.max_epochs = 7
+    cfg.warmup_epochs = warmup
+    with pytest.raises(ValueError, match=f'but got {warmup} and 7'):
+        bind_settings(cfg)
