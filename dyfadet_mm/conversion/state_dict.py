@@ -57,7 +57,7 @@ def convert_key(name: str) -> Optional[str]:
     """Our name of a published parameter.
 
     Args:
-        name (str): Name in the published code, without ``module.``.
+        name (str): Name in the published code, with or without ``module.``.
 
     Returns:
         str | None: Our name; None if the parameter has no use.
@@ -65,6 +65,8 @@ def convert_key(name: str) -> Optional[str]:
     Raises:
         KeyError: If the published DyFADet has no such parameter.
     """
+    if name.startswith('module.'):
+        name = name[len('module.'):]
     for pattern, ours in KEY_TABLE:
         match = re.match(pattern, name)
         if match is None:
@@ -103,11 +105,10 @@ def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """
     converted, unknown = {}, []
     for name, value in state_dict.items():
-        name = name[len('module.'):] if name.startswith('module.') else name
         try:
             ours = convert_key(name)
-        except KeyError:
-            unknown.append(name)
+        except KeyError as error:
+            unknown.append(error.args[0])
             continue
         if ours is not None:
             converted[ours] = _reshape(ours, value)

@@ -10,7 +10,6 @@ OptConfigType = Optional[ConfigType]
 MultiConfig = Union[ConfigType, List[ConfigType]]
 OptMultiConfig = Optional[MultiConfig]
 
-OptTensor = Optional[Tensor]
 #: One tensor per level.
 TensorTuple = Tuple[Tensor, ...]
 InstanceList = List[InstanceData]

@@ -131,6 +131,20 @@ def test_outputs_are_never_overwritten(converter, published):
     assert Path(checkpoint).stat().st_mtime_ns == before
 
 
+def test_weights_without_the_prefix_of_dataparallel(converter, golden,
+                                                    published):
+    torch.save(
+        dict(state_dict_ema=golden['state_dict']), published / 'plain.pth.tar')
+    checkpoint, _ = converter.convert(
+        str(published / 'plain.pth.tar'), str(published / 'toy.yaml'),
+        str(published / 'plain'))
+    weights = torch.load(checkpoint, weights_only=True)['state_dict']
+    torch.testing.assert_close(
+        weights['head.conv_cls.bias'],
+        golden['state_dict']['cls_head.cls_head.conv'
+                             '.bias'])
+
+
 class Bomb:
 
     def __reduce__(self):

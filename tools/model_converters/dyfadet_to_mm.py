@@ -118,8 +118,7 @@ def make_config(reference: dict) -> Config:
         max_epochs=warmup + options.get('epochs', 30))
     cfg.merge_from_dict(settings)
     bind_settings(cfg)
-    for name in ('bindings', 'width', 'num_classes', 'classes', 'dataset',
-                 *settings):
+    for name in ('bindings', 'width', 'num_classes', 'classes', *settings):
         cfg.pop(name, None)
     cfg.merge_from_dict(_optimization(reference, options))
     cfg.merge_from_dict(_datasets(reference, data))
@@ -198,10 +197,7 @@ def convert(checkpoint: str,
         source=osp.basename(checkpoint))
     save_checkpoint(dict(meta=meta, state_dict=model.state_dict()), outputs[0])
     cfg.dump(outputs[1])
-    dropped = [
-        name for name in weights
-        if convert_key(name.replace('module.', '', 1)) is None
-    ]
+    dropped = [name for name in weights if convert_key(name) is None]
     print(f'{len(weights) - len(dropped)} tensors converted, {len(dropped)} '
           'left out that no output depends on')
     return outputs
