@@ -246,6 +246,24 @@ def test_samples_do_not_depend_on_workers(make_dataset, num_workers,
     assert any(changed)  # the second epoch differs
 
 
+@pytest.mark.parametrize('num_workers', [0, 1, 2])
+def test_features_are_kept_over_epochs(make_dataset, data_root, num_workers):
+    dataset = make_dataset(subset=['train', 'test'], pipeline=PIPELINE)
+    loader = DataLoader(
+        dataset,
+        batch_size=1,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        collate_fn=pseudo_collate)
+    expected = [batch['inputs'][0] for batch in loader]
+    for path in (data_root / 'feats').iterdir():
+        path.unlink()
+    # without shuffling, a video goes to the same worker every time
+    found = [batch['inputs'][0] for batch in loader]
+    assert len(expected) == 3
+    assert all(torch.equal(a, b) for a, b in zip(expected, found))
+
+
 def test_whole_pipeline_by_hand(make_dataset):
     config = dict(
         type='dyfadet_mm.TADDataset',

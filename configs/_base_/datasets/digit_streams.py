@@ -22,10 +22,11 @@ test_pipeline = [
     dict(type='PackTADInputs')
 ]
 
+# handing a batch over from a worker takes longer than making it of such
+# small features, which LoadFeatures keeps in memory
 train_dataloader = dict(
     batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
@@ -39,8 +40,7 @@ train_dataloader = dict(
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=4,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='TADDataset',

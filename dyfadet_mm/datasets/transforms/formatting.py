@@ -1,6 +1,5 @@
 from typing import Sequence
 
-import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform
@@ -67,8 +66,9 @@ class PackTADInputs(BaseTransform):
                 segments=torch.as_tensor(
                     results['segments'], dtype=torch.float32),
                 labels=torch.as_tensor(results['labels'], dtype=torch.int64))
-        inputs = np.ascontiguousarray(results['feats'].T)  # (C, T)
-        return dict(inputs=torch.from_numpy(inputs), data_samples=data_sample)
+        # PyTorch transposes several times faster than NumPy
+        inputs = torch.from_numpy(results['feats']).t().contiguous()  # (C, T)
+        return dict(inputs=inputs, data_samples=data_sample)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(meta_keys={self.meta_keys})'
