@@ -1,0 +1,280 @@
+"""The published DyFADet written straight from its definitions, and slow.
+
+Functions over the parameters of a model, level by level in (B, C, T): the
+shifted grid is materialised, every convolution, LayerNorm and scale path is
+computed on every cell, padding included. No layer's ``forward`` is called, so
+this is the yardstick of ``benchmark.py`` and the oracle of the tests.
+
+The statistics cover padding, as in the published code, and stochastic depth
+is left out. Gradients reach the parameters. Shapes: features (B, C, T), masks
+(B, 1, T) bool, shifted grids (B, C, K, T), which convolutions read channel
+after channel as (B, C * K, T).
+
+Reference:
+    Yang et al., DyFADet, ECCV 2024, Eq. (1)-(9).
+"""
+import math
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dyfadet_mm.models import (ConvAttention, ConvTower, DFAAtt, DFAConv,
+                               DyLayer, DynELayer, FPN1d, GeReTanH, ReTanH,
+                               TemporalGate)
+from dyfadet_mm.utils.typing import TensorTuple
+
+Pyramid = Tuple[TensorTuple, TensorTuple]
+
+
+def plain_forward(model: nn.Module, inputs: Tensor, masks: Tensor) -> Pyramid:
+    """Raw outputs of a detector.
+
+    Args:
+        model (SingleStageTAD): Whose parameters are read.
+        inputs (Tensor): Video features, zero on padding, (B, C_in, T).
+        masks (Tensor): Valid cells, (B, 1, T).
+
+    Returns:
+        tuple: Class logits (B, A, T_l) and offsets in strides (B, 2, T_l) of
+        every level, T_l = ceil(T / 2^l).
+    """
+    return plain_head(model.head, *plain_extract_feat(model, inputs, masks))
+
+
+def plain_extract_feat(model: nn.Module, inputs: Tensor,
+                       masks: Tensor) -> Pyramid:
+    """Encoder and neck: features (B, C, T_l) and masks of every level."""
+    feats, masks = plain_backbone(model.backbone, inputs, masks)
+    if model.neck is not None:
+        feats = plain_neck(model.neck, feats, masks)
+    return feats, masks
+
+
+def plain_backbone(backbone: nn.Module, x: Tensor, mask: Tensor) -> Pyramid:
+    """Embedding, stem and one layer per further level."""
+    for conv, norm in zip(backbone.embed, backbone.embed_norms):
+        x = layer_norm(norm, masked_conv(conv, x, mask)).relu()
+    if backbone.position is not None:
+        x = x + position(backbone.position, x.size(2)).to(x) * mask
+    for layer in backbone.stem:
+        x, mask = plain_dyne_layer(layer, x, mask)
+    feats, masks = [x], [mask]
+    for layer in backbone.branch:
+        x, mask = plain_dyne_layer(layer, x, mask)
+        feats.append(x)
+        masks.append(mask)
+    return tuple(feats), tuple(masks)
+
+
+def plain_dyne_layer(layer: DynELayer, x: Tensor,
+                     mask: Tensor) -> Tuple[Tensor, Tensor]:
+    """DynE layer, Eq. (5)-(7): features and mask of its level."""
+    if layer.stride > 1:
+        x = F.max_pool1d(
+            x, layer.stride + 1, layer.stride, padding=(layer.stride + 1) // 2)
+        mask = mask[..., ::layer.stride]
+    h = layer_norm(layer.norm, x)
+    instance = conv(layer.phi, h.mean(2, keepdim=True)).relu()  # (B, C, 1)
+    window = (conv(layer.window, h) + conv(layer.wide, h)).relu()
+    out = conv(layer.fc, h) * instance + window * conv(layer.psi, h) + h
+    out = x * mask + scaled(layer.drop_path_out, out)
+    norm = layer.group_norm
+    hidden = F.group_norm(out, norm.num_groups, norm.weight, norm.bias,
+                          norm.eps)
+    hidden = F.gelu(conv(layer.mlp[0], hidden))
+    out = out + scaled(layer.drop_path_mlp, conv(layer.mlp[2], hidden))
+    return out, mask
+
+
+def plain_neck(neck: nn.Module, feats: TensorTuple,
+               masks: TensorTuple) -> TensorTuple:
+    """A LayerNorm per level, after top-down fusion in an FPN."""
+    if isinstance(neck, FPN1d):
+        feats = [
+            masked_conv(lateral, x, mask)
+            for lateral, x, mask in zip(neck.lateral_convs, feats, masks)
+        ]
+        for level in range(len(feats) - 1, 0, -1):
+            feats[level - 1] = feats[level - 1] + repeat(
+                feats[level], feats[level - 1].size(2))
+        feats = [
+            masked_conv(fpn_conv, x, mask)
+            for fpn_conv, x, mask in zip(neck.fpn_convs, feats, masks)
+        ]
+    return tuple(layer_norm(norm, x) for norm, x in zip(neck.norms, feats))
+
+
+def plain_head(head: nn.Module, feats: TensorTuple,
+               masks: TensorTuple) -> Pyramid:
+    """Class logits (B, A, T_l) and offsets (B, 2, T_l) of every level."""
+    cls_feats = plain_tower(head.cls_tower, feats, masks)
+    reg_feats = plain_tower(head.reg_tower, feats, masks)
+    cls_logits = tuple(
+        masked_conv(head.conv_cls, x, mask)
+        for x, mask in zip(cls_feats, masks))
+    offsets = tuple(
+        (masked_conv(head.conv_reg, x, mask) * scalar.scale).relu()
+        for scalar, x, mask in zip(head.scales, reg_feats, masks))
+    return cls_logits, offsets
+
+
+def plain_tower(tower: nn.Module, feats: TensorTuple,
+                masks: TensorTuple) -> TensorTuple:
+    """Static or dynamic tower: features (B, C_out, T_l) of every level."""
+    if isinstance(tower, ConvTower):
+        for static, norm in zip(tower.convs, tower.norms):
+            feats = tuple(
+                layer_norm(norm, masked_conv(static, x, mask)).relu()
+                for x, mask in zip(feats, masks))
+        return feats
+    for layer in tower.layers:
+        feats = plain_dy_layer(layer, feats, masks)
+    return feats
+
+
+def plain_dy_layer(layer: DyLayer, feats: TensorTuple,
+                   masks: TensorTuple) -> TensorTuple:
+    """Layer of the dynamic tower, Eq. (8)-(9).
+
+    Both scale paths run on all cells of the neighbour, and the resize takes
+    what it needs of them.
+    """
+    outs = []
+    for level, x in enumerate(feats):
+        neighbours = []
+        if level > 0:
+            finer = plain_dfa_att(layer.down, feats[level - 1],
+                                  masks[level - 1])
+            neighbours.append(finer[..., ::2])
+        if level + 1 < len(feats):
+            coarser = plain_dfa_att(layer.up, feats[level + 1],
+                                    masks[level + 1])
+            neighbours.append(repeat(coarser, x.size(2)))
+        fused = layer.gamma * sum(neighbours) + layer.alpha * x
+        outs.append(plain_dfa_att(layer.depth, fused, masks[level]).relu())
+    return tuple(outs)
+
+
+def plain_dfa_att(layer: DFAAtt, x: Tensor, mask: Tensor) -> Tensor:
+    """Attention over shifted cells, Fig. 3b: ``LN(W (A * x_s) + b) * mask``.
+
+    Args:
+        layer (DFAAtt): Whose parameters are read.
+        x (Tensor): Features, (B, C_in, T).
+        mask (Tensor): Valid cells, (B, 1, T).
+
+    Returns:
+        Tensor: Features, zero on padding, (B, C_out, T).
+    """
+    part = layer.attention
+    shifted = shift(x, layer.kernel_size)  # (B, C, K, T)
+    if isinstance(part, ConvAttention):
+        taps = shifted.flatten(1, 2)  # (B, C * K, T)
+        value = layer_norm(part.norm, conv(part.conv, taps)) * mask
+        gate = activate(part.act, conv(part.gate, taps)) * mask
+        attention = (value * gate)[:, :, None]  # (B, C, 1, T)
+    else:
+        attention = plain_gate(part.gate, x, mask) * shifted
+    mixed = conv(layer.mix, (attention * shifted).flatten(1, 2))
+    return layer_norm(layer.norm, mixed) * mask
+
+
+def plain_dfa_conv(layer: DFAConv, x: Tensor, mask: Tensor) -> Tensor:
+    """Convolution with gated taps, Eq. (4): ``(W (M * x_s) + b) * mask``."""
+    gated = plain_gate(layer.gate, x, mask) * shift(x, layer.kernel_size)
+    return conv(layer.mix, gated.flatten(1, 2)) * mask
+
+
+def plain_gate(gate: TemporalGate, x: Tensor, mask: Tensor) -> Tensor:
+    """Weights of the shifted cells, Eq. (1)-(3).
+
+    The shape of the convolution tells the formation: dense for ``'k'``, else
+    one output (``'c'``) or K outputs (``'ck'``) per channel.
+
+    Args:
+        gate (TemporalGate): Whose parameters are read.
+        x (Tensor): Features, (B, C, T).
+        mask (Tensor): Valid cells, (B, 1, T).
+
+    Returns:
+        Tensor: Weights, zero on padding, (B, C or 1, K or 1, T).
+    """
+    weight = activate(gate.act, conv(gate.conv, x)) * mask  # (B, G, T)
+    dense = gate.conv.weight.size(1) == x.size(1)
+    return weight.unflatten(1, (1 if dense else x.size(1), -1))
+
+
+def shift(x: Tensor, kernel_size: int) -> Tensor:
+    """Shifted grid, ``out[:, c, s, t] = x[:, c, t + s - K // 2]``.
+
+    As published, by a depth-wise convolution with constant kernels.
+
+    Args:
+        x (Tensor): Features, (B, C, T).
+        kernel_size (int): K, an odd number of taps.
+
+    Returns:
+        Tensor: Features of the K cells around each, (B, C, K, T).
+    """
+    kernels = torch.eye(kernel_size, dtype=x.dtype, device=x.device)
+    kernels = kernels[:, None].repeat(x.size(1), 1, 1)  # (C * K, 1, K)
+    shifted = F.conv1d(x, kernels, padding=kernel_size // 2, groups=x.size(1))
+    return shifted.unflatten(1, (x.size(1), kernel_size))
+
+
+def repeat(x: Tensor, length: int) -> Tensor:
+    """Go one level down: every cell twice, ``length`` cells in all."""
+    return x.repeat_interleave(2, 2)[..., :length]
+
+
+def conv(module: nn.Module, x: Tensor) -> Tensor:
+    """Convolution that keeps the length; the weight tells its groups."""
+    weight = module.weight
+    return F.conv1d(
+        x,
+        weight,
+        module.bias,
+        padding=weight.size(2) // 2,
+        groups=x.size(1) // weight.size(1))
+
+
+def masked_conv(module: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
+    """Convolution that keeps the length and zeroes padding."""
+    return conv(module, x) * mask
+
+
+def layer_norm(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalise every cell over its channels, if there is a norm at all."""
+    if isinstance(norm, nn.Identity):
+        return x
+    centred = x - x.mean(1, keepdim=True)
+    variance = centred.square().mean(1, keepdim=True)
+    normalised = centred / (variance + norm.eps).sqrt()
+    return normalised * norm.weight[:, None] + norm.bias[:, None]
+
+
+def scaled(branch: nn.Module, x: Tensor) -> Tensor:
+    """A residual branch times its scale per channel, where it has one."""
+    return x if isinstance(branch, nn.Identity) else branch.scale[:, None] * x
+
+
+def activate(act: nn.Module, x: Tensor) -> Tensor:
+    """Activation of a gate; those of PyTorch are called."""
+    if isinstance(act, ReTanH):
+        return x.tanh().relu()
+    if isinstance(act, GeReTanH):
+        floor = math.tanh(act.tau)
+        return ((torch.tanh(x - act.tau) + floor) / (1 + floor)).relu()
+    return act(x)
+
+
+def position(module: nn.Module, length: int) -> Tensor:
+    """Sinusoids of ``length`` cells, (1, C, length).
+
+    The table of ``max_seq_len`` cells is stretched where it is too short.
+    """
+    if length > module.max_seq_len:
+        return F.interpolate(module.table, length, mode='linear')
+    return module.table[..., :length]
