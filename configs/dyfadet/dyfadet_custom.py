@@ -23,6 +23,7 @@ tiou_thresholds = [0.3, 0.4, 0.5, 0.6, 0.7]
 # model and training
 width = 512  # channels of encoder, neck and head
 max_seq_len = 2304  # cells; longer videos are cropped in training
+pad_to = 'max_seq_len'  # or 'divisor', which ignores padding and is faster
 batch_size = 2
 lr = 1e-4
 warmup_epochs = 20
@@ -40,10 +41,12 @@ test_pipeline = [
     dict(type='PackTADInputs')
 ]
 
+# Without workers, as features kept in memory cost less than their way from
+# another process. For large features add to --cfg-options:
+# train_dataloader.num_workers=4 train_dataloader.persistent_workers=True
 train_dataloader = dict(
     batch_size=batch_size,
-    num_workers=2,
-    persistent_workers=True,
+    num_workers=0,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
@@ -60,8 +63,7 @@ train_dataloader = dict(
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=1,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='TADDataset',
@@ -109,6 +111,7 @@ bindings = dict(
         'model.data_preprocessor.max_seq_len',
         'train_dataloader.dataset.pipeline.2.max_seq_len'
     ],
+    pad_to=['model.data_preprocessor.pad_to'],
     batch_size=[
         'train_dataloader.batch_size', 'auto_scale_lr.base_batch_size'
     ],

@@ -3,6 +3,7 @@ model = dict(
     type='SingleStageTAD',
     data_preprocessor=dict(
         type='TADDataPreprocessor',
+        pad_to='max_seq_len',
         max_seq_len=2304,
         # stride of the coarsest level, times the kernel of the encoder
         size_divisor=32,

@@ -1,12 +1,13 @@
 from typing import Sequence, Tuple
 
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d
+from ..layers import ChannelLayerNorm, MaskedConv1d, last_valid
 
 
 @MODELS.register_module()
@@ -50,6 +51,7 @@ class PyramidEncoder(BaseModule):
             raise ValueError('arch must be three numbers (embedding, stem, '
                              f'branch), but got {arch}')
         self.in_channels = in_channels
+        self.ignore_padding = False
         self.embed_channels = embed_channels
         num_embed, num_stem, num_branch = arch
 
@@ -105,8 +107,7 @@ class PyramidEncoder(BaseModule):
                 '(model.backbone.in_channels), but got '
                 f'{x.size(1)}; set in_channels to the dimension of the '
                 'feature files')
-        for conv, norm in zip(self.embed, self.embed_norms):
-            x = F.relu(norm(conv(x, mask)))
+        x = self._embed(x, mask)
         if self.position is not None:
             x = self.position(x, mask)
         for layer in self.stem:
@@ -117,3 +118,29 @@ class PyramidEncoder(BaseModule):
             feats.append(x)
             masks.append(mask)
         return tuple(feats), tuple(masks)
+
+    def _embed(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Embed the features, (B, C_in, T) to (B, C, T).
+
+        The convolutions are masked, so that all cells further behind the
+        last valid one than a kernel reaches come out the same; they are
+        computed once.
+        """
+        total = x.size(2)
+        reach = max((conv.kernel_size[0] // 2 for conv in self.embed),
+                    default=0)
+        length = min(int(last_valid(mask).max()) + reach, total)
+        x, mask = x[..., :length], mask[..., :length]
+        if self.ignore_padding:
+            x = x * mask  # noise may have been added
+        padding = x.new_zeros(1, self.embed_channels, 1)
+        for conv, norm in zip(self.embed, self.embed_norms):
+            x = F.relu(norm(conv(x, mask)))
+            padding = F.relu(norm(torch.zeros_like(padding)))
+            if self.ignore_padding:
+                x, padding = x * mask, 0 * padding
+        if length == total:
+            return x
+        padding = padding.expand(len(x), -1, total - length)
+        return torch.cat((x.transpose(1, 2), padding.transpose(1, 2)),
+                         1).transpose(1, 2)

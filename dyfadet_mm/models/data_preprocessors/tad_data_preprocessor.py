@@ -8,15 +8,23 @@ from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
 
+PAD_TO = ('max_seq_len', 'divisor')
+
 
 @MODELS.register_module()
 class TADDataPreprocessor(BaseDataPreprocessor):
     """Stack videos of different lengths into one batch.
 
-    A video of up to ``max_seq_len`` cells is padded to that length, a longer
-    one to a multiple of ``size_divisor``; the batch is padded to its longest
-    video. The metainfo of each data sample receives ``feat_len``, the valid
-    cells, and ``padded_len``, the length that the video would have alone.
+    The batch is padded to its longest video, and further as ``pad_to`` says:
+
+    - ``'max_seq_len'``: at least to that length, as published, and a longer
+      batch to a multiple of ``size_divisor``. The published encoder's
+      statistics cover padding, so it is part of a video's result.
+    - ``'divisor'``: to a multiple of ``size_divisor`` only. The detector then
+      ignores padding, which changes what published weights detect.
+
+    The metainfo of each data sample receives ``feat_len``, the valid cells,
+    and ``padded_len``, the length that the video would have alone.
 
     Args:
         max_seq_len (int): Cells of the shortest batch. Defaults to 2304.
@@ -24,16 +32,25 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             coarsest level times the encoder's window. Defaults to 32.
         input_noise (float): Standard deviation of the Gaussian noise added in
             training, padding included. Defaults to 0.
+        pad_to (str): See above. Defaults to ``'max_seq_len'``.
         non_blocking (bool): Whether to copy to the device asynchronously.
             Defaults to False.
+
+    Raises:
+        ValueError: If ``pad_to`` is neither of the two.
     """
 
     def __init__(self,
                  max_seq_len: int = 2304,
                  size_divisor: int = 32,
                  input_noise: float = 0.,
+                 pad_to: str = 'max_seq_len',
                  non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
+        if pad_to not in PAD_TO:
+            raise ValueError(f'pad_to must be one of {PAD_TO}, but got '
+                             f'{pad_to!r}')
+        self.pad_to = pad_to
         self.max_seq_len = max_seq_len
         self.size_divisor = size_divisor
         self.input_noise = input_noise
@@ -47,7 +64,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         Returns:
             int: Cells with padding.
         """
-        if length <= self.max_seq_len:
+        if self.pad_to == 'max_seq_len' and length <= self.max_seq_len:
             return self.max_seq_len
         return math.ceil(length / self.size_divisor) * self.size_divisor
 

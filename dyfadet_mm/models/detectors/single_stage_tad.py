@@ -1,4 +1,5 @@
-from typing import Dict, List, Tuple, Union
+from contextlib import nullcontext
+from typing import ContextManager, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel
@@ -14,6 +15,10 @@ from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
 class SingleStageTAD(BaseModel):
     """One-stage temporal action detector: encoder, neck, head.
 
+    With ``pad_to='divisor'`` of the data preprocessor, every part that has
+    an attribute ``ignore_padding`` is told so: the outputs of a video then
+    depend neither on its padding nor on the rest of the batch.
+
     Args:
         backbone (dict): Encoder, (features, mask) to a pyramid.
         neck (dict, optional): Maps the pyramid to the head's. Defaults to
@@ -25,7 +30,13 @@ class SingleStageTAD(BaseModel):
             detectors, see :class:`ScoreFusion`. Defaults to None.
         data_preprocessor (dict): Padding of batches. Defaults to
             ``TADDataPreprocessor``.
+        predict_dtype (str, optional): ``'bfloat16'`` or ``'float16'`` runs
+            encoder and head of ``predict`` under autocast; decoding and NMS
+            stay float32. Defaults to None, the dtype of the weights.
         init_cfg (dict | list[dict], optional): Initialisation.
+
+    Raises:
+        ValueError: If ``predict_dtype`` is none of these.
     """
 
     def __init__(self,
@@ -37,7 +48,11 @@ class SingleStageTAD(BaseModel):
                  score_fusion: OptConfigType = None,
                  data_preprocessor: ConfigType = dict(
                      type='dyfadet_mm.TADDataPreprocessor'),
+                 predict_dtype: Optional[str] = None,
                  init_cfg: OptMultiConfig = None) -> None:
+        if predict_dtype not in (None, 'bfloat16', 'float16'):
+            raise ValueError("predict_dtype must be None, 'bfloat16' or "
+                             f"'float16', but got {predict_dtype!r}")
         if isinstance(data_preprocessor, dict):
             data_preprocessor = MODELS.build(data_preprocessor)
         super().__init__(data_preprocessor, init_cfg)
@@ -45,9 +60,14 @@ class SingleStageTAD(BaseModel):
         self.neck = None if neck is None else MODELS.build(neck)
         self.head = MODELS.build(head)
         self.postprocessor = TASK_UTILS.build(postprocessor)
+        self.predict_dtype = predict_dtype
         self.score_fusion = None
         if score_fusion is not None:
             self.score_fusion = TASK_UTILS.build(score_fusion)
+        if getattr(self.data_preprocessor, 'pad_to', None) == 'divisor':
+            for module in self.modules():
+                if hasattr(module, 'ignore_padding'):
+                    module.ignore_padding = True
 
     def extract_feat(self, inputs: Tensor,
                      masks: Tensor) -> Tuple[TensorTuple, TensorTuple]:
@@ -124,8 +144,8 @@ class SingleStageTAD(BaseModel):
     def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
         """Detect in a batch, each video as if it were alone.
 
-        The encoder's statistics cover padding, so videos are computed
-        together only where they would be padded to the same length alone.
+        Where statistics of the encoder cover padding, videos are computed
+        together only if they would be padded to the same length alone.
 
         Args:
             inputs (Tensor): Video features, (B, C, T).
@@ -139,17 +159,36 @@ class SingleStageTAD(BaseModel):
             best first.
         """
         masks = valid_cells(inputs, data_samples)
-        for length, videos in _same_length(data_samples, inputs).items():
-            feats, mlvl_masks = self.extract_feat(inputs[videos, :, :length],
-                                                  masks[videos, :, :length])
-            for video, levels in zip(videos,
-                                     self.head.predict(feats, mlvl_masks)):
+        for length, videos in self._groups(data_samples, inputs).items():
+            with self._precision(inputs.device):
+                feats, mlvl_masks = self.extract_feat(
+                    inputs[videos, :, :length], masks[videos, :, :length])
+                proposals = self.head.predict(feats, mlvl_masks)
+            for video, levels in zip(videos, proposals):
                 sample = data_samples[video]
                 detections = self.postprocessor(levels, sample.metainfo)
                 if self.score_fusion is not None:
                     detections = self.score_fusion(detections, sample.video_id)
                 sample.pred_instances = detections
         return data_samples
+
+    def _precision(self, device: torch.device) -> ContextManager:
+        """What encoder and head of :meth:`predict` run under."""
+        if self.predict_dtype is None:
+            return nullcontext()
+        return torch.autocast(device.type, getattr(torch, self.predict_dtype))
+
+    def _groups(self, data_samples: SampleList,
+                inputs: Tensor) -> Dict[int, List[int]]:
+        """Videos that can be computed together, by their padded length."""
+        total = inputs.size(2)
+        if getattr(self.data_preprocessor, 'pad_to', None) == 'divisor':
+            return {total: list(range(len(data_samples)))}
+        groups: Dict[int, List[int]] = {}
+        for video, sample in enumerate(data_samples):
+            length = sample.get('padded_len', total)
+            groups.setdefault(length, []).append(video)
+        return groups
 
 
 def valid_cells(inputs: Tensor, data_samples: OptSampleList) -> Tensor:
@@ -169,13 +208,3 @@ def valid_cells(inputs: Tensor, data_samples: OptSampleList) -> Tensor:
         lengths or [total] * inputs.size(0), device=inputs.device)
     cells = torch.arange(total, device=inputs.device)
     return (cells < lengths[:, None])[:, None]
-
-
-def _same_length(data_samples: SampleList,
-                 inputs: Tensor) -> Dict[int, List[int]]:
-    """Group the videos of a batch by the padded length they have alone."""
-    groups: Dict[int, List[int]] = {}
-    for video, sample in enumerate(data_samples):
-        length = sample.get('padded_len', inputs.size(2))
-        groups.setdefault(length, []).append(video)
-    return groups

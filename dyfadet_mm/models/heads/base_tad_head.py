@@ -9,7 +9,7 @@ from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, OptMultiConfig,
                                      TensorTuple)
-from ..layers import MaskedConv1d, ScalarScale
+from ..layers import MaskedConv1d, PackedCells, ScalarScale
 from ..task_modules import Points
 
 
@@ -28,11 +28,12 @@ class BaseTADHead(BaseModule):
 
     Two towers, one for classification and one for regression, feed a masked
     convolution each: class logits, and distances to both ends of the action
-    in strides of the level.
+    in strides of the level. Outputs next to the end of a video read its
+    padding; with ``ignore_padding = True`` the grid ends with the video.
 
     Args:
-        tower (dict): Module that maps (features, masks) of all levels to
-            features; it receives ``in_channels``, ``out_channels``,
+        tower (dict): :class:`PackedModule` that maps the cells of all levels
+            to features; it receives ``in_channels``, ``out_channels``,
             ``num_layers`` (D - 1) and ``kernel_size`` from here.
         num_classes (int): A, number of classes.
         in_channels (int): Channels of the neck's levels.
@@ -90,6 +91,8 @@ class BaseTADHead(BaseModule):
             raise ValueError('num_classes and num_layers must be positive, '
                              f'but got {num_classes} and {num_layers}')
         self.num_classes = num_classes
+        self.kernel_size = kernel_size
+        self.ignore_padding = False
         self.balance_losses = balance_losses
         self.label_smoothing = label_smoothing
         self.prior_prob = prior_prob
@@ -145,13 +148,18 @@ class BaseTADHead(BaseModule):
         """
         check_num_levels(feats, self.points.num_levels,
                          'number of regression_ranges of the head')
-        cls_feats = self.cls_tower(feats, masks)
-        reg_feats = self.reg_tower(feats, masks)
-        cls_logits = tuple(
-            self.conv_cls(x, mask) for x, mask in zip(cls_feats, masks))
+        cells = PackedCells(masks, self.kernel_size - 1, self.ignore_padding)
+        x = cells.pack(feats)
+        outputs = torch.cat(
+            (self.conv_cls.forward_rows(
+                self.cls_tower.forward_rows(x, cells), cells),
+             self.conv_reg.forward_rows(
+                 self.reg_tower.forward_rows(x, cells), cells)), 1)
+        outputs = cells.unpack(outputs)  # (B, A + 2, T_l) of every level
+        cls_logits = tuple(x[:, :self.num_classes] for x in outputs)
         offsets = tuple(
-            scale(self.conv_reg(x, mask)).relu()
-            for scale, x, mask in zip(self.scales, reg_feats, masks))
+            scale(x[:, self.num_classes:]).relu()
+            for scale, x in zip(self.scales, outputs))
         return cls_logits, offsets
 
     def loss(self, feats: TensorTuple, masks: TensorTuple,

@@ -1,14 +1,14 @@
-from mmengine.model import BaseModule, ModuleList
-from torch import nn
+from mmengine.model import ModuleList
+from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.typing import OptMultiConfig, TensorTuple
-from ..layers import ChannelLayerNorm, MaskedConv1d
+from dyfadet_mm.utils.typing import OptMultiConfig
+from ..layers import ChannelLayerNorm, MaskedConv1d, PackedCells, PackedModule
 from .base_tad_head import BaseTADHead
 
 
 @MODELS.register_module()
-class ConvTower(BaseModule):
+class ConvTower(PackedModule):
     """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
 
     Args:
@@ -26,6 +26,7 @@ class ConvTower(BaseModule):
                  kernel_size: int = 3,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.kernel_size = kernel_size
         self.convs = ModuleList(
             MaskedConv1d(
                 out_channels if i else in_channels,
@@ -35,21 +36,19 @@ class ConvTower(BaseModule):
         self.norms = ModuleList(
             ChannelLayerNorm(out_channels) for _ in range(num_layers))
 
-    def forward(self, feats: TensorTuple, masks: TensorTuple) -> TensorTuple:
-        """Run the layers on every level.
+    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
+        """Run the layers.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            x (Tensor): Features, zero in the gaps, (N, C_in).
+            cells (PackedCells): What the rows are.
 
         Returns:
-            tuple[Tensor]: Features, (B, C_out, T_l).
+            Tensor: Features, zero in the gaps, (N, C_out).
         """
         for conv, norm in zip(self.convs, self.norms):
-            feats = tuple(
-                nn.functional.relu(norm(conv(x, mask)))
-                for x, mask in zip(feats, masks))
-        return feats
+            x = norm.rows(conv.forward_rows(x, cells)).relu() * cells.inside
+        return x
 
 
 @MODELS.register_module()

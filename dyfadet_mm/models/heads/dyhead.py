@@ -1,18 +1,17 @@
 from typing import Optional
 
 import torch
-from mmengine.model import BaseModule, ModuleList
-from torch import nn
+from mmengine.model import ModuleList
+from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.typing import (ConfigType, OptConfigType, OptMultiConfig,
-                                     TensorTuple)
-from ..layers import DFAAtt
+from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
+from ..layers import DFAAtt, PackedCells, PackedModule
 from .base_tad_head import BaseTADHead
 
 
 @MODELS.register_module()
-class DyLayer(BaseModule):
+class DyLayer(PackedModule):
     """Fuse neighbouring levels, then attend within each level.
 
     With the scale paths ``down`` and ``up`` and the depth path ``depth``, all
@@ -46,6 +45,7 @@ class DyLayer(BaseModule):
                      type='dyfadet_mm.ConvAttention'),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.kernel_size = kernel_size
         self.down = DFAAtt(in_channels, in_channels, kernel_size,
                            scale_attention)
         self.up = DFAAtt(in_channels, in_channels, kernel_size,
@@ -55,33 +55,29 @@ class DyLayer(BaseModule):
         self.gamma = nn.Parameter(torch.tensor(0.))
         self.alpha = nn.Parameter(torch.tensor(1.))
 
-    def forward(self, feats: TensorTuple, masks: TensorTuple) -> TensorTuple:
+    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Run one layer of the tower.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l),
-                T_l+1 = ceil(T_l / 2).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            x (Tensor): Features of all levels, zero in the gaps, (N, C_in).
+            cells (PackedCells): What the rows are.
 
         Returns:
-            tuple[Tensor]: Features, (B, C_out, T_l).
+            Tensor: Features, zero on padding, (N, C_out).
         """
-        outs = []
-        for level, (x, mask) in enumerate(zip(feats, masks)):
-            fused = self.alpha * x
-            if level > 0:
-                finer = self.down(feats[level - 1], masks[level - 1])
-                fused = fused + self.gamma * finer[..., ::2]
-            if level + 1 < len(feats):
-                coarser = self.up(feats[level + 1], masks[level + 1])
-                coarser = coarser.repeat_interleave(2, 2)[..., :x.size(2)]
-                fused = fused + self.gamma * coarser
-            outs.append(self.depth(fused, mask).relu())
-        return tuple(outs)
+        fused = self.alpha * x
+        if cells.is_pyramid:
+            # the scale paths only where a neighbouring level reads them
+            finer = self.down.forward_rows(x, cells, slice(None, None, 2))
+            coarser = self.up.forward_rows(x, cells,
+                                           slice(cells.second_level, None))
+            fused = fused + self.gamma * (
+                cells.from_finer(finer) + cells.from_coarser(coarser))
+        return self.depth.forward_rows(fused, cells).relu()
 
 
 @MODELS.register_module()
-class DyTower(BaseModule):
+class DyTower(PackedModule):
     """Dynamic tower: a sequence of :class:`DyLayer`.
 
     Args:
@@ -99,15 +95,16 @@ class DyTower(BaseModule):
                  kernel_size: int = 3,
                  **kwargs) -> None:
         super().__init__()
+        self.kernel_size = kernel_size
         self.layers = ModuleList(
             DyLayer(out_channels if i else in_channels, out_channels,
                     kernel_size, **kwargs) for i in range(num_layers))
 
-    def forward(self, feats: TensorTuple, masks: TensorTuple) -> TensorTuple:
+    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Run the layers; shapes as in :class:`DyLayer`."""
         for layer in self.layers:
-            feats = layer(feats, masks)
-        return feats
+            x = layer.forward_rows(x, cells)
+        return x
 
 
 @MODELS.register_module()

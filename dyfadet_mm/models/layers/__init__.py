@@ -4,11 +4,13 @@ from .drop_path import ScaledDropPath
 from .dyne_layer import DynELayer
 from .masked_conv import MaskedConv1d
 from .norm import ChannelLayerNorm
+from .packing import PackedCells, PackedModule, last_valid
 from .position import SinusoidPosition
 from .scale import ScalarScale
 
 __all__ = [
     'ChannelLayerNorm', 'ConvAttention', 'DFAAtt', 'DFAConv', 'DynELayer',
-    'GeReTanH', 'MaskedConv1d', 'ReTanH', 'ScalarScale', 'ScaledDropPath',
-    'SinusoidPosition', 'TapAttention', 'TemporalGate'
+    'GeReTanH', 'MaskedConv1d', 'PackedCells', 'PackedModule', 'ReTanH',
+    'ScalarScale', 'ScaledDropPath', 'SinusoidPosition', 'TapAttention',
+    'TemporalGate', 'last_valid'
 ]

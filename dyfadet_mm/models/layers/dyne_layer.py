@@ -1,13 +1,15 @@
-from typing import Optional, Tuple
+from typing import Optional, Tuple, Union
 
-import torch.nn.functional as F
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import OptConfigType
 from .drop_path import ScaledDropPath
-from .norm import ChannelLayerNorm
+from .masked_conv import PointwiseConv1d
+from .norm import ChannelLayerNorm, MaskedGroupNorm
+from .pool import halve
 
 
 def scaled_kernel_size(kernel_size: int, factor: float) -> int:
@@ -36,7 +38,8 @@ class DynELayer(BaseModule):
 
     ``phi`` reads the mean over the whole grid. As in the published code, the
     means of ``phi`` and of the GroupNorm cover padding too, and the padding
-    of the output is not zeroed.
+    of the output is not zeroed; with ``ignore_padding = True`` padding counts
+    nowhere and stays zero.
 
     Args:
         channels (int): C, a multiple of ``num_groups``.
@@ -81,6 +84,7 @@ class DynELayer(BaseModule):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
         self.stride = stride
         self.init_std = init_std
+        self.ignore_padding = False
 
         def depthwise(size: int) -> nn.Conv1d:
             return nn.Conv1d(
@@ -94,10 +98,10 @@ class DynELayer(BaseModule):
         self.phi = depthwise(1)
 
         hidden = mlp_channels or 4 * channels
-        self.group_norm = nn.GroupNorm(num_groups, channels)
+        self.group_norm = MaskedGroupNorm(num_groups, channels)
         self.mlp = nn.Sequential(
-            nn.Conv1d(channels, hidden, 1), nn.GELU(),
-            nn.Conv1d(hidden, channels, 1))
+            PointwiseConv1d(channels, hidden), nn.GELU(),
+            PointwiseConv1d(hidden, channels))
 
         def branch() -> nn.Module:
             if drop_path_rate is None:
@@ -127,13 +131,39 @@ class DynELayer(BaseModule):
             tuple[Tensor, Tensor]: Features (B, C, T') and their mask
             (B, 1, T'), T' = ceil(T / stride).
         """
+        counted = None
         if self.stride == 2:
-            x = F.max_pool1d(x, 3, stride=2, padding=1)
+            x = halve(x, mask if self.ignore_padding else None)
             mask = mask[..., ::2]
         h = self.norm(x)
-        instance = self.phi(h.mean(2, keepdim=True)).relu()  # (B, C, 1)
+        if self.ignore_padding:
+            h, counted = h * mask, mask
+        out = x * mask + self.drop_path_out(h + self._dynamic(h, counted))
+        branch = self.mlp(self.group_norm(out, counted))
+        out = out + self.drop_path_mlp(branch)
+        return (out * mask if self.ignore_padding else out), mask
+
+    def _dynamic(self, h: Tensor,
+                 counted: Optional[Tensor]) -> Union[Tensor, float]:
+        """Instance and window branch of ``h``, both (B, C, T).
+
+        Convolutions that are zero, as ``init_std`` 0 leaves them, are not
+        computed: their outputs and gradients are zero.
+        """
+        weights = torch.cat([
+            param.flatten()
+            for conv in (self.psi, self.window, self.wide, self.fc, self.phi)
+            for param in conv.parameters()
+        ])
+        if not torch.compiler.is_compiling() and not weights.any():
+            # in the graph, so that each has a gradient, which is zero
+            return 0 * weights.sum()
+        if counted is None:
+            mean = h.mean(2, keepdim=True)
+        else:
+            mean = h.sum(
+                2, keepdim=True) / counted.sum(
+                    2, keepdim=True).clamp(min=1)
+        instance = self.phi(mean).relu()  # (B, C, 1)
         window = (self.window(h) + self.wide(h)).relu()
-        out = self.fc(h) * instance + window * self.psi(h) + h
-        out = x * mask + self.drop_path_out(out)
-        out = out + self.drop_path_mlp(self.mlp(self.group_norm(out)))
-        return out, mask
+        return self.fc(h) * instance + window * self.psi(h)

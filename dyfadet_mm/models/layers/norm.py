@@ -1,3 +1,5 @@
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,7 +33,39 @@ class ChannelLayerNorm(nn.Module):
         Returns:
             Tensor: Normalised features, (B, C, T).
         """
-        cells = x.transpose(1, 2)  # (B, T, C)
-        cells = F.layer_norm(cells, self.weight.shape, self.weight, self.bias,
-                             self.eps)
-        return cells.transpose(1, 2)
+        return self.rows(x.transpose(1, 2)).transpose(1, 2)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """Normalise features whose last axis are the channels, (..., C)."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias,
+                            self.eps)
+
+
+class MaskedGroupNorm(nn.GroupNorm):
+    """GroupNorm over time whose statistics can leave out padding."""
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Normalise.
+
+        Args:
+            x (Tensor): Features, (B, C, T).
+            mask (Tensor, optional): Cells that count, (B, 1, T). Defaults to
+                None, all of them.
+
+        Returns:
+            Tensor: Normalised features, (B, C, T).
+        """
+        if mask is None:
+            # as images, because only those keep the channels-last order
+            return super().forward(x[:, :, None])[:, :, 0]
+        groups = x.unflatten(1, (self.num_groups, -1))  # (B, G, C / G, T)
+        mask = mask[:, None]  # (B, 1, 1, T)
+        count = mask.sum((2, 3), keepdim=True).clamp(min=1) * groups.size(2)
+
+        def mean(values: Tensor) -> Tensor:
+            return (values * mask).sum((2, 3), keepdim=True) / count
+
+        centred = groups - mean(groups)
+        variance = mean(centred.square())
+        x = (centred * (variance + self.eps).rsqrt()).flatten(1, 2)
+        return x * self.weight[:, None] + self.bias[:, None]

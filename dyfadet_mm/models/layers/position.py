@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from .packing import last_valid
 
 
 def sinusoid_table(length: int, channels: int) -> Tensor:
@@ -30,7 +31,8 @@ class SinusoidPosition(nn.Module):
     """Absolute position encoding of the feature grid.
 
     Grids of up to ``max_seq_len`` cells read the first rows of the table,
-    longer ones the table stretched to their length.
+    longer ones the table stretched to their length, which includes padding
+    unless ``ignore_padding = True``.
 
     Args:
         channels (int): C, channels of the features.
@@ -40,6 +42,7 @@ class SinusoidPosition(nn.Module):
     def __init__(self, channels: int, max_seq_len: int) -> None:
         super().__init__()
         self.max_seq_len = max_seq_len
+        self.ignore_padding = False
         table = sinusoid_table(max_seq_len, channels) / math.sqrt(channels)
         self.register_buffer('table', table, persistent=False)
 
@@ -53,9 +56,18 @@ class SinusoidPosition(nn.Module):
         Returns:
             Tensor: Features with positions, (B, C, T).
         """
-        length = x.size(2)
-        if length > self.max_seq_len:
-            table = F.interpolate(self.table, length, mode='linear')
+        total = x.size(2)
+        if self.ignore_padding:
+            table = torch.cat([
+                F.pad(self._rows(length), (0, total - length))
+                for length in last_valid(mask).clamp(min=1).tolist()
+            ])
         else:
-            table = self.table[..., :length]
+            table = self._rows(total)
         return x + table.to(x.dtype) * mask
+
+    def _rows(self, length: int) -> Tensor:
+        """Encoding of a grid, (1, C, length)."""
+        if length > self.max_seq_len:
+            return F.interpolate(self.table, length, mode='linear')
+        return self.table[..., :length]

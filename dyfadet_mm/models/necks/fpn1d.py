@@ -14,7 +14,8 @@ class FPN1d(BaseModule):
     """Top-down feature pyramid over time.
 
     Lateral 1x1 convolutions, a top-down sum with nearest up-sampling, a
-    depth-wise convolution and a LayerNorm per level.
+    depth-wise convolution and a LayerNorm per level. Padding is normalised
+    too; with ``ignore_padding = True`` it stays zero.
 
     Args:
         in_channels (int): Channels of every input level.
@@ -32,6 +33,7 @@ class FPN1d(BaseModule):
                  norm: bool = True,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.ignore_padding = False
         self.lateral_convs = ModuleList(
             MaskedConv1d(in_channels, out_channels, 1, bias=not norm)
             for _ in range(num_levels))
@@ -78,7 +80,11 @@ class FPN1d(BaseModule):
             length = laterals[level - 1].size(2)
             coarse = laterals[level].repeat_interleave(2, 2)[..., :length]
             laterals[level - 1] = laterals[level - 1] + coarse
+            if self.ignore_padding:
+                laterals[level - 1] = laterals[level - 1] * masks[level - 1]
         feats = tuple(
             norm(conv(x, mask)) for norm, conv, x, mask in zip(
                 self.norms, self.fpn_convs, laterals, masks))
+        if self.ignore_padding:
+            feats = tuple(x * mask for x, mask in zip(feats, masks))
         return feats, masks

@@ -13,6 +13,9 @@ from ..layers import ChannelLayerNorm
 class IdentityFPN(BaseModule):
     """Neck that only normalises the levels, each with a LayerNorm of its own.
 
+    Padding is normalised too, as in the published code; with
+    ``ignore_padding = True`` it stays zero.
+
     Args:
         channels (int): C, channels of every level.
         num_levels (int): Levels of the pyramid.
@@ -26,6 +29,7 @@ class IdentityFPN(BaseModule):
                  norm: bool = True,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.ignore_padding = False
         self.norms = ModuleList(
             ChannelLayerNorm(channels) if norm else nn.Identity()
             for _ in range(num_levels))
@@ -47,4 +51,6 @@ class IdentityFPN(BaseModule):
         """
         check_num_levels(feats, len(self.norms), 'num_levels of the neck')
         feats = tuple(norm(x) for norm, x in zip(self.norms, feats))
+        if self.ignore_padding:
+            feats = tuple(x * mask for x, mask in zip(feats, masks))
         return feats, masks

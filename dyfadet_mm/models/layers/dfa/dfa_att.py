@@ -1,13 +1,17 @@
-from typing import Optional
+from typing import Iterable, Optional
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
+from ..derived import Derived
 from ..norm import ChannelLayerNorm
-from .dfa_conv import shift
+from ..packing import ALL_ROWS, PackedCells, PackedModule, tap_rows
+from .dfa_conv import TapMix
 from .gate import GERETANH, TemporalGate
+from .shifted_conv import FoldedWeight, fold_shift, shifted_conv
 
 
 @MODELS.register_module()
@@ -32,21 +36,26 @@ class TapAttention(BaseModule):
                  init_bias: Optional[float] = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
+        self.kernel_size = kernel_size
         self.gate = TemporalGate(channels, kernel_size, formation, act_cfg,
                                  init_bias)
 
-    def forward(self, x: Tensor, shifted: Tensor, mask: Tensor) -> Tensor:
-        """Compute the attention.
+    def forward(self, x: Tensor, cells: PackedCells,
+                rows: slice) -> Iterable[Tensor]:
+        """Attend to the taps, ``A * x_s = M * x_s^2``.
 
         Args:
-            x (Tensor): Features, (B, C, T).
-            shifted (Tensor): Shifted features, (B, C, K, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            x (Tensor): Features, zero in the gaps, (N, C).
+            cells (PackedCells): What the rows are.
+            rows (slice): The M rows wanted.
 
         Returns:
-            Tensor: Attention, (B, C, K, T).
+            iterable[Tensor]: Attended taps, K times (M, C).
         """
-        return self.gate(x, mask) * shifted
+        gate = self.gate(tap_rows(x, self.kernel_size, rows))
+        gate = gate.expand(-1, -1, self.kernel_size)  # (M, C or 1, K)
+        squares = tap_rows(x.square(), self.kernel_size, rows)
+        return (weight * tap for weight, tap in zip(gate.unbind(2), squares))
 
 
 @MODELS.register_module()
@@ -72,6 +81,7 @@ class ConvAttention(BaseModule):
                  init_bias: Optional[float] = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
+        self.kernel_size = kernel_size
         self.init_bias = init_bias
         taps = channels * kernel_size
         pad = kernel_size // 2
@@ -79,6 +89,7 @@ class ConvAttention(BaseModule):
         self.norm = ChannelLayerNorm(channels)
         self.gate = nn.Conv1d(taps, 1, kernel_size, padding=pad)
         self.act = MODELS.build(act_cfg)
+        self._folded = Derived(self._fold)
 
     def init_weights(self) -> None:
         """Set the bias of the gate if one was asked for."""
@@ -86,24 +97,34 @@ class ConvAttention(BaseModule):
             nn.init.constant_(self.gate.bias, self.init_bias)
         super().init_weights()
 
-    def forward(self, x: Tensor, shifted: Tensor, mask: Tensor) -> Tensor:
-        """Compute the attention.
+    @staticmethod
+    def _fold(conv: Tensor, gate: Tensor) -> FoldedWeight:
+        """Both convolutions as one, without the shift."""
+        return fold_shift(torch.cat((conv, gate)))
+
+    def forward(self, x: Tensor, cells: PackedCells,
+                rows: slice) -> Iterable[Tensor]:
+        """Attend to the taps, ``A * x_s``.
 
         Args:
-            x (Tensor): Features, unused here, (B, C, T).
-            shifted (Tensor): Shifted features, (B, C, K, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            x (Tensor): Features, zero in the gaps, (N, C).
+            cells (PackedCells): What the rows are.
+            rows (slice): The M rows wanted.
 
         Returns:
-            Tensor: Attention, (B, C, 1, T).
+            iterable[Tensor]: Attended taps, K times (M, C).
         """
-        taps = shifted.flatten(1, 2)  # (B, C * K, T)
-        value = self.norm(self.conv(taps))
-        return (value * self.act(self.gate(taps)) * mask)[:, :, None]
+        weight = self._folded(self.conv.weight, self.gate.weight)
+        bias = torch.cat((self.conv.bias, self.gate.bias))
+        value = shifted_conv(x, weight, bias, cells)[rows]  # (M, C + 1)
+        value, gate = value[:, :-1], value[:, -1:]
+        attention = self.norm.rows(value) * self.act(gate)
+        taps = tap_rows(x, self.kernel_size, rows)
+        return (attention * tap for tap in taps)
 
 
 @MODELS.register_module()
-class DFAAtt(BaseModule):
+class DFAAtt(PackedModule):
     """Attention over the cells that a kernel sees.
 
     ``y = LN(sum_s W_s (A_s * x_s) + b)`` with the shifted grid ``x_s``.
@@ -137,19 +158,23 @@ class DFAAtt(BaseModule):
         self.kernel_size = kernel_size
         self.attention = MODELS.build(
             dict(channels=in_channels, kernel_size=kernel_size, **attention))
-        self.mix = nn.Conv1d(in_channels * kernel_size, out_channels, 1)
+        self.mix = TapMix(in_channels, out_channels, kernel_size)
         self.norm = ChannelLayerNorm(out_channels)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward_rows(self,
+                     x: Tensor,
+                     cells: PackedCells,
+                     rows: slice = ALL_ROWS) -> Tensor:
         """Attend.
 
         Args:
-            x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            x (Tensor): Features, zero in the gaps, (N, C_in).
+            cells (PackedCells): What the rows are.
+            rows (slice): The M rows for which an output is wanted. Defaults
+                to all.
 
         Returns:
-            Tensor: Features, zero on padding, (B, C_out, T).
+            Tensor: Features, zero on padding, (M, C_out).
         """
-        shifted = shift(x, self.kernel_size)  # (B, C, K, T)
-        attended = self.attention(x, shifted, mask) * shifted
-        return self.norm(self.mix(attended.flatten(1, 2))) * mask
+        mixed = self.mix(self.attention(x, cells, rows))
+        return self.norm.rows(mixed) * cells.valid[rows]

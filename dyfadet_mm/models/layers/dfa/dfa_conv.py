@@ -1,30 +1,48 @@
-import torch.nn.functional as F
-from mmengine.model import BaseModule
+from typing import Iterable
+
+import torch
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
+from ..derived import Derived
+from ..packing import PackedCells, PackedModule, tap_rows
 from .gate import GERETANH, TemporalGate
 
 
-def shift(x: Tensor, kernel_size: int) -> Tensor:
-    """Line up the K cells that a kernel sees at every position.
+class TapMix(nn.Conv1d):
+    """``sum_s W_s taps_s + b``, a 1x1 convolution over C * K channels.
 
-    ``out[:, c, s, t] = x[:, c, t + s - K // 2]``, zero outside the grid.
+    The weight is stored as the published code stores it, (O, C * K, 1) with
+    the taps of a channel together.
 
     Args:
-        x (Tensor): Features, (B, C, T).
-        kernel_size (int): K, an odd number of taps.
-
-    Returns:
-        Tensor: A view of the padded features, (B, C, K, T).
+        in_channels (int): C.
+        out_channels (int): O.
+        num_taps (int): K.
     """
-    pad = kernel_size // 2
-    return F.pad(x, (pad, pad)).unfold(2, x.size(2), 1)
+
+    def __init__(self, in_channels: int, out_channels: int,
+                 num_taps: int) -> None:
+        super().__init__(in_channels * num_taps, out_channels, 1)
+        self.num_taps = num_taps
+        self._kernels = Derived(self._split)
+
+    def _split(self, weight: Tensor) -> Tensor:
+        """``W_s`` of every tap, transposed, (K, C, O)."""
+        taps = weight.unflatten(1, (-1, self.num_taps))[..., 0]  # (O, C, K)
+        return taps.permute(2, 1, 0).contiguous()
+
+    def forward(self, taps: Iterable[Tensor]) -> Tensor:
+        """Mix K taps, (M, C) each, to (M, O)."""
+        out = self.bias
+        for tap, kernel in zip(taps, self._kernels(self.weight)):
+            out = torch.addmm(out, tap, kernel)
+        return out
 
 
 @MODELS.register_module()
-class DFAConv(BaseModule):
+class DFAConv(PackedModule):
     """Convolution whose taps are weighed by the features they read.
 
     ``y = sum_s W_s (M_s * x_s) + b`` with the shifted grid ``x_s`` and the
@@ -57,17 +75,19 @@ class DFAConv(BaseModule):
         self.kernel_size = kernel_size
         self.gate = TemporalGate(in_channels, kernel_size, formation, act_cfg,
                                  init_bias)
-        self.mix = nn.Conv1d(in_channels * kernel_size, out_channels, 1)
+        self.mix = TapMix(in_channels, out_channels, kernel_size)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Convolve with input-dependent taps.
 
         Args:
-            x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            x (Tensor): Features, zero in the gaps, (N, C_in).
+            cells (PackedCells): What the rows are.
 
         Returns:
-            Tensor: Features, zero on padding, (B, C_out, T).
+            Tensor: Features, zero on padding, (N, C_out).
         """
-        gated = self.gate(x, mask) * shift(x, self.kernel_size)
-        return self.mix(gated.flatten(1, 2)) * mask
+        taps = tap_rows(x, self.kernel_size)
+        gate = self.gate(taps).expand(-1, -1, self.kernel_size).unbind(2)
+        gated = (weight * tap for weight, tap in zip(gate, taps))
+        return self.mix(gated) * cells.valid

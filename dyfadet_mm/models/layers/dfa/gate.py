@@ -1,7 +1,8 @@
 import math
-from typing import Optional
+from typing import Optional, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -43,15 +44,15 @@ class GeReTanH(nn.Module):
 
 @MODELS.register_module()
 class TemporalGate(BaseModule):
-    """Non-negative weights for the taps of a shifted feature grid.
+    """Non-negative weights for the taps of a kernel, from what they read.
 
-    ========= =============== =======================
-    formation output shape    one weight is shared by
-    ========= =============== =======================
-    ``'c'``   (B, C, 1, T)    the K taps of a channel
-    ``'k'``   (B, 1, K, T)    the C channels of a tap
-    ``'ck'``  (B, C, K, T)    nothing
-    ========= =============== =======================
+    ========= ============ =======================
+    formation output shape one weight is shared by
+    ========= ============ =======================
+    ``'c'``   (M, C, 1)    the K taps of a channel
+    ``'k'``   (M, 1, K)    the C channels of a tap
+    ``'ck'``  (M, C, K)    nothing
+    ========= ============ =======================
 
     Args:
         channels (int): C, channels of the feature grid.
@@ -100,15 +101,21 @@ class TemporalGate(BaseModule):
             nn.init.constant_(self.conv.bias, self.init_bias)
         super().init_weights()
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Weigh every cell; padding gets zero.
+    def forward(self, taps: Sequence[Tensor]) -> Tensor:
+        """Weigh the taps.
 
         Args:
-            x (Tensor): Features, (B, C, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            taps (Sequence[Tensor]): What each tap reads, K times (M, C).
 
         Returns:
             Tensor: Weights, shaped by the table of the class.
         """
-        gate = self.act(self.conv(x)) * mask  # (B, G, T), G = prod(axes)
-        return gate.unflatten(1, self.axes)  # (B, C or 1, K or 1, T)
+        kernels = self.conv.weight.unbind(2)  # K times (G, C or 1)
+        if self.conv.groups == 1:
+            gate = sum(map(F.linear, taps, kernels))  # (M, K)
+        else:
+            # each channel by itself: its G / C outputs
+            gate = sum(tap[:, :, None] * kernel.unflatten(0, self.axes)[..., 0]
+                       for tap, kernel in zip(taps, kernels))  # (M, C, 1 or K)
+        return self.act(gate.flatten(1) + self.conv.bias).unflatten(
+            1, self.axes)

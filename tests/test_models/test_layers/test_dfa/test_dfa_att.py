@@ -2,8 +2,8 @@ import pytest
 import torch
 from slow_layers import re_tanh, slow_depth_path, slow_scale_path
 
-from dyfadet_mm.models import ConvAttention, DFAAtt, TapAttention
-from dyfadet_mm.models.layers.dfa import shift
+from dyfadet_mm.models import DFAAtt
+from dyfadet_mm.models.layers import PackedCells
 
 TAP = dict(type='dyfadet_mm.TapAttention')
 CONV = dict(type='dyfadet_mm.ConvAttention')
@@ -61,14 +61,23 @@ def test_depth_path_uses_ge_re_tanh_by_default(randomise, make_masks):
         lambda x, mask: slow_depth_path(x, mask, layer, 3))
 
 
-@pytest.mark.parametrize('attention, shape',
-                         [(TapAttention(4, 3, 'ck'), (2, 4, 3, 6)),
-                          (TapAttention(4, 3, 'k'), (2, 4, 3, 6)),
-                          (ConvAttention(4, 3), (2, 4, 1, 6))])
-def test_attention_is_zero_on_padding(attention, shape, make_masks):
-    x, [mask] = torch.randn(2, 4, 6), make_masks([6, 3], 6)
-    out = attention(x, shift(x, 3), mask)
-    assert out.shape == shape and not out[1, ..., 3:].any()
+@pytest.mark.parametrize('rows', [
+    slice(None),
+    slice(None, None, 2),
+    slice(8, None),
+])
+@pytest.mark.parametrize(
+    'attention',
+    [TAP, dict(TAP, formation='k'),
+     dict(TAP, formation='ck'), CONV])
+def test_wanted_rows_are_those_of_the_whole(attention, rows, randomise,
+                                            make_masks):
+    layer = randomise(DFAAtt(3, 4, 5, attention))
+    cells = PackedCells(make_masks([9, 6], 9, 3), 4)
+    x = torch.randn(cells.num_rows, 3).double() * cells.inside
+    out = layer.forward_rows(x, cells)
+    assert out.any()
+    torch.testing.assert_close(layer.forward_rows(x, cells, rows), out[rows])
 
 
 @pytest.mark.parametrize('attention', [

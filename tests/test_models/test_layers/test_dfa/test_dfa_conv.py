@@ -1,26 +1,8 @@
 import pytest
 import torch
-from slow_layers import slow_dfa_conv, slow_shift
+from slow_layers import slow_dfa_conv
 
 from dyfadet_mm.models import DFAConv
-from dyfadet_mm.models.layers.dfa import shift
-
-
-@pytest.mark.parametrize('kernel_size', [1, 3, 5])
-@pytest.mark.parametrize('length', [1, 2, 3, 8])
-def test_shift_equals_its_definition(length, kernel_size):
-    x = torch.randn(2, 3, length).double()
-    out = shift(x, kernel_size)
-    assert out.shape == (2, 3, kernel_size, length)
-    for video in range(2):
-        expected = torch.from_numpy(slow_shift(x[video].numpy(), kernel_size))
-        assert torch.equal(out[video], expected)
-
-
-def test_shift_by_hand():
-    x = torch.tensor([[[1., 2., 3.], [4., 5., 6.]]])
-    assert shift(x, 3).tolist() == [[[[0, 1, 2], [1, 2, 3], [2, 3, 0]],
-                                     [[0, 4, 5], [4, 5, 6], [5, 6, 0]]]]
 
 
 @pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
