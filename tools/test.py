@@ -38,6 +38,10 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         default=1,
         help='draw one of so many videos. Defaults to 1')
     parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='run encoder and head in bfloat16 (model.predict_dtype)')
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -70,6 +74,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
             lacks what an argument needs.
     """
     apply_options(cfg, args.cfg_options)
+    if args.amp:
+        cfg.model.predict_dtype = 'bfloat16'
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
     cfg.resume = False

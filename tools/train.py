@@ -30,7 +30,9 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         help='go on from a checkpoint; without its path, from the latest in '
         'the work directory')
     parser.add_argument(
-        '--amp', action='store_true', help='train in mixed precision')
+        '--amp',
+        action='store_true',
+        help='train in mixed precision: float16 on a GPU, bfloat16 on a CPU')
     parser.add_argument(
         '--no-validate',
         action='store_true',
@@ -111,7 +113,10 @@ def use_amp(cfg: Config) -> None:
         raise ValueError('--amp needs optim_wrapper.type to be OptimWrapper '
                          f'or AmpOptimWrapper, but got {wrapper!r}')
     if get_device() == 'cpu':
-        raise ValueError('--amp needs a GPU, but this machine has none')
+        # a CPU has no float16, and bfloat16 needs no scaling of the loss
+        cfg.optim_wrapper.pop('loss_scale', None)
+        cfg.optim_wrapper.type = 'dyfadet_mm.Bfloat16OptimWrapper'
+        return
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 

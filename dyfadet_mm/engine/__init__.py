@@ -1,8 +1,8 @@
 """What the runner needs besides data and model."""
 from .hooks import NumClassesCheckHook, SetEpochHook, TADVisualizationHook
-from .optimizers import TADOptimWrapperConstructor
+from .optimizers import Bfloat16OptimWrapper, TADOptimWrapperConstructor
 
 __all__ = [
-    'NumClassesCheckHook', 'SetEpochHook', 'TADOptimWrapperConstructor',
-    'TADVisualizationHook'
+    'Bfloat16OptimWrapper', 'NumClassesCheckHook', 'SetEpochHook',
+    'TADOptimWrapperConstructor', 'TADVisualizationHook'
 ]

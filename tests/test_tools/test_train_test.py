@@ -268,11 +268,17 @@ def test_amp_changes_the_optimizer_wrapper(monkeypatch):
         tool.use_amp(cfg)
 
 
-def test_amp_without_gpu_is_refused(monkeypatch):
+def test_amp_without_gpu_is_bfloat16(monkeypatch):
     tool = load_tool('train')
     monkeypatch.setattr(tool, 'get_device', lambda: 'cpu')
-    with pytest.raises(ValueError, match='--amp needs a GPU'):
-        tool.use_amp(Config(dict(optim_wrapper=dict())))
+    cfg = Config(dict(optim_wrapper=dict(loss_scale='dynamic')))
+    tool.use_amp(cfg)
+    assert cfg.optim_wrapper == dict(type='dyfadet_mm.Bfloat16OptimWrapper')
+
+
+def test_amp_of_a_test_sets_the_precision_of_predictions():
+    assert merged('test', 'c.pth', '--amp').model.predict_dtype == 'bfloat16'
+    assert 'predict_dtype' not in merged('test', 'c.pth').model
 
 
 @pytest.mark.parametrize('change, args, message', [
