@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d, last_valid
+from ..layers import ChannelLayerNorm, MaskedConv1d, last_valid, round_length
 
 
 @MODELS.register_module()
@@ -123,13 +123,14 @@ class PyramidEncoder(BaseModule):
         """Embed the features, (B, C_in, T) to (B, C, T).
 
         The convolutions are masked, so that all cells further behind the
-        last valid one than a kernel reaches come out the same; they are
-        computed once.
+        last valid one than a kernel reaches come out the same; one of them
+        is computed.
         """
         total = x.size(2)
         reach = max((conv.kernel_size[0] // 2 for conv in self.embed),
                     default=0)
-        length = min(int(last_valid(mask).max()) + reach, total)
+        length = int(last_valid(mask).max()) + reach
+        length = min(round_length(length), total)
         x, mask = x[..., :length], mask[..., :length]
         if self.ignore_padding:
             x = x * mask  # noise may have been added

@@ -4,7 +4,7 @@ from .drop_path import ScaledDropPath
 from .dyne_layer import DynELayer
 from .masked_conv import MaskedConv1d
 from .norm import ChannelLayerNorm
-from .packing import PackedCells, PackedModule, last_valid
+from .packing import PackedCells, PackedModule, last_valid, round_length
 from .position import SinusoidPosition
 from .scale import ScalarScale
 
@@ -12,5 +12,5 @@ __all__ = [
     'ChannelLayerNorm', 'ConvAttention', 'DFAAtt', 'DFAConv', 'DynELayer',
     'GeReTanH', 'MaskedConv1d', 'PackedCells', 'PackedModule', 'ReTanH',
     'ScalarScale', 'ScaledDropPath', 'SinusoidPosition', 'TapAttention',
-    'TemporalGate', 'last_valid'
+    'TemporalGate', 'last_valid', 'round_length'
 ]

@@ -30,7 +30,7 @@ def test_packing_and_unpacking_keep_the_cells(lengths, extra, num_levels,
         lengths, total, num_levels, reach, ignore_padding=ignore)
     feats = tuple(torch.randn(len(lengths), 3, m.size(2)) for m in masks)
     rows = cells.pack(feats)
-    assert rows.shape == (cells.num_rows, 3) and cells.num_rows % 2 == 0
+    assert rows.shape == (cells.num_rows, 3) and cells.num_rows % 32 == 0
     assert not rows[~cells.inside[:, 0]].any()
     assert cells.valid.sum() == sum(mask.sum() for mask in masks)
     assert not (cells.valid & ~cells.inside).any()
@@ -60,21 +60,23 @@ def test_gaps_keep_the_grids_apart(lengths, num_levels, reach):
 def test_neighbouring_levels_by_hand():
     """Grids of 5, 3 and 2 cells, all valid, with a gap of one row.
 
-    Rows: gaps at 0 and wherever a dot is.
+    Zeros are gaps and what fills the last rows.
     """
     _, cells = masks_and_cells([5], 5, 3, 1)
     rows = cells.pack(
         tuple(
             torch.tensor([values])[:, None].float()
             for values in ([1, 2, 3, 4, 5], [10, 20, 30], [100, 200])))[:, 0]
-    assert rows.tolist() == [
+    assert rows[:16].tolist() == [
         0, 0, 1, 2, 3, 4, 5, 0, 10, 20, 30, 0, 100, 200, 0, 0
     ]
     finer = cells.from_finer(rows[::2, None])[:, 0]
-    assert finer.tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5, 0, 10, 30, 0, 0]
+    assert finer[:16].tolist() == [
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5, 0, 10, 30, 0, 0
+    ]
     assert cells.second_level == 8
     coarser = cells.from_coarser(rows[8:, None])[:, 0]
-    assert coarser.tolist() == [
+    assert coarser[:16].tolist() == [
         0, 0, 10, 10, 20, 20, 30, 0, 100, 100, 200, 0, 0, 0, 0, 0
     ]
 

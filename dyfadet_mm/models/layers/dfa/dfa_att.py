@@ -1,4 +1,4 @@
-from typing import Iterable, Optional
+from typing import Optional, Tuple
 
 import torch
 from mmengine.model import BaseModule
@@ -8,15 +8,17 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from ..derived import Derived
 from ..norm import ChannelLayerNorm
-from ..packing import ALL_ROWS, PackedCells, PackedModule, tap_rows
-from .dfa_conv import TapMix
+from ..packing import ALL_ROWS, PackedCells, PackedModule
 from .gate import GERETANH, TemporalGate
 from .shifted_conv import FoldedWeight, fold_shift, shifted_conv
+from .tap_mix import TapMix
 
 
 @MODELS.register_module()
 class TapAttention(BaseModule):
     """Attention of the scale paths, ``A = M * x_s``: gated features.
+
+    The attended taps ``A * x_s`` are ``M * x_s^2``.
 
     Args:
         channels (int): C, channels of the features.
@@ -37,12 +39,13 @@ class TapAttention(BaseModule):
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         self.kernel_size = kernel_size
+        self.power = 2  # of the features in the attended taps
         self.gate = TemporalGate(channels, kernel_size, formation, act_cfg,
                                  init_bias)
 
     def forward(self, x: Tensor, cells: PackedCells,
-                rows: slice) -> Iterable[Tensor]:
-        """Attend to the taps, ``A * x_s = M * x_s^2``.
+                rows: slice) -> Tuple[Tensor, None]:
+        """Compute the gate M.
 
         Args:
             x (Tensor): Features, zero in the gaps, (N, C).
@@ -50,12 +53,9 @@ class TapAttention(BaseModule):
             rows (slice): The M rows wanted.
 
         Returns:
-            iterable[Tensor]: Attended taps, K times (M, C).
+            tuple: M, (M, C or 1, 1 or K), and None.
         """
-        gate = self.gate(tap_rows(x, self.kernel_size, rows))
-        gate = gate.expand(-1, -1, self.kernel_size)  # (M, C or 1, K)
-        squares = tap_rows(x.square(), self.kernel_size, rows)
-        return (weight * tap for weight, tap in zip(gate.unbind(2), squares))
+        return self.gate(x, rows), None
 
 
 @MODELS.register_module()
@@ -82,6 +82,7 @@ class ConvAttention(BaseModule):
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         self.kernel_size = kernel_size
+        self.power = 1  # of the features in the attended taps
         self.init_bias = init_bias
         taps = channels * kernel_size
         pad = kernel_size // 2
@@ -103,8 +104,8 @@ class ConvAttention(BaseModule):
         return fold_shift(torch.cat((conv, gate)))
 
     def forward(self, x: Tensor, cells: PackedCells,
-                rows: slice) -> Iterable[Tensor]:
-        """Attend to the taps, ``A * x_s``.
+                rows: slice) -> Tuple[Tensor, Tensor]:
+        """Compute the two factors of A.
 
         Args:
             x (Tensor): Features, zero in the gaps, (N, C).
@@ -112,15 +113,13 @@ class ConvAttention(BaseModule):
             rows (slice): The M rows wanted.
 
         Returns:
-            iterable[Tensor]: Attended taps, K times (M, C).
+            tuple[Tensor]: V, (M, C, 1), and g, (M, 1).
         """
         weight = self._folded(self.conv.weight, self.gate.weight)
         bias = torch.cat((self.conv.bias, self.gate.bias))
         value = shifted_conv(x, weight, bias, cells)[rows]  # (M, C + 1)
         value, gate = value[:, :-1], value[:, -1:]
-        attention = self.norm.rows(value) * self.act(gate)
-        taps = tap_rows(x, self.kernel_size, rows)
-        return (attention * tap for tap in taps)
+        return self.norm.rows(value)[:, :, None], self.act(gate)
 
 
 @MODELS.register_module()
@@ -176,5 +175,6 @@ class DFAAtt(PackedModule):
         Returns:
             Tensor: Features, zero on padding, (M, C_out).
         """
-        mixed = self.mix(self.attention(x, cells, rows))
+        factors = self.attention(x, cells, rows)
+        mixed = self.mix(x, *factors, rows, self.attention.power)
         return self.norm.rows(mixed) * cells.valid[rows]

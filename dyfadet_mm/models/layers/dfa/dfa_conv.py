@@ -1,44 +1,10 @@
-from typing import Iterable
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from ..derived import Derived
-from ..packing import PackedCells, PackedModule, tap_rows
+from ..packing import PackedCells, PackedModule
 from .gate import GERETANH, TemporalGate
-
-
-class TapMix(nn.Conv1d):
-    """``sum_s W_s taps_s + b``, a 1x1 convolution over C * K channels.
-
-    The weight is stored as the published code stores it, (O, C * K, 1) with
-    the taps of a channel together.
-
-    Args:
-        in_channels (int): C.
-        out_channels (int): O.
-        num_taps (int): K.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int,
-                 num_taps: int) -> None:
-        super().__init__(in_channels * num_taps, out_channels, 1)
-        self.num_taps = num_taps
-        self._kernels = Derived(self._split)
-
-    def _split(self, weight: Tensor) -> Tensor:
-        """``W_s`` of every tap, transposed, (K, C, O)."""
-        taps = weight.unflatten(1, (-1, self.num_taps))[..., 0]  # (O, C, K)
-        return taps.permute(2, 1, 0).contiguous()
-
-    def forward(self, taps: Iterable[Tensor]) -> Tensor:
-        """Mix K taps, (M, C) each, to (M, O)."""
-        out = self.bias
-        for tap, kernel in zip(taps, self._kernels(self.weight)):
-            out = torch.addmm(out, tap, kernel)
-        return out
+from .tap_mix import TapMix
 
 
 @MODELS.register_module()
@@ -87,7 +53,4 @@ class DFAConv(PackedModule):
         Returns:
             Tensor: Features, zero on padding, (N, C_out).
         """
-        taps = tap_rows(x, self.kernel_size)
-        gate = self.gate(taps).expand(-1, -1, self.kernel_size).unbind(2)
-        gated = (weight * tap for weight, tap in zip(gate, taps))
-        return self.mix(gated) * cells.valid
+        return self.mix(x, self.gate(x)) * cells.valid

@@ -1,5 +1,5 @@
 import math
-from typing import Optional, Sequence
+from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
+from ..packing import ALL_ROWS, add_taps, tap_rows
 
 GERETANH = dict(type='dyfadet_mm.GeReTanH')
 
@@ -38,8 +39,27 @@ class GeReTanH(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation to a tensor of any shape."""
-        floor = math.tanh(self.tau)
-        return ((torch.tanh(x - self.tau) + floor) / (1 + floor)).relu()
+        return _GeReTanH.apply(x, self.tau)
+
+
+class _GeReTanH(torch.autograd.Function):
+    """Keeps its output only, from which the slope follows."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, tau: float) -> Tensor:
+        floor = math.tanh(tau)
+        out = (x - tau).tanh_().add_(floor).div_(1 + floor).relu_()
+        ctx.save_for_backward(out)
+        ctx.floor = floor
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> Tuple[Tensor, None]:
+        out, = ctx.saved_tensors
+        tanh = out * (1 + ctx.floor) - ctx.floor
+        slope = (1 - tanh.square_()).div_(1 + ctx.floor)
+        return slope.mul_(grad).mul_(out > 0), None
 
 
 @MODELS.register_module()
@@ -101,21 +121,53 @@ class TemporalGate(BaseModule):
             nn.init.constant_(self.conv.bias, self.init_bias)
         super().init_weights()
 
-    def forward(self, taps: Sequence[Tensor]) -> Tensor:
-        """Weigh the taps.
+    def forward(self, x: Tensor, rows: slice = ALL_ROWS) -> Tensor:
+        """Weigh the taps at the wanted rows.
 
         Args:
-            taps (Sequence[Tensor]): What each tap reads, K times (M, C).
+            x (Tensor): Features, (N, C).
+            rows (slice): The M rows for which weights are wanted. Defaults
+                to all.
 
         Returns:
             Tensor: Weights, shaped by the table of the class.
         """
-        kernels = self.conv.weight.unbind(2)  # K times (G, C or 1)
+        weight = self.conv.weight.to(x.dtype)  # (G, C or 1, K)
         if self.conv.groups == 1:
-            gate = sum(map(F.linear, taps, kernels))  # (M, K)
+            taps = tap_rows(x, weight.size(2), rows)
+            gate = sum(map(F.linear, taps, weight.unbind(2)))  # (M, K)
         else:
-            # each channel by itself: its G / C outputs
-            gate = sum(tap[:, :, None] * kernel.unflatten(0, self.axes)[..., 0]
-                       for tap, kernel in zip(taps, kernels))  # (M, C, 1 or K)
-        return self.act(gate.flatten(1) + self.conv.bias).unflatten(
-            1, self.axes)
+            weight = weight.view(*self.axes, -1)  # (C, 1 or K, K)
+            gate = _DepthwiseTaps.apply(x, weight, rows).flatten(1)
+        gate = gate + self.conv.bias.to(x.dtype)
+        return self.act(gate).unflatten(1, self.axes)
+
+
+class _DepthwiseTaps(torch.autograd.Function):
+    """``out = sum_s tap_s * weight_s``, channel by channel.
+
+    Keeps the features and not the taps, which the backward pass makes again.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, rows: slice) -> Tensor:
+        """Features (N, C) and weights (C, G, K) to (M, C, G)."""
+        ctx.save_for_backward(x, weight)
+        ctx.rows = rows
+        first, *others = [
+            tap[:, :, None] for tap in tap_rows(x, weight.size(2), rows)
+        ]
+        out = first * weight[..., 0]
+        for s, tap in enumerate(others, 1):
+            out.addcmul_(tap, weight[..., s])
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> Tuple[Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        taps = tap_rows(x, weight.size(2), ctx.rows)
+        grad_weight = torch.stack([(grad * tap[:, :, None]).sum(0)
+                                   for tap in taps], 2)
+        spread = ((grad * kernel).sum(2) for kernel in weight.unbind(2))
+        return add_taps(spread, x, len(taps), ctx.rows), grad_weight, None

@@ -22,7 +22,8 @@ from ..packing import PackedCells
 class FoldedWeight(NamedTuple):
     """Weight of a convolution over the shifted grid, folded."""
 
-    #: Taps of the single convolution, (O, C, 2K - 1).
+    #: Taps of the single convolution, as of an image of one row and in
+    #: channels-last order, the fastest one: (O, C, 1, 2K - 1).
     taps: Tensor
     #: What to subtract: outermost p cells in, (2, p * C), out, p * O.
     ends: Tensor
@@ -40,13 +41,12 @@ def fold_shift(weight: Tensor) -> FoldedWeight:
     """
     size = weight.size(2)
     weight = weight.unflatten(1, (-1, size))  # (O, C, K of shift, K of conv)
-    # channels last, the order in which the convolution reads them
     taps = weight.new_zeros(len(weight), 2 * size - 1, weight.size(1))
     for a in range(size):
         taps = taps + F.pad(weight[:, :, a].transpose(1, 2),
                             (0, 0, a, size - 1 - a))
     ends = torch.stack((_end(weight), _end(weight.flip(2, 3))))
-    return FoldedWeight(taps.transpose(1, 2), ends)
+    return FoldedWeight(taps[:, None].permute(0, 3, 1, 2), ends)
 
 
 def _end(weight: Tensor) -> Tensor:
@@ -80,8 +80,9 @@ def shifted_conv(x: Tensor, weight: FoldedWeight, bias: Tensor,
     Returns:
         Tensor: (N, O), of no meaning in the gaps.
     """
-    pad = weight.taps.size(2) // 4  # p
-    y = F.conv1d(x.t()[None], weight.taps, bias, padding=2 * pad)[0].t()
+    pad = weight.taps.size(3) // 4  # p
+    y = F.conv2d(x.t()[None, :, None], weight.taps, bias, padding=(0, 2 * pad))
+    y = y[0, :, 0].t()
     if pad == 0:
         return y
     rows = cells.end_rows(pad)  # (2, S, p)

@@ -6,7 +6,6 @@ import torch
 from slow_layers import ge_re_tanh, re_tanh, slow_gate
 
 from dyfadet_mm.models import GeReTanH, ReTanH, TemporalGate
-from dyfadet_mm.models.layers.packing import tap_rows
 
 ACTS = [(dict(type='dyfadet_mm.GeReTanH', tau=2.), lambda x: ge_re_tanh(x, 2)),
         (dict(type='dyfadet_mm.ReTanH'), re_tanh),
@@ -42,7 +41,7 @@ def test_ge_re_tanh_without_shift_is_re_tanh():
 def test_gate_equals_its_definition(formation, shape, act_cfg, act, randomise):
     gate = randomise(TemporalGate(4, 3, formation, act_cfg))
     x = torch.randn(6, 4).double()
-    out = gate(tap_rows(x, 3))
+    out = gate(x)
     assert out.shape == shape
     expected = slow_gate(x.t().numpy(), np.ones(6), gate.conv, formation, 3,
                          act)  # (C, K, T)
@@ -52,7 +51,7 @@ def test_gate_equals_its_definition(formation, shape, act_cfg, act, randomise):
 
 @pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
 def test_gate_is_never_negative(formation):
-    out = TemporalGate(4, formation=formation)(tap_rows(torch.randn(9, 4), 3))
+    out = TemporalGate(4, formation=formation)(torch.randn(9, 4))
     assert (out >= 0).all() and out.any() and not out.all()
 
 
@@ -61,14 +60,14 @@ def test_formation_c_with_as_many_channels_as_taps_is_still_depth_wise():
     gate = TemporalGate(3, 3, 'c')
     assert gate.conv.weight.shape == (3, 1, 3)
     assert TemporalGate(3, 3, 'k').conv.weight.shape == (3, 3, 3)
-    assert gate(tap_rows(torch.randn(5, 3), 3)).shape == (5, 3, 1)
+    assert gate(torch.randn(5, 3)).shape == (5, 3, 1)
 
 
 def test_gate_starts_at_the_bias_that_is_asked_for():
     gate = TemporalGate(4, formation='ck', init_bias=1.5)
     gate.init_weights()
     assert gate.conv.bias.tolist() == [1.5] * 12
-    out = gate(tap_rows(torch.zeros(6, 4), 3))
+    out = gate(torch.zeros(6, 4))
     expected = torch.full_like(out, ge_re_tanh(1.5))
     torch.testing.assert_close(out, expected)
 
