@@ -9,7 +9,7 @@ from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, OptMultiConfig,
                                      TensorTuple)
-from ..layers import MaskedConv1d, PackedCells, ScalarScale
+from ..layers import MaskedConv1d, PackedCells, ScalarScale, compute_dtype
 from ..task_modules import Points
 
 
@@ -150,6 +150,7 @@ class BaseTADHead(BaseModule):
                          'number of regression_ranges of the head')
         cells = PackedCells(masks, self.kernel_size - 1, self.ignore_padding)
         x = cells.pack(feats)
+        x = x.to(compute_dtype(x))
         outputs = torch.cat(
             (self.conv_cls.forward_rows(
                 self.cls_tower.forward_rows(x, cells), cells),

@@ -4,6 +4,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData
 
+from dyfadet_mm.engine import Bfloat16OptimWrapper
 from dyfadet_mm.models import TADDataPreprocessor
 from dyfadet_mm.models.detectors.single_stage_tad import valid_cells
 from dyfadet_mm.registry import MODELS
@@ -289,3 +290,50 @@ def test_state_dict_holds_the_normalizer_and_loads_strictly():
     [one] = first.test_step(make_batch(make_video(12)))
     [two] = second.test_step(make_batch(make_video(12)))
     assert_same_detections(one.pred_instances, two.pred_instances)
+
+
+@pytest.mark.parametrize('head', [{}, dict(type='dyfadet_mm.ConvHead')])
+def test_bfloat16_predictions_are_close_and_float32(head):
+    torch.manual_seed(0)
+    exact = make_model(head)
+    model = make_model(head, predict_dtype='bfloat16')
+    model.load_state_dict(exact.state_dict())
+    video, sample = make_video(14)
+    inputs = video[None]
+    with torch.no_grad():
+        with torch.autocast('cpu', torch.bfloat16):
+            rough = model(inputs, mode='tensor')
+        expected = exact(inputs, mode='tensor')
+        detections = model.test_step(
+            dict(inputs=[video], data_samples=[sample]))[0].pred_instances
+    for ours, theirs in zip(rough[0], expected[0]):
+        assert not torch.equal(ours.float(), theirs)
+        torch.testing.assert_close(ours.float(), theirs, atol=0.1, rtol=0.1)
+    assert detections.segments.dtype == torch.float32
+    assert detections.scores.dtype == torch.float32
+    assert len(detections) > 0 and detections.scores.isfinite().all()
+
+
+def test_bfloat16_training_keeps_losses_and_gradients_in_float32():
+    torch.manual_seed(0)
+    model = make_model().train()
+    params = [p for p in model.parameters() if p.requires_grad]
+    wrapper = Bfloat16OptimWrapper(torch.optim.SGD(params, lr=0.01))
+    videos, samples = zip(*(make_video(length) for length in (9, 14)))
+    data = dict(inputs=list(videos), data_samples=list(samples))
+    before = [param.detach().clone() for param in params]
+    with wrapper.optim_context(model):
+        batch = model.data_preprocessor(data, True)
+        losses = model(**batch, mode='loss')
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+    losses.update(total=sum(losses.values()))
+    wrapper.update_params(losses['total'])
+    assert losses['total'].isfinite()
+    assert all(param.dtype == torch.float32 for param in params)
+    changed = [not torch.equal(*pair) for pair in zip(before, params)]
+    assert sum(changed) > len(changed) / 2
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="predict_dtype must be .*'int8'"):
+        make_model(predict_dtype='int8')

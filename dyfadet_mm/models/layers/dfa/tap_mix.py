@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ..derived import Derived
 from ..packing import ALL_ROWS, add_taps, tap_rows
+from ..precision import compute_dtype
 
 # rows mixed at a time, so that what is made for them stays in the cache
 BLOCK = 512
@@ -54,27 +55,12 @@ class TapMix(nn.Conv1d):
         Returns:
             Tensor: (M, O).
         """
-        dtype = _compute_dtype(x)
+        dtype = compute_dtype(x)
         kernels = self._kernels(self.weight)
         return _Mix.apply(
             x.to(dtype), gate.to(dtype),
             None if scale is None else scale.to(dtype), kernels.to(dtype),
             self.bias.to(dtype), rows, power)
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    """What autocast would compute in; it does not see into a Function."""
-    device = x.device.type
-    if hasattr(torch, 'get_autocast_dtype'):  # torch >= 2.4
-        enabled = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device)
-    elif device == 'cpu':
-        enabled = torch.is_autocast_cpu_enabled()
-        dtype = torch.get_autocast_cpu_dtype()
-    else:
-        enabled = torch.is_autocast_enabled()
-        dtype = torch.get_autocast_gpu_dtype()
-    return dtype if enabled and x.dtype == torch.float32 else x.dtype
 
 
 class _Mix(torch.autograd.Function):
