@@ -10,13 +10,14 @@ The second line is one convolution. It differs from the first where
 ``t + j - p`` lies outside the grid while ``t + m - 2p`` does not, which is
 at the p outermost cells of either end; these terms are subtracted.
 """
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..packing import PackedCells
+from ..packing import ALL_ROWS, PackedCells, add_taps, tap_rows
+from ..precision import compute_dtype
 
 
 class FoldedWeight(NamedTuple):
@@ -81,8 +82,8 @@ def shifted_conv(x: Tensor, weight: FoldedWeight, bias: Tensor,
         Tensor: (N, O), of no meaning in the gaps.
     """
     pad = weight.taps.size(3) // 4  # p
-    y = F.conv2d(x.t()[None, :, None], weight.taps, bias, padding=(0, 2 * pad))
-    y = y[0, :, 0].t()
+    dtype = compute_dtype(x)
+    y = _Conv.apply(x.to(dtype), weight.taps.to(dtype), bias.to(dtype))
     if pad == 0:
         return y
     rows = cells.end_rows(pad)  # (2, S, p)
@@ -91,3 +92,30 @@ def shifted_conv(x: Tensor, weight: FoldedWeight, bias: Tensor,
     return y.index_add(
         0, rows.flatten(),
         -surplus.unflatten(2, (pad, -1)).flatten(0, 2).to(y.dtype))
+
+
+class _Conv(torch.autograd.Function):
+    """Convolution of rows; its gradients are matrix products.
+
+    On a CPU those are twice as fast as the gradients of a convolution in
+    channels-last order, which in turn is the faster way forward.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
+        """Rows (N, C) and taps (O, C, 1, J) to (N, O)."""
+        ctx.save_for_backward(x, taps)
+        image = x.t()[None, :, None]
+        y = F.conv2d(image, taps, bias, padding=(0, taps.size(3) // 2))
+        return y[0, :, 0].t()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        x, taps = ctx.saved_tensors
+        num_taps = taps.size(3)
+        grad_taps = torch.empty_like(taps)
+        for j, tap in enumerate(tap_rows(x, num_taps)):
+            grad_taps[:, :, 0, j] = grad.t() @ tap
+        parts = (grad @ taps[:, :, 0, j] for j in range(num_taps))
+        return add_taps(parts, x, num_taps, ALL_ROWS), grad_taps, grad.sum(0)

@@ -7,8 +7,8 @@ from ..derived import Derived
 from ..packing import ALL_ROWS, add_taps, tap_rows
 from ..precision import compute_dtype
 
-# rows mixed at a time, so that what is made for them stays in the cache
-BLOCK = 512
+# numbers made at a time, few enough for the cache
+BLOCK_SIZE = 2**20
 
 
 class TapMix(nn.Conv1d):
@@ -76,9 +76,10 @@ class _Mix(torch.autograd.Function):
         taps = tap_rows(x, num_taps, rows)
         gates = gate.expand(-1, -1, num_taps).unbind(2)
         out = x.new_empty(len(gate), num_out)
-        weighed = x.new_empty(min(BLOCK, len(out)), num_taps, channels)
-        for start in range(0, len(out), BLOCK):
-            block = slice(start, start + BLOCK)
+        size = max(BLOCK_SIZE // (num_taps * channels), 1)  # in rows
+        weighed = x.new_empty(min(size, len(out)), num_taps, channels)
+        for start in range(0, len(out), size):
+            block = slice(start, start + size)
             part = weighed[:len(out[block])]
             for s, (weight, tap) in enumerate(zip(gates, taps)):
                 torch.mul(weight[block], tap[block], out=part[:, s])
