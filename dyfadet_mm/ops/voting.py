@@ -4,8 +4,8 @@ from torch import Tensor
 
 from dyfadet_mm.structures import segment_iou
 
-# most (kept, candidate) pairs compared at once
-MAX_PAIRS = 2**22
+# most (kept, candidate) pairs compared at once, few enough for the cache
+MAX_PAIRS = 2**16
 
 
 @torch.no_grad()

@@ -1,3 +1,4 @@
+import contextlib
 import math
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyfadet_mm.ops import soft_nms
+from dyfadet_mm.ops import nms_rounds, soft_nms
 
 METHODS = ['gaussian', 'linear', 'hard']
 
@@ -29,7 +30,7 @@ def nms_of_group(group, method, sigma, iou_threshold, min_score, max_num):
     """The definition: one list, one candidate at a time."""
     group = sorted(group, key=lambda c: (-c[2], c[0], c[1], c[3]))
     if method == 'hard':
-        group = [c for c in group if c[2] > min_score or min_score <= 0]
+        group = [c for c in group if c[2] > max(min_score, 0)]
         min_score = 0.
     kept = []
     while group and len(kept) < max_num:
@@ -65,6 +66,14 @@ def to_tensors(candidates):
     return table[:, :2], table[:, 2], table[:, 3].long()
 
 
+def assert_equals_the_loop(candidates, **options):
+    segments, scores, labels = soft_nms(*to_tensors(candidates), **options)
+    expected = to_tensors(slow_soft_nms(candidates, **options))
+    assert torch.equal(segments, expected[0])
+    assert torch.allclose(scores, expected[1], rtol=1e-12)
+    assert torch.equal(labels, expected[2])
+
+
 def random_candidates(num, num_classes, seed):
     rng = torch.Generator().manual_seed(seed)
     start = 40 * torch.rand(num, generator=rng)
@@ -77,6 +86,17 @@ def random_candidates(num, num_classes, seed):
     ]
 
 
+@contextlib.contextmanager
+def small_steps():
+    """Few candidates enter at once, few rounds are played, tables split."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nms_rounds, 'FIRST_ENTRANTS', 4)
+        patch.setattr(nms_rounds, 'ROUNDS_PER_CLEARING', 3)
+        patch.setattr(nms_rounds, 'SMALL_TABLE', 6)
+        patch.setattr(nms_rounds, 'MAX_PAIRS', 10)
+        yield
+
+
 # few distinct values, so that many scores and segments are equal
 candidate = st.tuples(
     st.integers(0, 8), st.integers(0, 4),
@@ -85,10 +105,11 @@ candidate = st.tuples(
 candidates_strategy = st.lists(candidate, max_size=30)
 
 
+@pytest.mark.parametrize('steps', [contextlib.nullcontext, small_steps])
 @pytest.mark.parametrize('class_wise', [True, False])
 @pytest.mark.parametrize('max_num', [5, 40, 1000])
 @pytest.mark.parametrize('method', METHODS)
-def test_equals_a_loop_over_one_list(method, max_num, class_wise):
+def test_equals_a_loop_over_one_list(method, max_num, class_wise, steps):
     candidates = random_candidates(250, 4, seed=max_num)
     options = dict(
         method=method,
@@ -97,30 +118,43 @@ def test_equals_a_loop_over_one_list(method, max_num, class_wise):
         min_score=0.02,
         max_num=max_num,
         class_wise=class_wise)
-    segments, scores, labels = soft_nms(*to_tensors(candidates), **options)
-    expected = to_tensors(slow_soft_nms(candidates, **options))
-    assert torch.equal(segments, expected[0])
-    assert torch.allclose(scores, expected[1], rtol=1e-12)
-    assert torch.equal(labels, expected[2])
+    with steps():
+        assert_equals_the_loop(candidates, **options)
 
 
-@settings(deadline=None)
-@given(candidates_strategy, st.sampled_from(['linear', 'hard']), st.booleans(),
-       st.sampled_from([1, 4, 50]))
-def test_equals_the_loop_where_scores_are_equal(candidates, method, class_wise,
-                                                max_num):
-    options = dict(
-        method=method,
-        sigma=0.5,
-        iou_threshold=0.25,
-        min_score=0.1,
-        max_num=max_num,
-        class_wise=class_wise)
-    segments, scores, labels = soft_nms(*to_tensors(candidates), **options)
-    expected = to_tensors(slow_soft_nms(candidates, **options))
-    assert torch.equal(segments, expected[0])
-    assert torch.allclose(scores, expected[1], rtol=1e-12)
-    assert torch.equal(labels, expected[2])
+@settings(deadline=None, max_examples=200)
+@given(candidates_strategy, st.sampled_from(['linear', 'hard']),
+       st.sampled_from([0., 0.1]), st.booleans(), st.sampled_from([1, 4, 50]),
+       st.sampled_from([contextlib.nullcontext, small_steps]))
+def test_equals_the_loop_where_scores_are_equal(candidates, method, min_score,
+                                                class_wise, max_num, steps):
+    with steps():
+        assert_equals_the_loop(
+            candidates,
+            method=method,
+            sigma=0.5,
+            iou_threshold=0.25,
+            min_score=min_score,
+            max_num=max_num,
+            class_wise=class_wise)
+
+
+@pytest.mark.parametrize('max_num', [30, 200])
+def test_equals_the_loop_where_one_class_has_most_candidates(max_num):
+    candidates = [
+        (start, end, score, 0 if i % 10 else label)
+        for i, (start, end, score,
+                label) in enumerate(random_candidates(300, 8, seed=7))
+    ]
+    with small_steps():
+        assert_equals_the_loop(
+            candidates,
+            method='gaussian',
+            sigma=0.5,
+            iou_threshold=0.1,
+            min_score=0.001,
+            max_num=max_num,
+            class_wise=True)
 
 
 @settings(deadline=None)
@@ -186,6 +220,14 @@ def test_first_of_a_class_stays_below_min_score():
     assert out[1].tolist() == pytest.approx([0.01, 0.008])
 
 
+@pytest.mark.parametrize('min_score', [0., -1.])
+def test_hard_nms_drops_scores_of_0(min_score):
+    segments = torch.tensor([[0., 1.], [5., 6.]])
+    scores = torch.tensor([0., 0.5])
+    out = soft_nms(segments, scores, method='hard', min_score=min_score)
+    assert out[1].tolist() == [0.5]
+
+
 def test_classes_do_not_influence_each_other():
     segments = torch.tensor([[0., 4.], [0., 4.]])
     scores = torch.tensor([0.9, 0.8])
@@ -227,10 +269,21 @@ def test_dtype_and_inputs_are_left_alone():
     assert all(torch.equal(a, b) for a, b in zip(args, copies))
 
 
+def test_segments_and_scores_of_different_dtypes():
+    segments, scores, labels = to_tensors(random_candidates(50, 3, seed=0))
+    out = soft_nms(segments, scores.float(), labels)
+    expected = soft_nms(segments, scores.float().double(), labels)
+    assert (out[0].dtype, out[1].dtype) == (torch.double, torch.float)
+    assert torch.equal(out[0], expected[0])
+    assert torch.equal(out[1], expected[1].float())
+
+
 @pytest.mark.parametrize('change, message', [
     (dict(method='cubic'), 'method must be one of'),
     (dict(sigma=0.), 'sigma must be positive, but got 0'),
     (dict(max_num=0), 'max_num must be at least 1, but got 0'),
+    (dict(method='hard', iou_threshold=0.),
+     'iou_threshold must be positive to remove segments, but got 0'),
     (dict(scores=torch.ones(3)), r'segments, scores and labels must be'),
     (dict(scores=torch.tensor([1., math.nan])), 'scores must be numbers >= 0'),
     (dict(segments=torch.full((2, 2), math.inf)), 'segments must be finite'),

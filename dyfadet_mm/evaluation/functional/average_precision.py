@@ -10,8 +10,8 @@ import numpy as np
 from .inputs import (Columns, Videos, collect_detections, collect_ground_truth,
                      rank_videos)
 
-# most (detection, action) pairs compared at once
-MAX_PAIRS = 2**22
+# most (detection, action) pairs compared at once, few enough for the cache
+MAX_PAIRS = 2**18
 
 Result = Dict[str, Union[float, np.ndarray]]
 
@@ -152,7 +152,9 @@ def _paired_tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
     inter = np.minimum(segments1[:, 1], segments2[:, 1])
     inter = inter - np.maximum(segments1[:, 0], segments2[:, 0])
     inter = inter.clip(min=0)
-    union = np.ptp(segments1, axis=1) + np.ptp(segments2, axis=1) - inter
+    length1 = segments1[:, 1] - segments1[:, 0]
+    length2 = segments2[:, 1] - segments2[:, 0]
+    union = length1 + length2 - inter
     return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
 
 
