@@ -198,7 +198,7 @@ def test_wheel_holds_every_file(wheel, checkout):
         expected |= {
             f'dyfadet_mm/.mim/{path.relative_to(checkout)}'
             for path in (checkout / folder).rglob('*')
-            if path.suffix in ('.py', '.sh', '.yml', '.md')
+            if path.suffix in ('.py', '.sh', '.txt', '.yml', '.md')
         }
     assert expected <= files
     extra = {name for name in files - expected if '.dist-info/' not in name}

@@ -55,6 +55,7 @@ class PyramidEncoder(BaseModule):
         self.embed_channels = embed_channels
         num_embed, num_stem, num_branch = arch
 
+        self._embed_reach = embed_kernel_size // 2
         self.embed = ModuleList()
         self.embed_norms = ModuleList()
         for i in range(num_embed):
@@ -126,10 +127,10 @@ class PyramidEncoder(BaseModule):
         last valid one than a kernel reaches come out the same; one of them
         is computed.
         """
+        if not self.embed:
+            return x
         total = x.size(2)
-        reach = max((conv.kernel_size[0] // 2 for conv in self.embed),
-                    default=0)
-        length = int(last_valid(mask).max()) + reach
+        length = int(last_valid(mask).max()) + self._embed_reach
         length = min(round_length(length), total)
         x, mask = x[..., :length], mask[..., :length]
         if self.ignore_padding:

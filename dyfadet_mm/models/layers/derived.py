@@ -24,7 +24,7 @@ class Derived:
 
     def __call__(self, *params: Tensor) -> Any:
         """The value that belongs to these parameters."""
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or is_compiling():
             return self.function(*params)
         if self._params is None or not all(map(_same, params, self._params)):
             self._value = self.function(*params)
@@ -36,6 +36,12 @@ class Derived:
 
     def __getstate__(self) -> dict:
         return dict(function=self.function, _params=None, _value=None)
+
+
+def is_compiling() -> bool:
+    """Whether ``torch.compile`` traces, as far as this PyTorch can tell."""
+    tell = getattr(torch.compiler, 'is_compiling', None)
+    return tell is not None and tell()
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import OptConfigType
+from .derived import is_compiling
 from .drop_path import ScaledDropPath
 from .masked_conv import PointwiseConv1d
 from .norm import ChannelLayerNorm, MaskedGroupNorm
@@ -155,7 +156,7 @@ class DynELayer(BaseModule):
             for conv in (self.psi, self.window, self.wide, self.fc, self.phi)
             for param in conv.parameters()
         ])
-        if not torch.compiler.is_compiling() and not weights.any():
+        if not is_compiling() and not weights.any():
             # in the graph, so that each has a gradient, which is zero
             return 0 * weights.sum()
         if counted is None:

@@ -31,6 +31,7 @@ class PackedCells:
             Defaults to False.
     """
 
+    @torch.compiler.disable  # the layout is made of numbers, not of tensors
     def __init__(self,
                  masks: TensorTuple,
                  reach: int,

@@ -337,3 +337,14 @@ def test_bfloat16_training_keeps_losses_and_gradients_in_float32():
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="predict_dtype must be .*'int8'"):
         make_model(predict_dtype='int8')
+
+
+def test_a_compiled_model_computes_the_same():
+    """Traced and run by Python, which needs no compiler."""
+    model = make_model()
+    inputs = torch.randn(1, 6, 16)
+    with torch.no_grad():
+        expected = model(inputs)
+        compiled = torch.compile(model, backend='eager')(inputs)
+    for ours, theirs in zip(sum(compiled, ()), sum(expected, ())):
+        torch.testing.assert_close(ours, theirs)
