@@ -5,7 +5,7 @@ costs as many rounds as its busiest class has detections. As scores only fall,
 a candidate need not enter before the picks have come down to its score, and
 most have not entered when the best ``max_num`` are decided.
 """
-from typing import Iterator, Tuple
+from typing import Iterator, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -36,21 +36,21 @@ class Decay:
         # an operation with a tensor starts faster than one with a float
         self.scale = like.new_tensor([-sigma])
 
-    def __call__(self, lengths: Tensor, edges: Tensor,
-                 picks: Tensor) -> Tensor:
+    def __call__(self, candidates: Sequence[Tensor],
+                 picks: Sequence[Tensor]) -> Tensor:
         """Factors for the scores of candidates.
 
         Args:
-            lengths (Tensor): Lengths of the candidates, (G, M).
-            edges (Tensor): Their ends and -starts, (2, ..., G, M).
-            picks (Tensor): As in :class:`Rounds`, (4, ..., G, 1).
+            candidates (Sequence[Tensor]): Lengths, ends and -starts,
+                (G, M) each.
+            picks (Sequence[Tensor]): The same of picks, (..., G, 1) each.
 
         Returns:
             Tensor: Factors, (..., G, M).
         """
-        edges = torch.minimum(edges, picks[1:3])
-        inter = edges[0].add_(edges[1]).relu_()
-        iou = inter.div_((lengths + picks[0]).sub_(inter))
+        inter = torch.minimum(candidates[1], picks[1])
+        inter.add_(torch.minimum(candidates[2], picks[2])).relu_()
+        iou = inter.div_((candidates[0] + picks[0]).sub_(inter))
         if self.method == 'gaussian':
             return iou.square_().div_(self.scale).exp_()
         if self.method == 'linear':
@@ -65,8 +65,8 @@ class Rounds:
     entered, its score is up to date with all picks of its group. Rounds are
     played on tables with a row per group, best first. A row ends with a blank
     that scores as much as the best candidate still waiting: the group picks
-    it for want of anything as good. Blanks, and what has been picked, start
-    at inf, where they overlap nothing.
+    it for want of anything as good. Blanks, like what has been picked, are
+    -inf in every number and overlap nothing.
 
     Args:
         candidates (Tensor): Best first, changed in place, (4, N).
@@ -120,11 +120,11 @@ class Rounds:
         indices, self.waiting = self.waiting.tensor_split([num])
         history = self._history()
         for members, place, table in self._tables(self._by_group(indices)):
-            lengths, edges, scores = table[0], table[1:3, None], table[3]
+            *fields, scores = table.unbind()
             past = history[:, :, self.groups[members[place[1] == 0]]]
             past = past[:, (past[2] > float('-inf')).any(1)[:, 0]]
             for picks in past.split(max(MAX_PAIRS // scores.numel(), 1), 1):
-                for factor in self.decay(lengths, edges, picks):
+                for factor in self.decay(fields, picks):
                     scores.mul_(factor)
             self.scores[members] = scores[place]
         # who entered earlier is better, which sorting by group respects
@@ -189,17 +189,18 @@ class Rounds:
     def _pick(self, members: Tensor, place: Tuple[Tensor, Tensor],
               table: Tensor, bound: float) -> None:
         """Play rounds with a table, as long as picks reach ``bound``."""
-        lengths, edges, scores = table[0], table[1:3], table[3]
-        out, blanks = table[2:], scores[:, -1:]
+        *fields, scores = table.unbind()
+        blanks = scores[:, -1:]
         best, columns = [], []
         for _ in range(ROUNDS_PER_CLEARING):
             blanks.fill_(bound)
             # the first of equal ones, hence a candidate before the blank
             column = scores.argmax(1, keepdim=True)  # (G, 1)
-            pick = table.gather(2, column.expand(4, -1, -1))  # (4, G, 1)
-            out.scatter_(2, column.expand(2, -1, -1), float('-inf'))
-            scores.mul_(self.decay(lengths, edges, pick))
-            best.append(pick[3])
+            index = column.expand(4, -1, -1)
+            *pick, score = table.gather(2, index).unbind()  # (G, 1) each
+            table.scatter_(2, index, float('-inf'))
+            scores.mul_(self.decay(fields, pick))
+            best.append(score)
             columns.append(column)
         self.scores[members] = scores[place]
         best, columns = torch.cat(best, 1), torch.cat(columns, 1)  # (G, R)

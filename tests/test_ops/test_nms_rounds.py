@@ -16,27 +16,40 @@ def make_rounds(segments, scores, groups, max_num=5):
                   Decay('linear', 0.5, 0.1, candidates), 0.001, max_num)
 
 
+def factors(method, segments, pick, iou_threshold=0.1):
+    """Factors that one pick leaves; both are (start, end)."""
+    start, end = torch.tensor(segments, dtype=torch.double).T
+    pick = [
+        torch.full((1, 1), x) for x in (pick[1] - pick[0], pick[1], -pick[0])
+    ]
+    decay = Decay(method, 0.5, iou_threshold, start)
+    return decay(((end - start)[None], end[None], -start[None]), pick)[0]
+
+
 @pytest.mark.parametrize('method, expected', [
     ('gaussian', [math.exp(-0.5), math.exp(-1 / 18), 1.]),
     ('linear', [0.5, 5 / 6, 1.]),
-    ('hard', [0., 1., 1.]),
+    ('hard', [0., 0., 1.]),
 ])
 def test_factors_by_hand(method, expected):
-    # tIoU of (0, 2) with each: 1/2, 1/6 and 0
-    start, end = torch.tensor([[0., 4.], [1.5, 3.], [2., 8.]]).T
-    pick = torch.tensor([2., 2., 0., 0.9])[:, None, None]
-    factors = Decay(method, 0.5, 0.17 if method == 'hard' else 0.1, start)(
-        (end - start)[None], torch.stack((end, -start))[:, None], pick)
-    assert factors[0].tolist() == pytest.approx(expected)
+    segments = [[0., 4.], [1.5, 3.], [2., 8.]]  # tIoU 1/2, 1/6 and 0
+    out = factors(method, segments, (0., 2.))
+    assert out.tolist() == pytest.approx(expected)
 
 
-def test_blanks_overlap_nothing():
-    blank = torch.full((4, 1, 1), -math.inf)
-    for method in ('gaussian', 'linear', 'hard'):
-        factors = Decay(method, 0.5, 0.1, blank)(torch.tensor([[4.]]),
-                                                 torch.tensor([[[4.]],
-                                                               [[0.]]]), blank)
-        assert factors.tolist() == [[1.]]
+@pytest.mark.parametrize('method, expected', [('linear', [0.5, 1.]),
+                                              ('hard', [0., 1.])])
+def test_overlaps_below_the_threshold_do_not_count(method, expected):
+    out = factors(method, [[0., 4.], [1.5, 3.]], (0., 2.), iou_threshold=0.5)
+    assert out.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('method', ['gaussian', 'linear', 'hard'])
+def test_blanks_change_nothing(method):
+    blank = [torch.full((1, 1), -math.inf)] * 3
+    fields = [torch.tensor([[4., -math.inf]])] * 3
+    decay = Decay(method, 0.5, 0.1, fields[0])
+    assert decay(fields, blank).tolist() == [[1., 1.]]
 
 
 def test_picks_by_hand():

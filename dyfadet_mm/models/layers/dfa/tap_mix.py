@@ -112,8 +112,12 @@ class _Mix(torch.autograd.Function):
                     weighed *= scale
                     part *= scale
                 torch.mm(weighed.t(), grad, out=grad_kernels[s])
-                share = (part * value).sum_to_size(len(tap), gate.size(1))
-                grad_gate[:, :, s if gate.size(2) > 1 else 0] += share
+                del weighed  # as large as the features
+                share = grad_gate[:, :, s if gate.size(2) > 1 else 0]
+                if gate.size(1) > 1:
+                    share.addcmul_(part, value)
+                else:
+                    share += (part * value).sum(1, True)
                 part *= weight
                 yield part.mul_(2 * tap) if ctx.power == 2 else part
 
