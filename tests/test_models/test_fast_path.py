@@ -1,7 +1,4 @@
 """The layers against the plain model: outputs and gradients, any shape."""
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,23 +6,12 @@ from hypothesis import strategies as st
 
 from dyfadet_mm.models import ConvHead, DyHead, DynEBackbone, SingleStageTAD
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Largest deviation, relative to the largest number of a tensor or to 1.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 DTYPES = st.sampled_from(list(TOLERANCE))
 #: Valid cells of a video in sixteenths of the grid: none, some, all.
 SHARES = st.lists(st.integers(0, 16), min_size=1, max_size=3)
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 1e4))
-
-
-@pytest.fixture(scope='module')
-def plain():
-    """The plain model as a module."""
-    spec = importlib.util.spec_from_file_location(
-        'plain_dyfadet', ROOT / 'tools/analysis_tools/plain_dyfadet.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def draw(module, dtype, seed):

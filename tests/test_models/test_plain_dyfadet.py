@@ -1,5 +1,4 @@
 """The oracle itself: against recordings, and against loops over numbers."""
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,6 @@ PEERS = ('opentad_', 'actionformer_', 'tridet_')
 TAP = dict(type='dyfadet_mm.TapAttention')
 CONV = dict(type='dyfadet_mm.ConvAttention')
 FORMATIONS = ['c', 'k', 'ck']
-
-
-@pytest.fixture(scope='module')
-def plain():
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location(
-        'plain_dyfadet', ROOT / 'tools/analysis_tools/plain_dyfadet.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def golden_files():

@@ -64,7 +64,9 @@ class SingleStageTAD(BaseModel):
         self.score_fusion = None
         if score_fusion is not None:
             self.score_fusion = TASK_UTILS.build(score_fusion)
-        if getattr(self.data_preprocessor, 'pad_to', None) == 'divisor':
+        pad_to = getattr(self.data_preprocessor, 'pad_to', None)
+        self.ignore_padding = pad_to == 'divisor'
+        if self.ignore_padding:
             for module in self.modules():
                 if hasattr(module, 'ignore_padding'):
                     module.ignore_padding = True
@@ -182,7 +184,7 @@ class SingleStageTAD(BaseModel):
                 inputs: Tensor) -> Dict[int, List[int]]:
         """Videos that can be computed together, by their padded length."""
         total = inputs.size(2)
-        if getattr(self.data_preprocessor, 'pad_to', None) == 'divisor':
+        if self.ignore_padding:
             return {total: list(range(len(data_samples)))}
         groups: Dict[int, List[int]] = {}
         for video, sample in enumerate(data_samples):
