@@ -1,38 +1,49 @@
-"""The published code's weights under our names."""
+"""Weights of the published code and of OpenTAD under our names."""
 import re
-from typing import Dict, Optional
+from typing import Dict, List, Optional, Tuple
 
 from torch import Tensor, ones
 
-#: (pattern of the published name, our name); None marks names that hold
+#: (pattern of the other code's name, our name); None marks names that hold
 #: constants or parameters that no output depends on.
-KEY_TABLE = [
-    # encoder
+KeyTable = List[Tuple[str, Optional[str]]]
+
+
+def _dyne_layers(encoder: str) -> KeyTable:
+    """Names in the layers of an encoder."""
+    layer, ours = encoder + r'\.(stem|branch)\.(\d+)\.', r'backbone.\1.\2.'
+    return [
+        (layer + r'ln\.', ours + 'norm.'),
+        (layer + r'gn\.', ours + 'group_norm.'),
+        (layer + r'convw\.', ours + 'window.'),
+        (layer + r'convkw\.', ours + 'wide.'),
+        (layer + r'global_fc\.', ours + 'phi.'),
+        (layer + r'(psi|fc|mlp\.0|mlp\.2|drop_path_out|drop_path_mlp)\.',
+         ours + r'\3.'),
+    ]
+
+
+def _dynamic_layers(tower: str) -> KeyTable:
+    """Names in the layers of a dynamic tower."""
+    layer, ours = tower + r'\.(\d+)\.', r'head.\1_tower.layers.\2.'
+    return [
+        (layer + r'(.+\.)?shift_conv\.', None),
+        (layer + r'scale_weight$', ours + 'gamma'),
+        (layer + r'output_weight$', ours + 'alpha'),
+        (layer + r'dynamic_convs\.0\.', ours + 'down.'),
+        (layer + r'dynamic_convs\.1\.', ours + 'up.'),
+        (layer + r'depth_module\.', ours + 'depth.'),
+    ]
+
+
+#: Names of the published code.
+PUBLISHED: KeyTable = [
     (r'backbone\.embd\.(\d+)\.conv\.', r'backbone.embed.\1.'),
     (r'backbone\.embd_norm\.', 'backbone.embed_norms.'),
-    (r'backbone\.(stem|branch)\.(\d+)\.ln\.', r'backbone.\1.\2.norm.'),
-    (r'backbone\.(stem|branch)\.(\d+)\.gn\.', r'backbone.\1.\2.group_norm.'),
-    (r'backbone\.(stem|branch)\.(\d+)\.convw\.', r'backbone.\1.\2.window.'),
-    (r'backbone\.(stem|branch)\.(\d+)\.convkw\.', r'backbone.\1.\2.wide.'),
-    (r'backbone\.(stem|branch)\.(\d+)\.global_fc\.', r'backbone.\1.\2.phi.'),
-    (r'backbone\.(stem|branch)\.(\d+)\.(psi|fc|mlp\.0|mlp\.2|drop_path_out'
-     r'|drop_path_mlp)\.', r'backbone.\1.\2.\3.'),
-    # neck
-    (r'neck\.fpn_norms\.', 'neck.norms.'),
+    *_dyne_layers('backbone'),
     (r'neck\.(lateral_convs|fpn_convs)\.(\d+)\.conv\.', r'neck.\1.\2.'),
-    # dynamic towers
-    (r'(cls|reg)_head\.head\.(\d+)\.(.+\.)?shift_conv\.', None),
+    *_dynamic_layers(r'(cls|reg)_head\.head'),
     (r'(cls|reg)_head\.head\.(\d+)\.norm\.', None),
-    (r'(cls|reg)_head\.head\.(\d+)\.scale_weight$',
-     r'head.\1_tower.layers.\2.gamma'),
-    (r'(cls|reg)_head\.head\.(\d+)\.output_weight$',
-     r'head.\1_tower.layers.\2.alpha'),
-    (r'(cls|reg)_head\.head\.(\d+)\.dynamic_convs\.0\.',
-     r'head.\1_tower.layers.\2.down.'),
-    (r'(cls|reg)_head\.head\.(\d+)\.dynamic_convs\.1\.',
-     r'head.\1_tower.layers.\2.up.'),
-    (r'(cls|reg)_head\.head\.(\d+)\.depth_module\.',
-     r'head.\1_tower.layers.\2.depth.'),
     # static towers
     (r'(cls|reg)_head\.head\.(\d+)\.conv\.', r'head.\1_tower.convs.\2.'),
     (r'(cls|reg)_head\.norm\.', r'head.\1_tower.norms.'),
@@ -41,12 +52,24 @@ KEY_TABLE = [
     (r'reg_head\.offset_head\.conv\.', 'head.conv_reg.'),
     (r'reg_head\.scale\.', 'head.scales.'),
 ]
+#: Names of OpenTAD.
+OPENTAD: KeyTable = [
+    (r'projection\.embed\.(\d+)\.conv\.', r'backbone.embed.\1.'),
+    (r'projection\.embed\.(\d+)\.norm\.', r'backbone.embed_norms.\1.'),
+    *_dyne_layers('projection'),
+    *_dynamic_layers(r'rpn_head\.(cls|reg)_convs'),
+    (r'rpn_head\.(cls|reg)_head\.(weight|bias)$', r'head.conv_\1.\2'),
+    (r'rpn_head\.scale\.', 'head.scales.'),
+    (r'rpn_head\.loss_normalizer$', 'head.loss_normalizer.value'),
+]
+#: Names of both come first.
+KEY_TABLE = [(r'neck\.fpn_norms\.', 'neck.norms.'), *PUBLISHED, *OPENTAD]
 #: What follows ``down.``, ``up.`` or ``depth.`` of a dynamic layer.
 PATH_TABLE = [
     (r'kernel_conv\.gate_conv\.', 'attention.gate.conv.'),
     (r'kernel_conv\.gate\.gate_conv\.', 'attention.gate.'),
-    (r'kernel_conv\.convs\.0\.', 'attention.conv.'),
-    (r'kernel_conv\.convs\.1\.', 'attention.norm.'),
+    (r'kernel_conv\.(?:convs\.0|conv)\.', 'attention.conv.'),
+    (r'kernel_conv\.(?:convs\.1|norm)\.', 'attention.norm.'),
     (r'conv\.', 'mix.'),
     (r'norm\.', 'norm.'),
 ]
@@ -54,16 +77,16 @@ FIELD = re.compile(r'(weight|bias|scale)?$')
 
 
 def convert_key(name: str) -> Optional[str]:
-    """Our name of a published parameter.
+    """Our name of a parameter of the published code or of OpenTAD.
 
     Args:
-        name (str): Name in the published code, with or without ``module.``.
+        name (str): Name there, with or without ``module.``.
 
     Returns:
         str | None: Our name; None if the parameter has no use.
 
     Raises:
-        KeyError: If the published DyFADet has no such parameter.
+        KeyError: If neither DyFADet has such a parameter.
     """
     if name.startswith('module.'):
         name = name[len('module.'):]
@@ -90,10 +113,10 @@ def _convert_path(name: str, rest: str) -> str:
 
 
 def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Rename and reshape the weights of the published DyFADet.
+    """Rename and reshape weights of the published DyFADet or of OpenTAD's.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights of the published code, with or
+        state_dict (dict[str, Tensor]): Weights of one of them, with or
             without the prefix ``module.``.
 
     Returns:
@@ -114,15 +137,21 @@ def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             converted[ours] = _reshape(ours, value)
     if unknown:
         raise KeyError('state_dict must hold the weights of the published '
-                       f'DyFADet, but has unknown keys: {sorted(unknown)}')
+                       "DyFADet or of OpenTAD's, but has unknown keys: "
+                       f'{sorted(unknown)}')
     _add_branch_scales(converted)
     return converted
 
 
 def _reshape(name: str, value: Tensor) -> Tensor:
-    """Norms and channel scales are vectors here, gamma and alpha scalars."""
+    """Norms and channel scales are vectors here, gamma and alpha scalars.
+
+    The normaliser of the losses, a running mean, is a float.
+    """
     if name.endswith(('.gamma', '.alpha')):
         return value.reshape(())
+    if name == 'head.loss_normalizer.value':
+        return value.float().reshape(())
     if re.search(r'norms?\.(\d+\.)?(weight|bias)$|drop_path_\w+\.scale$',
                  name):
         return value.reshape(-1)
@@ -130,7 +159,7 @@ def _reshape(name: str, value: Tensor) -> Tensor:
 
 
 def _add_branch_scales(converted: Dict[str, Tensor]) -> None:
-    """Add the scales that the published code leaves out without drop path."""
+    """Add the scales that the other codes leave out without drop path."""
     for name in list(converted):
         match = re.match(r'(backbone\.branch\.\d+\.)group_norm\.weight$', name)
         if match is not None:

@@ -24,9 +24,9 @@ def golden_files():
     embedded = sorted((ROOT / 'tests/data/golden').glob('*.pt'))
     names = {path.name for path in embedded}
     shared = sorted((ROOT.parent / 'shared/golden').glob('*.pt'))
-    return embedded + [
-        path for path in shared
-        if path.name not in names and not path.name.startswith(PEERS)
+    others = [path for path in shared if path.name not in names]
+    return [
+        path for path in embedded + others if not path.name.startswith(PEERS)
     ]
 
 

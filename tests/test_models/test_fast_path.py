@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyfadet_mm.models import ConvHead, DyHead, DynEBackbone, SingleStageTAD
+from dyfadet_mm.models.layers import row_conv
 
 #: Largest deviation, relative to the largest number of a tensor or to 1.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
@@ -12,6 +13,16 @@ DTYPES = st.sampled_from(list(TOLERANCE))
 #: Valid cells of a video in sixteenths of the grid: none, some, all.
 SHARES = st.lists(st.integers(0, 16), min_size=1, max_size=3)
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 1e4))
+
+
+@pytest.fixture(
+    scope='module', autouse=True, params=['direct', 'minimal filtering'])
+def convolution(request):
+    """Both ways to convolve, of which width decides otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != 'direct':
+            patch.setattr(row_conv, 'MIN_CHANNELS', 1)
+        yield
 
 
 def draw(module, dtype, seed):

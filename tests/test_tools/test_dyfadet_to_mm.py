@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -8,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+
+from dyfadet_mm.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
 CONVERTER = ROOT / 'tools/model_converters/dyfadet_to_mm.py'
@@ -113,10 +114,13 @@ def test_converted_weights_give_the_published_detections(golden, published):
 
 @pytest.fixture(scope='module')
 def converter():
-    spec = importlib.util.spec_from_file_location('converter', CONVERTER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The script as a module; it imports others of its folder."""
+    sys.path.insert(0, str(CONVERTER.parent))
+    try:
+        import dyfadet_to_mm
+        yield dyfadet_to_mm
+    finally:
+        sys.path.remove(str(CONVERTER.parent))
 
 
 def test_outputs_are_never_overwritten(converter, published):
@@ -166,3 +170,108 @@ def test_files_that_are_no_such_checkpoint(converter, published, capsys,
             str(published / 'out'))
     assert 'code of the checkpoint ran' not in capsys.readouterr().out
     assert not (published / 'out').exists()
+
+
+OPENTAD_CONFIG = """
+dataset_type = 'ThumosPaddingDataset'
+data = dict(
+    type=dataset_type, ann_file={folder!r} + '/ann.json',
+    block_list={folder!r} + '/feats/missing_files.txt',
+    class_map={folder!r} + '/category_idx.txt',
+    data_path={folder!r} + '/feats', feature_stride=4, sample_stride=1,
+    offset_frames=8)
+load = dict(type='LoadFeats', feat_format='npy')
+dataset = dict(
+    train=dict(
+        data, subset_name='training', pipeline=[
+            load, dict(type='RandomTrunc', trunc_len=128, trunc_thresh=0.3,
+                       crop_ratio=[0.8, 1.0])]),
+    test=dict(data, subset_name='test', pipeline=[load]))
+evaluation = dict(type='mAP', tiou_thresholds=[0.25, 0.5])
+model = {model!r}
+solver = dict(train=dict(batch_size=3), clip_grad_norm=0.5, ema=True)
+optimizer = dict(type='AdamW', lr=2e-4, weight_decay=0.05, paramwise=True)
+scheduler = dict(type='LinearWarmupCosineAnnealingLR', warmup_epoch=4,
+                 max_epoch=9, eta_min=1e-6)
+post_processing = dict(
+    nms=dict(use_soft_nms=True, sigma=0.4, max_seg_num=77, min_score=0.01,
+             multiclass=True, voting_thresh=0.7), save_dict=False)
+"""
+
+
+@pytest.fixture
+def opentad(published):
+    """A checkpoint and a config of OpenTAD for the same data set."""
+    recorded = torch.load(
+        ROOT / 'tests/data/golden/opentad_thumos_like.pt', weights_only=True)
+    weights = recorded['state_dict']
+    raw = {name: torch.zeros_like(value) for name, value in weights.items()}
+    torch.save(
+        dict(epoch=3, state_dict=raw, state_dict_ema=weights, optimizer={}),
+        published / 'epoch_3.pth')
+    for path in (published / 'feats').glob('*.npy'):
+        feats = np.random.rand(len(np.load(path)), 24)
+        np.save(path, feats.astype(np.float32))
+    (published / 'feats/missing_files.txt').write_text('')
+    (published / 'category_idx.txt').write_text('\n'.join(NAMES[::-1]))
+    (published / 'thumos.py').write_text(
+        OPENTAD_CONFIG.format(folder=str(published), model=recorded['config']))
+    return published
+
+
+def test_opentad_converts_and_runs(opentad):
+    out = opentad / 'out'
+    result = run(CONVERTER, opentad / 'epoch_3.pth', opentad / 'thumos.py',
+                 '--out-dir', out)
+    assert result.returncode == 0, result.stderr
+    # shift kernels: 3 in each of 2 x 2 layers
+    assert '12 left out that no output depends on' in result.stdout
+    assert 'rpn_head.cls_convs.#.depth_module.shift_conv' in result.stdout
+    result = run('tools/test.py', out / 'thumos.py', out / 'thumos.pth',
+                 '--work-dir', opentad / 'work', '--out',
+                 opentad / 'predictions.json')
+    assert result.returncode == 0, result.stderr
+    assert 'mAP@0.25' in result.stdout + result.stderr
+    predictions = json.loads((opentad / 'predictions.json').read_text())
+    assert all(len(found) == 77 for found in predictions['results'].values())
+    assert {x['label'] for x in predictions['results']['v0']} <= set(NAMES)
+
+
+def test_opentad_recipe_arrives(converter, opentad):
+    cfg = converter.make_config(
+        converter.load_reference(str(opentad / 'thumos.py')))
+    data = cfg.train_dataloader.dataset
+    assert (data.feat_stride, data.feat_num_frames) == (4, 16)
+    assert data.subset == 'training'
+    tested = DATASETS.build(dict(cfg.test_dataloader.dataset, pipeline=[]))
+    assert [info['video_id'] for info in tested] == ['v0', 'v1']
+    assert tested.metainfo['classes'] == tuple(NAMES[::-1])
+    assert data.pipeline[2].trunc_thresh == 0.3
+    assert list(data.pipeline[2].crop_ratio) == [0.8, 1.0]
+    assert cfg.train_dataloader.batch_size == 3
+    assert cfg.optim_wrapper.clip_grad.max_norm == 0.5
+    assert cfg.optim_wrapper.optimizer.lr == 2e-4
+    assert cfg.optim_wrapper.optimizer.weight_decay == 0.05
+    assert cfg.param_scheduler[0].end == cfg.param_scheduler[1].begin == 4
+    assert cfg.train_cfg.max_epochs == cfg.param_scheduler[1].end == 9
+    assert cfg.param_scheduler[1].eta_min == 1e-6
+    assert cfg.val_evaluator.tiou_thresholds == [0.25, 0.5]
+    assert cfg.model.postprocessor.nms.max_num == 77
+
+
+@pytest.mark.parametrize('ema', [True, False])
+def test_averaged_weights_of_opentad_are_preferred(converter, opentad, ema):
+    checkpoint, _ = converter.convert(
+        str(opentad / 'epoch_3.pth'), str(opentad / 'thumos.py'),
+        str(opentad / 'out'), ema)
+    weights = torch.load(checkpoint, weights_only=True)['state_dict']
+    assert weights['head.conv_cls.bias'].any() == ema
+
+
+def test_what_opentads_recipe_lacks_is_told(converter, opentad):
+    path = opentad / 'thumos.py'
+    path.write_text(path.read_text().replace('offset_frames', 'foo'))
+    with pytest.raises(ValueError, match=r"lacks \['offset_frames'\]"):
+        converter.convert(
+            str(opentad / 'epoch_3.pth'), str(path), str(opentad / 'out'))
+    assert not (opentad / 'out').exists()

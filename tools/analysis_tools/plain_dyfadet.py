@@ -56,6 +56,8 @@ def plain_backbone(backbone: nn.Module, x: Tensor, mask: Tensor) -> Pyramid:
     """Embedding, stem and one layer per further level."""
     for conv, norm in zip(backbone.embed, backbone.embed_norms):
         x = layer_norm(norm, masked_conv(conv, x, mask)).relu()
+        if backbone.mask_embed:
+            x = x * mask
     if backbone.position is not None:
         x = x + position(backbone.position, x.size(2)).to(x) * mask
     for layer in backbone.stem:
@@ -74,7 +76,10 @@ def plain_dyne_layer(layer: DynELayer, x: Tensor,
     if layer.stride > 1:
         x = F.max_pool1d(
             x, layer.stride + 1, layer.stride, padding=(layer.stride + 1) // 2)
-        mask = mask[..., ::layer.stride]
+        if layer.pool_mask:
+            mask = F.max_pool1d(mask.to(x), 3, layer.stride, padding=1).bool()
+        else:
+            mask = mask[..., ::layer.stride]
     h = layer_norm(layer.norm, x)
     instance = conv(layer.phi, h.mean(2, keepdim=True)).relu()  # (B, C, 1)
     window = (conv(layer.window, h) + conv(layer.wide, h)).relu()
@@ -111,6 +116,8 @@ def plain_head(head: nn.Module, feats: TensorTuple,
     """Class logits (B, A, T_l) and offsets (B, 2, T_l) of every level."""
     cls_feats = plain_tower(head.cls_tower, feats, masks)
     reg_feats = plain_tower(head.reg_tower, feats, masks)
+    if not head.mask_outputs:
+        masks = (1., ) * len(masks)
     cls_logits = tuple(
         masked_conv(head.conv_cls, x, mask)
         for x, mask in zip(cls_feats, masks))

@@ -1,17 +1,20 @@
-"""Bring weights of the published DyFADet code here.
+"""Bring weights of the published DyFADet code, or of OpenTAD's, here.
 
     python tools/model_converters/dyfadet_to_mm.py epoch_039.pth.tar \
         thumos_i3d.yaml --out-dir work_dirs/converted
 
-writes ``<name of the yaml>.pth`` and ``<name of the yaml>.py``, which
-``tools/test.py`` runs.
+writes ``thumos_i3d.pth`` and ``thumos_i3d.py``, which ``tools/test.py`` runs.
+For a checkpoint of OpenTAD, give OpenTAD's config, a Python file.
 """
 import argparse
 import os
 import os.path as osp
 import pickle
+import re
 from typing import Tuple
 
+import opentad_recipe
+import published_recipe
 import torch
 import yaml
 from mmengine.config import Config
@@ -19,32 +22,22 @@ from mmengine.runner import save_checkpoint
 
 import dyfadet_mm
 from dyfadet_mm.conversion import (convert_config, convert_key,
-                                   convert_state_dict)
+                                   convert_state_dict, is_opentad)
 from dyfadet_mm.engine.settings import bind_settings
 from dyfadet_mm.registry import MODELS
 
 BASE_CONFIG = osp.join(
     osp.dirname(osp.abspath(__file__)), '..', '..', 'configs', 'dyfadet',
     'dyfadet_custom.py')
-COARSE = [0.5 + 0.05 * i for i in range(10)]
-#: tIoU thresholds of the published data sets; all others have THUMOS14's.
-TIOU_THRESHOLDS = dict(
-    anet=COARSE,
-    hacs=COARSE,
-    fineaction=COARSE,
-    epic=[0.1, 0.2, 0.3, 0.4, 0.5],
-    ego4d=[0.1, 0.2, 0.3, 0.4, 0.5])
-#: Data sets whose loader drops actions that are annotated twice.
-DEDUPLICATED = ('anet', 'hacs', 'fineaction')
 
 
 def load_weights(path: str, ema: bool = True) -> dict:
-    """Read the weights of a published checkpoint.
+    """Read the weights of a checkpoint of either code.
 
     Args:
-        path (str): The ``.pth.tar`` file.
-        ema (bool): Whether to take the averaged weights, the ones that the
-            published code evaluates. Defaults to True.
+        path (str): The ``.pth.tar`` or ``.pth`` file.
+        ema (bool): Whether to take the averaged weights, the ones that both
+            codes evaluate. Defaults to True.
 
     Returns:
         dict[str, Tensor]: The state dict.
@@ -67,10 +60,11 @@ def load_weights(path: str, ema: bool = True) -> dict:
 
 
 def load_reference(path: str) -> dict:
-    """Read a yaml of the published code.
+    """Read a yaml of the published code or a config of OpenTAD.
 
     Args:
-        path (str): The yaml file.
+        path (str): The yaml file, or OpenTAD's Python file, which is run as
+            every config of OpenMMLab is.
 
     Returns:
         dict: Its content.
@@ -78,101 +72,49 @@ def load_reference(path: str) -> dict:
     Raises:
         ValueError: If a section is missing.
     """
-    with open(path, encoding='utf-8') as file:
-        reference = yaml.safe_load(file)
+    if path.endswith('.py'):
+        reference = Config.fromfile(path).to_dict()
+    else:
+        with open(path, encoding='utf-8') as file:
+            reference = yaml.safe_load(file)
     for section in ('dataset', 'model'):
         if not isinstance(reference, dict) or section not in reference:
             raise ValueError(f'{path!r} must be a yaml of the published code '
-                             f'with a section {section!r}')
+                             'or a config of OpenTAD, with a section '
+                             f'{section!r}')
     return reference
 
 
 def make_config(reference: dict) -> Config:
-    """Write the recipe of a yaml as one of ours.
+    """Write another code's recipe as one of ours.
 
     Args:
-        reference (dict): The yaml's content.
+        reference (dict): See :func:`load_reference`.
 
     Returns:
         Config: Model, data, schedule and metric.
     """
-    data = reference['dataset']
-    options = reference.get('opt', {})
-    warmup = options.get('warmup_epochs', 5)
+    recipe = opentad_recipe if is_opentad(reference) else published_recipe
     cfg = Config.fromfile(BASE_CONFIG)
-    settings = dict(
-        data_root='',
-        ann_file=data['json_file'],
-        feature_dir=data['feat_folder'],
-        train_subset=reference.get('train_split', ['training']),
-        val_subset=reference.get('val_split', ['validation']),
-        feat_dim=data['input_dim'],
-        feat_stride=data['feat_stride'],
-        feat_num_frames=data['num_frames'],
-        fps=data.get('default_fps'),
-        max_seq_len=data.get('max_seq_len', 2304),
-        tiou_thresholds=_thresholds(reference),
-        batch_size=reference.get('loader', {}).get('batch_size', 2),
-        lr=options.get('learning_rate', 1e-3),
-        warmup_epochs=warmup,
-        max_epochs=warmup + options.get('epochs', 30))
+    settings = recipe.settings(reference)
     cfg.merge_from_dict(settings)
     bind_settings(cfg)
     for name in ('bindings', 'width', 'num_classes', 'classes', *settings):
         cfg.pop(name, None)
-    cfg.merge_from_dict(_optimization(reference, options))
-    cfg.merge_from_dict(_datasets(reference, data))
+    cfg.merge_from_dict(recipe.changes(reference))
     cfg.model = convert_config(reference)
     return cfg
-
-
-def _thresholds(reference: dict) -> list:
-    """tIoU thresholds by the name of the data set."""
-    name = str(reference.get('dataset_name', '')).lower()
-    for known, thresholds in TIOU_THRESHOLDS.items():
-        if name.startswith(known):
-            return [round(x, 2) for x in thresholds]
-    return [0.3, 0.4, 0.5, 0.6, 0.7]
-
-
-def _optimization(reference: dict, options: dict) -> dict:
-    """What the settings of the base config do not cover of the schedule."""
-    clip = reference.get('train_cfg', {}).get('clip_grad_l2norm', -1)
-    return {
-        'optim_wrapper.optimizer.weight_decay': options.get('weight_decay', 0),
-        'optim_wrapper.clip_grad': dict(max_norm=clip) if clip > 0 else None,
-        'param_scheduler.1.eta_min': options.get('eta_min', 1e-8)
-    }
-
-
-def _datasets(reference: dict, data: dict) -> dict:
-    """What the settings of the base config do not cover of the data."""
-    name = str(reference.get('dataset_name', '')).lower()
-    facts = dict(
-        file_prefix=data.get('file_prefix') or '',
-        file_suffix=data.get('file_ext', '.npy'),
-        remove_duplicates=name.startswith(DEDUPLICATED),
-        class_agnostic=data['num_classes'] == 1)
-    changes: dict = {
-        f'{split}_dataloader.dataset.{key}': value
-        for split in ('train', 'val', 'test')
-        for key, value in facts.items()
-    }
-    truncate = 'train_dataloader.dataset.pipeline.2.'
-    changes[truncate + 'trunc_thresh'] = data.get('trunc_thresh', 0.5)
-    changes[truncate + 'crop_ratio'] = data.get('crop_ratio')
-    return changes
 
 
 def convert(checkpoint: str,
             reference: str,
             out_dir: str,
             ema: bool = True) -> Tuple[str, str]:
-    """Convert a checkpoint and its yaml.
+    """Convert a checkpoint and its configuration.
 
     Args:
-        checkpoint (str): The ``.pth.tar`` file.
-        reference (str): The yaml file.
+        checkpoint (str): The ``.pth.tar`` or ``.pth`` file.
+        reference (str): See :func:`load_reference`.
         out_dir (str): Where to write.
         ema (bool): Whether to take the averaged weights. Defaults to True.
 
@@ -198,17 +140,24 @@ def convert(checkpoint: str,
     save_checkpoint(dict(meta=meta, state_dict=model.state_dict()), outputs[0])
     cfg.dump(outputs[1])
     dropped = [name for name in weights if convert_key(name) is None]
-    print(f'{len(weights) - len(dropped)} tensors converted, {len(dropped)} '
-          'left out that no output depends on')
+    kinds = sorted({re.sub(r'\d+', '#', name) for name in dropped})
+    print(
+        f'{len(weights) - len(dropped)} tensors converted, {len(dropped)} '
+        'left out that no output depends on:',
+        *kinds,
+        sep='\n  ')
     return outputs
 
 
 def main() -> None:
     """Convert as the command line says."""
     parser = argparse.ArgumentParser(
-        description='Convert weights of the published DyFADet code')
-    parser.add_argument('checkpoint', help='the .pth.tar file')
-    parser.add_argument('reference', help='the yaml it was trained with')
+        description='Convert weights of the published DyFADet code or of '
+        "OpenTAD's")
+    parser.add_argument('checkpoint', help='the .pth.tar or .pth file')
+    parser.add_argument(
+        'reference',
+        help='the yaml, or the config of OpenTAD, it was trained with')
     parser.add_argument(
         '--out-dir', required=True, help='folder for checkpoint and config')
     parser.add_argument(

@@ -1,6 +1,7 @@
 from typing import Optional
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import ConfigType
 from .pyramid_encoder import PyramidEncoder
 
 
@@ -19,6 +20,10 @@ class DynEBackbone(PyramidEncoder):
             Defaults to 0.1.
         init_std (float): Standard deviation of the depth-wise weights at the
             start, see :class:`DynELayer`. Defaults to 0.
+        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
+            an empty dict.
+        pool_mask (bool): How the branch layers halve the mask, see
+            :class:`DynELayer`. Defaults to False.
         kwargs: Further arguments of :class:`PyramidEncoder`.
 
     Reference:
@@ -36,15 +41,20 @@ class DynEBackbone(PyramidEncoder):
                  mlp_channels: Optional[int] = None,
                  drop_path_rate: float = 0.1,
                  init_std: float = 0.,
+                 norm_cfg: ConfigType = dict(),
+                 pool_mask: bool = False,
                  **kwargs) -> None:
         layer = dict(
             type='dyfadet_mm.DynELayer',
             factor=factor,
             mlp_channels=mlp_channels,
-            init_std=init_std)
+            init_std=init_std,
+            norm_cfg=norm_cfg,
+            pool_mask=pool_mask)
         super().__init__(
             in_channels,
             stem_layer=dict(layer, kernel_size=1),
             branch_layer=dict(
                 layer, kernel_size=kernel_size, drop_path_rate=drop_path_rate),
+            norm_cfg=norm_cfg,
             **kwargs)

@@ -30,6 +30,11 @@ class PyramidEncoder(BaseModule):
             convolution, which then has no bias. Defaults to True.
         position (dict, optional): Position encoding, which receives
             ``channels`` from here. Defaults to None.
+        norm_cfg (dict): Arguments of the embedding's norms, such as ``eps``.
+            Defaults to an empty dict.
+        mask_embed (bool): Whether the embedding zeroes padding again behind
+            norm and ReLU, as in OpenTAD. Defaults to False, as published:
+            padding holds the rectified bias of the norm.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
@@ -45,6 +50,8 @@ class PyramidEncoder(BaseModule):
                  embed_kernel_size: int = 3,
                  embed_norm: bool = True,
                  position: OptConfigType = None,
+                 norm_cfg: ConfigType = dict(),
+                 mask_embed: bool = False,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         if len(arch) != 3:
@@ -52,6 +59,7 @@ class PyramidEncoder(BaseModule):
                              f'branch), but got {arch}')
         self.in_channels = in_channels
         self.ignore_padding = False
+        self.mask_embed = mask_embed
         self.embed_channels = embed_channels
         num_embed, num_stem, num_branch = arch
 
@@ -66,8 +74,8 @@ class PyramidEncoder(BaseModule):
                     embed_kernel_size,
                     bias=not embed_norm))
             self.embed_norms.append(
-                ChannelLayerNorm(embed_channels) if embed_norm else nn.
-                Identity())
+                ChannelLayerNorm(embed_channels, **norm_cfg
+                                 ) if embed_norm else nn.Identity())
         self.position = None
         if position is not None:
             self.position = MODELS.build(
@@ -139,7 +147,7 @@ class PyramidEncoder(BaseModule):
         for conv, norm in zip(self.embed, self.embed_norms):
             x = F.relu(norm(conv(x, mask)))
             padding = F.relu(norm(torch.zeros_like(padding)))
-            if self.ignore_padding:
+            if self.ignore_padding or self.mask_embed:
                 x, padding = x * mask, 0 * padding
         if length == total:
             return x

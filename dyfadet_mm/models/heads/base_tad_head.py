@@ -2,6 +2,7 @@ import math
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
@@ -26,7 +27,7 @@ class LevelProposals(NamedTuple):
 class BaseTADHead(BaseModule):
     """Point-based detection head, shared by all levels.
 
-    Two towers, one for classification and one for regression, feed a masked
+    Two towers, one for classification and one for regression, feed a
     convolution each: class logits, and distances to both ends of the action
     in strides of the level. Outputs next to the end of a video read its
     padding; with ``ignore_padding = True`` the grid ends with the video.
@@ -55,6 +56,9 @@ class BaseTADHead(BaseModule):
         prior_prob (float): Class probability at the start. Defaults to 0.01.
         empty_classes (Sequence[int]): Classes without training data, which
             start at a probability of 1e-6. Defaults to ().
+        mask_outputs (bool): Whether logits and offsets are zero on padding,
+            where they count for nothing. Defaults to True, as published;
+            OpenTAD leaves there what the final convolutions give.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
@@ -85,6 +89,7 @@ class BaseTADHead(BaseModule):
                  label_smoothing: float = 0.,
                  prior_prob: float = 0.01,
                  empty_classes: Sequence[int] = (),
+                 mask_outputs: bool = True,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         if num_classes < 1 or num_layers < 1:
@@ -97,6 +102,7 @@ class BaseTADHead(BaseModule):
         self.label_smoothing = label_smoothing
         self.prior_prob = prior_prob
         self.empty_classes = list(empty_classes)
+        self.mask_outputs = mask_outputs
 
         self.points = TASK_UTILS.build(
             dict(
@@ -124,12 +130,19 @@ class BaseTADHead(BaseModule):
 
     def init_weights(self) -> None:
         """Start every class at its prior probability."""
-        bias = self.conv_cls.bias
-        nn.init.constant_(bias, _logit(self.prior_prob))
-        with torch.no_grad():
-            bias[self.empty_classes] = _logit(1e-6)
+        nn.init.constant_(self.conv_cls.bias, _logit(self.prior_prob))
+        self.lower_classes(self.empty_classes)
         nn.init.zeros_(self.conv_reg.bias)
         super().init_weights()
+
+    def lower_classes(self, labels: Sequence[int]) -> None:
+        """Start classes without training data at a probability of 1e-6.
+
+        Args:
+            labels (Sequence[int]): Their labels.
+        """
+        with torch.no_grad():
+            self.conv_cls.bias[list(labels)] = _logit(1e-6)
 
     def forward(self, feats: TensorTuple,
                 masks: TensorTuple) -> Tuple[TensorTuple, TensorTuple]:
@@ -152,16 +165,29 @@ class BaseTADHead(BaseModule):
         x = cells.pack(feats)
         x = x.to(compute_dtype(x))
         outputs = torch.cat(
-            (self.conv_cls.forward_rows(
-                self.cls_tower.forward_rows(x, cells), cells),
-             self.conv_reg.forward_rows(
-                 self.reg_tower.forward_rows(x, cells), cells)), 1)
+            (self._branch(self.cls_tower, self.conv_cls, x, cells),
+             self._branch(self.reg_tower, self.conv_reg, x, cells)), 1)
         outputs = cells.unpack(outputs)  # (B, A + 2, T_l) of every level
+        if not self.mask_outputs:
+            bias = torch.cat((self.conv_cls.bias, self.conv_reg.bias))
+            outputs = tuple(x + bias[:, None] for x in outputs)
         cls_logits = tuple(x[:, :self.num_classes] for x in outputs)
         offsets = tuple(
             scale(x[:, self.num_classes:]).relu()
             for scale, x in zip(self.scales, outputs))
         return cls_logits, offsets
+
+    def _branch(self, tower: nn.Module, conv: MaskedConv1d, x: Tensor,
+                cells: PackedCells) -> Tensor:
+        """Tower and final convolution of rows, (N, C) to (N, A) or (N, 2).
+
+        Without a mask the bias is left to :meth:`forward`, since cells that
+        are not among the rows get it too.
+        """
+        x = tower.forward_rows(x, cells)
+        if self.mask_outputs:
+            return conv.forward_rows(x, cells)
+        return F.conv1d(x.t()[None], conv.weight, padding=conv.padding)[0].t()
 
     def loss(self, feats: TensorTuple, masks: TensorTuple,
              batch_gt_instances: InstanceList) -> Dict[str, Tensor]:

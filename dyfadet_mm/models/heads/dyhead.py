@@ -29,6 +29,8 @@ class DyLayer(PackedModule):
         kernel_size (int): Odd kernel of all paths. Defaults to 3.
         scale_attention (dict): Attention of the scale paths.
         depth_attention (dict): Attention of the depth path.
+        norm_cfg (dict): Arguments of the paths' norms, such as ``eps``.
+            Defaults to an empty dict.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Reference:
@@ -43,15 +45,16 @@ class DyLayer(PackedModule):
                      type='dyfadet_mm.TapAttention'),
                  depth_attention: ConfigType = dict(
                      type='dyfadet_mm.ConvAttention'),
+                 norm_cfg: ConfigType = dict(),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         self.kernel_size = kernel_size
         self.down = DFAAtt(in_channels, in_channels, kernel_size,
-                           scale_attention)
+                           scale_attention, norm_cfg)
         self.up = DFAAtt(in_channels, in_channels, kernel_size,
-                         scale_attention)
+                         scale_attention, norm_cfg)
         self.depth = DFAAtt(in_channels, out_channels, kernel_size,
-                            depth_attention)
+                            depth_attention, norm_cfg)
         self.gamma = nn.Parameter(torch.tensor(0.))
         self.alpha = nn.Parameter(torch.tensor(1.))
 
@@ -71,9 +74,10 @@ class DyLayer(PackedModule):
             finer = self.down.forward_rows(x, cells, slice(None, None, 2))
             coarser = self.up.forward_rows(x, cells,
                                            slice(cells.second_level, None))
-            fused = fused + self.gamma * (
-                cells.from_finer(finer) + cells.from_coarser(coarser))
-        return self.depth.forward_rows(fused, cells).relu()
+            neighbours = cells.from_finer(finer)
+            neighbours += cells.from_coarser(coarser)
+            fused = torch.addcmul(fused, self.gamma, neighbours)
+        return self.depth.forward_rows(fused, cells).relu_()
 
 
 @MODELS.register_module()
@@ -85,7 +89,7 @@ class DyTower(PackedModule):
         out_channels (int): Channels of all layers' outputs.
         num_layers (int): Number of layers.
         kernel_size (int): Odd kernel. Defaults to 3.
-        kwargs: Attention settings of :class:`DyLayer`.
+        kwargs: Further arguments of :class:`DyLayer`.
     """
 
     def __init__(self,
@@ -124,6 +128,8 @@ class DyHead(BaseTADHead):
             lets a tenth through. A gate that starts shut never opens.
         depth_act_cfg (dict, optional): Activation of the depth path's gate.
             Defaults to None, the activation of the scale paths.
+        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
+            an empty dict.
         kwargs: Further arguments of :class:`BaseTADHead`.
 
     Reference:
@@ -138,6 +144,7 @@ class DyHead(BaseTADHead):
                  tau: float = 1.5,
                  gate_bias: Optional[float] = 0.6,
                  depth_act_cfg: OptConfigType = None,
+                 norm_cfg: ConfigType = dict(),
                  **kwargs) -> None:
         act_cfg = dict(type='dyfadet_mm.GeReTanH', tau=tau)
         tower = dict(
@@ -150,6 +157,8 @@ class DyHead(BaseTADHead):
             depth_attention=dict(
                 type='dyfadet_mm.ConvAttention',
                 act_cfg=depth_act_cfg or act_cfg,
-                init_bias=gate_bias))
+                init_bias=gate_bias,
+                norm_cfg=norm_cfg),
+            norm_cfg=norm_cfg)
         super().__init__(tower, num_classes, in_channels, feat_channels,
                          **kwargs)

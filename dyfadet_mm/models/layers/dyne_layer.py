@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.typing import OptConfigType
+from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .derived import is_compiling
 from .drop_path import ScaledDropPath
 from .masked_conv import PointwiseConv1d
@@ -58,6 +58,13 @@ class DynELayer(BaseModule):
             start. Defaults to 0. Zero is a stationary point: the
             convolutions then stay zero for ever, as they do in the published
             THUMOS14 and EPIC-Kitchens settings.
+        norm_cfg (dict): Arguments of both norms, such as ``eps``. Defaults
+            to an empty dict.
+        pool_mask (bool): Whether a cell of a halved grid is valid if any of
+            the three cells it is pooled from is, as in OpenTAD. Defaults to
+            False, if the middle one is, as published. With
+            ``ignore_padding`` the grid ends with the video, where both rules
+            agree.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -76,6 +83,8 @@ class DynELayer(BaseModule):
                  num_groups: int = 16,
                  drop_path_rate: Optional[float] = None,
                  init_std: float = 0.,
+                 norm_cfg: ConfigType = dict(),
+                 pool_mask: bool = False,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         if kernel_size < 1 or kernel_size % 2 == 0:
@@ -85,13 +94,14 @@ class DynELayer(BaseModule):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
         self.stride = stride
         self.init_std = init_std
+        self.pool_mask = pool_mask
         self.ignore_padding = False
 
         def depthwise(size: int) -> nn.Conv1d:
             return nn.Conv1d(
                 channels, channels, size, padding=size // 2, groups=channels)
 
-        self.norm = ChannelLayerNorm(channels)
+        self.norm = ChannelLayerNorm(channels, **norm_cfg)
         self.psi = depthwise(kernel_size)
         self.window = depthwise(kernel_size)
         self.wide = depthwise(scaled_kernel_size(kernel_size, factor))
@@ -99,7 +109,7 @@ class DynELayer(BaseModule):
         self.phi = depthwise(1)
 
         hidden = mlp_channels or 4 * channels
-        self.group_norm = MaskedGroupNorm(num_groups, channels)
+        self.group_norm = MaskedGroupNorm(num_groups, channels, **norm_cfg)
         self.mlp = nn.Sequential(
             PointwiseConv1d(channels, hidden), nn.GELU(),
             PointwiseConv1d(hidden, channels))
@@ -135,7 +145,10 @@ class DynELayer(BaseModule):
         counted = None
         if self.stride == 2:
             x = halve(x, mask if self.ignore_padding else None)
-            mask = mask[..., ::2]
+            if self.pool_mask and not self.ignore_padding:
+                mask = halve(mask.to(x)).bool()
+            else:
+                mask = mask[..., ::2]
         h = self.norm(x)
         if self.ignore_padding:
             h, counted = h * mask, mask

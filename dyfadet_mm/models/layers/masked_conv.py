@@ -2,7 +2,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from .derived import Derived
 from .packing import PackedCells
+from .row_conv import Kernel, conv_rows, minimal_kernel, saves_products
 
 
 @MODELS.register_module()
@@ -35,6 +37,7 @@ class MaskedConv1d(nn.Conv1d):
             padding=kernel_size // 2,
             groups=groups,
             bias=bias)
+        self._minimal = Derived(_minimal_kernel)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Convolve.
@@ -46,7 +49,14 @@ class MaskedConv1d(nn.Conv1d):
         Returns:
             Tensor: Features, zero on padding, (B, C_out, T).
         """
-        return super().forward(x) * mask
+        if not self._saves_products(x.transpose(1, 2)):
+            return super().forward(x) * mask
+        length = x.size(2)
+        x = x.transpose(1, 2)  # (B, T, C)
+        if len(x) > 1:  # zeros between videos
+            x = F.pad(x, (0, 0, 0, self.kernel_size[0] // 2))
+        rows = self._minimal_conv(x.flatten(0, 1)).unflatten(0, (len(x), -1))
+        return rows[:, :length].transpose(1, 2) * mask
 
     def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Convolve packed cells.
@@ -58,7 +68,23 @@ class MaskedConv1d(nn.Conv1d):
         Returns:
             Tensor: Features, zero on padding, (N, C_out).
         """
+        if self._saves_products(x):
+            return self._minimal_conv(x) * cells.valid
         return super().forward(x.t()[None])[0].t() * cells.valid
+
+    def _saves_products(self, x: Tensor) -> bool:
+        """Whether to convolve rows (N, C) by minimal filtering."""
+        return (self.groups == 1 and self.kernel_size[0] > 1
+                and saves_products(x, self.out_channels))
+
+    def _minimal_conv(self, x: Tensor) -> Tensor:
+        """Convolve rows, (N, C) to (N, O)."""
+        return conv_rows(x, self._minimal(self.weight), self.bias)
+
+
+def _minimal_kernel(weight: Tensor) -> Kernel:
+    """Kernel of a stored weight (O, C, K)."""
+    return minimal_kernel(weight.permute(2, 1, 0))
 
 
 class PointwiseConv1d(nn.Conv1d):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.checks import check_num_levels
-from dyfadet_mm.utils.typing import OptMultiConfig
+from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
 from ..layers import ChannelLayerNorm
 
 
@@ -20,6 +20,8 @@ class IdentityFPN(BaseModule):
         channels (int): C, channels of every level.
         num_levels (int): Levels of the pyramid.
         norm (bool): Whether to normalise at all. Defaults to True.
+        norm_cfg (dict): Arguments of the norms, such as ``eps``. Defaults to
+            an empty dict.
         init_cfg (dict | list[dict], optional): Initialisation.
     """
 
@@ -27,11 +29,12 @@ class IdentityFPN(BaseModule):
                  channels: int,
                  num_levels: int,
                  norm: bool = True,
+                 norm_cfg: ConfigType = dict(),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         self.ignore_padding = False
         self.norms = ModuleList(
-            ChannelLayerNorm(channels) if norm else nn.Identity()
+            ChannelLayerNorm(channels, **norm_cfg) if norm else nn.Identity()
             for _ in range(num_levels))
 
     def forward(

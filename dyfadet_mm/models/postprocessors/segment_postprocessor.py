@@ -1,4 +1,4 @@
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import torch
 from mmengine.structures import InstanceData
@@ -16,10 +16,13 @@ class SegmentPostprocessor:
 
     Args:
         score_thr (float): Candidates score more than this. Defaults to 0.001.
-        pre_nms_topk (int): Best candidates kept on each level. Defaults to
-            2000.
+        pre_nms_topk (int, optional): Best candidates kept; None keeps all.
+            Defaults to 2000.
+        topk_per_level (bool): Whether so many are kept on each level, as
+            published, or of the whole pyramid, as in OpenTAD. Defaults to
+            True.
         min_length (float): Candidates are longer than this, in cells of the
-            feature grid. Defaults to 0.05.
+            feature grid; a negative value keeps all. Defaults to 0.05.
         nms (dict, optional): Arguments of :func:`soft_nms`; None keeps all
             candidates. Defaults to an empty dict.
         voting_thr (float): tIoU from which candidates vote on the boundaries
@@ -30,12 +33,14 @@ class SegmentPostprocessor:
 
     def __init__(self,
                  score_thr: float = 0.001,
-                 pre_nms_topk: int = 2000,
+                 pre_nms_topk: Optional[int] = 2000,
+                 topk_per_level: bool = True,
                  min_length: float = 0.05,
                  nms: OptConfigType = dict(),
                  voting_thr: float = 0.) -> None:
         self.score_thr = score_thr
         self.pre_nms_topk = pre_nms_topk
+        self.topk_per_level = topk_per_level
         self.min_length = min_length
         self.nms = nms
         self.voting_thr = voting_thr
@@ -62,6 +67,8 @@ class SegmentPostprocessor:
                 raise KeyError(
                     f"metainfo of video {metainfo.get('video_id')!r} must "
                     f'have {key!r} to place detections in seconds')
+        if not self.topk_per_level:
+            levels = [tuple(map(torch.cat, zip(*levels)))]
         candidates = [self._select(*level) for level in levels]
         segments, scores, labels = (torch.cat(x) for x in zip(*candidates))
         segments, scores, labels = self._suppress(segments, scores, labels)
@@ -73,7 +80,7 @@ class SegmentPostprocessor:
 
     def _select(self, segments: Tensor,
                 scores: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        """Candidates of one level: score, number and length.
+        """Candidates of one level or of all: score, number and length.
 
         Args:
             segments (Tensor): Segments on the feature grid, (T_l, 2).

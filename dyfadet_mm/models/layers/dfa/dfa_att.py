@@ -1,4 +1,5 @@
-from typing import Optional, Tuple
+from functools import partial
+from typing import Callable, Optional, Tuple
 
 import torch
 from mmengine.model import BaseModule
@@ -9,6 +10,7 @@ from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from ..derived import Derived
 from ..norm import ChannelLayerNorm
 from ..packing import ALL_ROWS, PackedCells, PackedModule
+from ..row_conv import Kernel, direct_kernel, minimal_kernel, saves_products
 from .gate import GERETANH, TemporalGate
 from .shifted_conv import FoldedWeight, fold_shift, shifted_conv
 from .tap_mix import TapMix
@@ -71,6 +73,8 @@ class ConvAttention(BaseModule):
         act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
         init_bias (float, optional): Bias of the gate at the start. Defaults to
             None, drawn as PyTorch does.
+        norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
+            an empty dict.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -79,6 +83,7 @@ class ConvAttention(BaseModule):
                  kernel_size: int = 3,
                  act_cfg: ConfigType = GERETANH,
                  init_bias: Optional[float] = None,
+                 norm_cfg: ConfigType = dict(),
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         self.kernel_size = kernel_size
@@ -87,21 +92,17 @@ class ConvAttention(BaseModule):
         taps = channels * kernel_size
         pad = kernel_size // 2
         self.conv = nn.Conv1d(taps, channels, kernel_size, padding=pad)
-        self.norm = ChannelLayerNorm(channels)
+        self.norm = ChannelLayerNorm(channels, **norm_cfg)
         self.gate = nn.Conv1d(taps, 1, kernel_size, padding=pad)
         self.act = MODELS.build(act_cfg)
-        self._folded = Derived(self._fold)
+        self._direct = Derived(partial(_fold, lay_out=direct_kernel))
+        self._minimal = Derived(partial(_fold, lay_out=minimal_kernel))
 
     def init_weights(self) -> None:
         """Set the bias of the gate if one was asked for."""
         if self.init_bias is not None:
             nn.init.constant_(self.gate.bias, self.init_bias)
         super().init_weights()
-
-    @staticmethod
-    def _fold(conv: Tensor, gate: Tensor) -> FoldedWeight:
-        """Both convolutions as one, without the shift."""
-        return fold_shift(torch.cat((conv, gate)))
 
     def forward(self, x: Tensor, cells: PackedCells,
                 rows: slice) -> Tuple[Tensor, Tensor]:
@@ -115,11 +116,19 @@ class ConvAttention(BaseModule):
         Returns:
             tuple[Tensor]: V, (M, C, 1), and g, (M, 1).
         """
-        weight = self._folded(self.conv.weight, self.gate.weight)
+        minimal = saves_products(x, self.conv.out_channels)
+        fold = self._minimal if minimal else self._direct
+        weight = fold(self.conv.weight, self.gate.weight)
         bias = torch.cat((self.conv.bias, self.gate.bias))
         value = shifted_conv(x, weight, bias, cells)[rows]  # (M, C + 1)
         value, gate = value[:, :-1], value[:, -1:]
         return self.norm.rows(value)[:, :, None], self.act(gate)
+
+
+def _fold(conv: Tensor, gate: Tensor,
+          lay_out: Callable[[Tensor], Kernel]) -> FoldedWeight:
+    """Both convolutions as one, without the shift."""
+    return fold_shift(torch.cat((conv, gate)), lay_out)
 
 
 @MODELS.register_module()
@@ -136,6 +145,8 @@ class DFAAtt(PackedModule):
             ``TapAttention`` or ``ConvAttention``, which receives
             ``channels`` and ``kernel_size`` from here. Defaults to
             ``TapAttention``.
+        norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
+            an empty dict.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -150,6 +161,7 @@ class DFAAtt(PackedModule):
                  out_channels: int,
                  kernel_size: int = 3,
                  attention: ConfigType = dict(type='dyfadet_mm.TapAttention'),
+                 norm_cfg: ConfigType = dict(),
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         if kernel_size % 2 == 0:
@@ -158,7 +170,7 @@ class DFAAtt(PackedModule):
         self.attention = MODELS.build(
             dict(channels=in_channels, kernel_size=kernel_size, **attention))
         self.mix = TapMix(in_channels, out_channels, kernel_size)
-        self.norm = ChannelLayerNorm(out_channels)
+        self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
 
     def forward_rows(self,
                      x: Tensor,
@@ -177,4 +189,4 @@ class DFAAtt(PackedModule):
         """
         factors = self.attention(x, cells, rows)
         mixed = self.mix(x, *factors, rows, self.attention.power)
-        return self.norm.rows(mixed) * cells.valid[rows]
+        return self.norm.rows(mixed).mul_(cells.valid[rows])

@@ -10,32 +10,35 @@ The second line is one convolution. It differs from the first where
 ``t + j - p`` lies outside the grid while ``t + m - 2p`` does not, which is
 at the p outermost cells of either end; these terms are subtracted.
 """
-from typing import NamedTuple, Tuple
+from typing import Callable, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..packing import ALL_ROWS, PackedCells, add_taps, tap_rows
-from ..precision import compute_dtype
+from ..packing import PackedCells
+from ..row_conv import Kernel, conv_rows, direct_kernel
 
 
 class FoldedWeight(NamedTuple):
     """Weight of a convolution over the shifted grid, folded."""
 
-    #: Taps of the single convolution, as of an image of one row and in
-    #: channels-last order, the fastest one: (O, C, 1, 2K - 1).
-    taps: Tensor
+    #: The 2K - 1 taps of the single convolution.
+    kernel: Kernel
     #: What to subtract: outermost p cells in, (2, p * C), out, p * O.
     ends: Tensor
 
 
-def fold_shift(weight: Tensor) -> FoldedWeight:
+def fold_shift(
+        weight: Tensor,
+        lay_out: Callable[[Tensor], Kernel] = direct_kernel) -> FoldedWeight:
     """Fold the shift into the weight of the convolution behind it.
 
     Args:
         weight (Tensor): (O, C * K, K), input channels in the order of the
             shifted grid.
+        lay_out (callable): Makes a kernel of taps, ``direct_kernel`` or
+            ``minimal_kernel``. Defaults to the former.
 
     Returns:
         FoldedWeight: Its equivalent without the shift.
@@ -47,7 +50,7 @@ def fold_shift(weight: Tensor) -> FoldedWeight:
         taps = taps + F.pad(weight[:, :, a].transpose(1, 2),
                             (0, 0, a, size - 1 - a))
     ends = torch.stack((_end(weight), _end(weight.flip(2, 3))))
-    return FoldedWeight(taps[:, None].permute(0, 3, 1, 2), ends)
+    return FoldedWeight(lay_out(taps.permute(1, 2, 0)), ends)
 
 
 def _end(weight: Tensor) -> Tensor:
@@ -81,9 +84,8 @@ def shifted_conv(x: Tensor, weight: FoldedWeight, bias: Tensor,
     Returns:
         Tensor: (N, O), of no meaning in the gaps.
     """
-    pad = weight.taps.size(3) // 4  # p
-    dtype = compute_dtype(x)
-    y = _Conv.apply(x.to(dtype), weight.taps.to(dtype), bias.to(dtype))
+    y = conv_rows(x, weight.kernel, bias)
+    pad = weight.ends.size(1) // x.size(1)  # p
     if pad == 0:
         return y
     rows = cells.end_rows(pad)  # (2, S, p)
@@ -92,30 +94,3 @@ def shifted_conv(x: Tensor, weight: FoldedWeight, bias: Tensor,
     return y.index_add(
         0, rows.flatten(),
         -surplus.unflatten(2, (pad, -1)).flatten(0, 2).to(y.dtype))
-
-
-class _Conv(torch.autograd.Function):
-    """Convolution of rows; its gradients are matrix products.
-
-    On a CPU those are twice as fast as the gradients of a convolution in
-    channels-last order, which in turn is the faster way forward.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
-        """Rows (N, C) and taps (O, C, 1, J) to (N, O)."""
-        ctx.save_for_backward(x, taps)
-        image = x.t()[None, :, None]
-        y = F.conv2d(image, taps, bias, padding=(0, taps.size(3) // 2))
-        return y[0, :, 0].t()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        x, taps = ctx.saved_tensors
-        num_taps = taps.size(3)
-        grad_taps = torch.empty_like(taps)
-        for j, tap in enumerate(tap_rows(x, num_taps)):
-            grad_taps[:, :, 0, j] = grad.t() @ tap
-        parts = (grad @ taps[:, :, 0, j] for j in range(num_taps))
-        return add_taps(parts, x, num_taps, ALL_ROWS), grad_taps, grad.sum(0)

@@ -74,19 +74,20 @@ class _Mix(torch.autograd.Function):
         ctx.rows, ctx.power = rows, power
         num_taps, channels, num_out = kernels.shape
         taps = tap_rows(x, num_taps, rows)
-        gates = gate.expand(-1, -1, num_taps).unbind(2)
         out = x.new_empty(len(gate), num_out)
         size = max(BLOCK_SIZE // (num_taps * channels), 1)  # in rows
         weighed = x.new_empty(min(size, len(out)), num_taps, channels)
         for start in range(0, len(out), size):
             block = slice(start, start + size)
             part = weighed[:len(out[block])]
-            for s, (weight, tap) in enumerate(zip(gates, taps)):
-                torch.mul(weight[block], tap[block], out=part[:, s])
+            for s, tap in enumerate(taps):
+                if s < gate.size(2):
+                    weight = gate[block, :, s]
+                    if scale is not None:
+                        weight = weight * scale[block]
+                torch.mul(weight, tap[block], out=part[:, s])
                 if power == 2:
                     part[:, s] *= tap[block]
-                if scale is not None:
-                    part[:, s] *= scale[block]
             torch.addmm(
                 bias, part.flatten(1), kernels.flatten(0, 1), out=out[block])
         return out
