@@ -1,10 +1,21 @@
 """Datasets of untrimmed videos with pre-computed features."""
+from .activitynet import ActivityNetDataset
 from .base_tad_dataset import TADDataset
+from .charades import CharadesDataset
+from .ego4d_mq import Ego4DMQDataset
+from .epic_kitchens import EpicKitchens100Dataset
+from .fineaction import FineActionDataset
+from .hacs import HACSDataset
+from .multithumos import MultiTHUMOSDataset
 from .thumos14 import THUMOS14Dataset
-from .transforms import (LoadFeatures, PackTADInputs, RandomTruncate,
-                         SecondsToGrid)
+from .transforms import (ClipActions, ConcatFeatures, LoadFeatures,
+                         PackTADInputs, RandomTruncate, ResizeFeatures,
+                         SecondsToGrid, SpreadFeatures, SubsampleFeatures)
 
 __all__ = [
-    'LoadFeatures', 'PackTADInputs', 'RandomTruncate', 'SecondsToGrid',
-    'TADDataset', 'THUMOS14Dataset'
+    'ActivityNetDataset', 'CharadesDataset', 'ClipActions', 'ConcatFeatures',
+    'Ego4DMQDataset', 'EpicKitchens100Dataset', 'FineActionDataset',
+    'HACSDataset', 'LoadFeatures', 'MultiTHUMOSDataset', 'PackTADInputs',
+    'RandomTruncate', 'ResizeFeatures', 'SecondsToGrid', 'SpreadFeatures',
+    'SubsampleFeatures', 'TADDataset', 'THUMOS14Dataset'
 ]

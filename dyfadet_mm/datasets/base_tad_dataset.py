@@ -1,18 +1,16 @@
-import logging
-import posixpath
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
-from mmengine.utils import is_abs
 
-from dyfadet_mm.fileio import (features_exist, load_database,
-                               missing_features_message, parse_video,
-                               remove_duplicates, resolve_classes,
-                               select_subset)
+from dyfadet_mm.fileio import (exclude_videos, load_database, parse_video,
+                               remove_duplicates, remove_short,
+                               resolve_classes, select_subset)
 from dyfadet_mm.registry import DATASETS
+from .feature_files import join_path, per_source, videos_with_features
+
+FILTERS = ('filter_empty_gt', 'min_action_length')
 
 
 @DATASETS.register_module()
@@ -33,11 +31,11 @@ class TADDataset(BaseDataset):
                              "label": "CricketBowling", "label_id": 5}]}
 
     A pipeline starts from ``video_id``, ``duration`` (seconds), ``fps``,
-    ``feat_stride``, ``feat_num_frames``, ``feature_path``, ``segments_s``
-    (N, 2) float64 in seconds, ``labels_s`` (N, ) int64, ``class_agnostic``
-    and ``rng``, a :class:`numpy.random.Generator` that depends on the seed,
-    the epoch and the index only, so that a sample is the same whichever
-    worker makes it.
+    ``feat_stride``, ``feat_num_frames``, ``feature_paths``, a dict with one
+    path per feature source, ``segments_s`` (N, 2) float64 in seconds,
+    ``labels_s`` (N, ) int64, ``class_agnostic`` and ``rng``, a
+    :class:`numpy.random.Generator` that depends on the seed, the epoch and
+    the index only, so that a sample is the same whichever worker makes it.
 
     Classes, in label order, are ``metainfo['classes']`` of the config, else
     ``METAINFO``, else read from the annotation file.
@@ -45,19 +43,32 @@ class TADDataset(BaseDataset):
     Args:
         ann_file (str): Annotation file, relative to ``data_root``.
         subset (str | Sequence[str]): Subset or subsets, in any case.
-        feat_stride (float): Frames between two cells.
-        feat_num_frames (float): Frames one cell has seen.
+        feat_stride (float, optional): Frames between two cells. None if
+            :class:`SpreadFeatures` sets it.
+        feat_num_frames (float, optional): Frames one cell has seen, or None.
         data_root (str): Folder of the data set, local or a URI. Defaults to
             ``''``.
-        data_prefix (dict): ``feats`` is the folder of the features, relative
-            to ``data_root``. Defaults to ``dict(feats='')``.
+        data_prefix (dict[str, str]): Folder of every feature source, relative
+            to ``data_root``. ``{subset}`` in it stands for the subset of the
+            video in lower case. It may also be one file that holds all
+            videos, such as ``'tsp.hdf5'``, with ``file_suffix=''``. A video
+            needs all of its sources. Defaults to ``dict(feats='')``.
         metainfo (dict, optional): ``classes`` as names or as a text file with
             one name per line. Defaults to None.
         fps (float, optional): Frames per second of all videos, which wins
             over the annotation file. Defaults to None.
-        file_prefix (str): Text before the video id in the name of a feature
-            file. Defaults to ``''``.
-        file_suffix (str): Text after it. Defaults to ``'.npy'``.
+        file_prefix (str | dict[str, str]): Text before the video id in the
+            name of a feature file, for all sources or by source. Defaults to
+            ``''``.
+        file_suffix (str | dict[str, str]): Text after it. Defaults to
+            ``'.npy'``.
+        exclude (str | Sequence[str]): Ids of videos to leave out, or a text
+            file with one id per line, relative to ``data_root``. Defaults to
+            ().
+        filter_cfg (dict, optional): ``filter_empty_gt=True`` leaves out
+            videos without actions, unless ``test_mode``;
+            ``min_action_length`` drops shorter actions, in seconds, in
+            testing too. Defaults to None, which keeps all.
         filter_missing (bool): Skip videos without a feature file and log how
             many. Defaults to False, which raises.
         remove_duplicates (bool): Drop actions that repeat an earlier one of
@@ -81,14 +92,16 @@ class TADDataset(BaseDataset):
     def __init__(self,
                  ann_file: str,
                  subset: Union[str, Sequence[str]],
-                 feat_stride: float,
-                 feat_num_frames: float,
+                 feat_stride: Optional[float],
+                 feat_num_frames: Optional[float],
                  data_root: str = '',
-                 data_prefix: Optional[dict] = None,
+                 data_prefix: Optional[Dict[str, str]] = None,
                  metainfo: Optional[dict] = None,
                  fps: Optional[float] = None,
-                 file_prefix: str = '',
-                 file_suffix: str = '.npy',
+                 file_prefix: Union[str, Dict[str, str]] = '',
+                 file_suffix: Union[str, Dict[str, str]] = '.npy',
+                 exclude: Union[str, Sequence[str]] = (),
+                 filter_cfg: Optional[dict] = None,
                  filter_missing: bool = False,
                  remove_duplicates: bool = False,
                  class_agnostic: bool = False,
@@ -101,15 +114,23 @@ class TADDataset(BaseDataset):
                 raise ValueError(f'{name} must be above 0, but got {value}')
         if data_prefix is None:
             data_prefix = dict(feats='')
-        if set(data_prefix) != {'feats'}:
-            raise ValueError("data_prefix must be dict(feats='folder'), but "
-                             f'got {data_prefix}')
+        if not data_prefix:
+            raise ValueError('data_prefix must name a folder for at least one '
+                             "source, as in dict(feats='folder'), but got "
+                             f'{data_prefix}')
+        unknown = sorted(set(filter_cfg or ()) - set(FILTERS))
+        if unknown:
+            raise ValueError(f'filter_cfg must have keys of {FILTERS}, but '
+                             f'got {unknown}')
         self.subset = subset
         self.feat_stride = feat_stride
         self.feat_num_frames = feat_num_frames
         self.fps = fps
-        self.file_prefix = file_prefix
-        self.file_suffix = file_suffix
+        self.file_prefix = per_source('file_prefix', file_prefix,
+                                      list(data_prefix))
+        self.file_suffix = per_source('file_suffix', file_suffix,
+                                      list(data_prefix))
+        self.exclude = exclude
         self.filter_missing = filter_missing
         self.remove_duplicates = remove_duplicates
         self.class_agnostic = class_agnostic
@@ -120,13 +141,18 @@ class TADDataset(BaseDataset):
             metainfo=metainfo,
             data_root=data_root,
             data_prefix=data_prefix,
+            filter_cfg=filter_cfg,
             **kwargs)
 
     def _join_prefix(self) -> None:
-        """Join ``data_root`` to the annotation file and the folder."""
-        self.ann_file = _join(self.data_root, self.ann_file)
-        self.data_prefix = dict(
-            feats=_join(self.data_root, self.data_prefix['feats']))
+        """Join ``data_root`` to the annotation file and the folders."""
+        self.ann_file = join_path(self.data_root, self.ann_file)
+        if isinstance(self.exclude, str):
+            self.exclude = join_path(self.data_root, self.exclude)
+        self.data_prefix = {
+            source: join_path(self.data_root, folder)
+            for source, folder in self.data_prefix.items()
+        }
 
     def load_data_list(self) -> List[dict]:
         """Read the videos of the subset, and the classes of the whole file.
@@ -135,15 +161,28 @@ class TADDataset(BaseDataset):
             list[dict]: One dict per video, in the order of the file.
         """
         database = load_database(self.ann_file, self.backend_args)
-        classes = resolve_classes(database, self._metainfo.get('classes'))
+        classes = self.read_classes(database)
         self._metainfo['classes'] = classes
         class_ids = {name: label for label, name in enumerate(classes)}
-        entries = select_subset(database, self.subset)
+        entries = exclude_videos(
+            select_subset(database, self.subset), self.exclude,
+            self.backend_args)
         return [
             self.parse_data_info(
                 dict(video_id=video_id, entry=entry, class_ids=class_ids))
             for video_id, entry in entries.items()
         ]
+
+    def read_classes(self, database: dict) -> Tuple[str, ...]:
+        """Class names in label order.
+
+        Args:
+            database (dict): Entry by video id, of all subsets.
+
+        Returns:
+            tuple[str]: Those of the metainfo, or of the database.
+        """
+        return resolve_classes(database, self._metainfo.get('classes'))
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Convert one entry of the annotation file.
@@ -155,55 +194,56 @@ class TADDataset(BaseDataset):
             dict: Start of a pipeline, without ``rng``.
         """
         data_info = parse_video(**raw_data_info, fps=self.fps)
+        segments, labels = data_info['segments_s'], data_info['labels_s']
+        segments, labels = remove_short(segments, labels,
+                                        self._filter('min_action_length', 0.))
         if self.remove_duplicates:
-            data_info['segments_s'], data_info['labels_s'] = remove_duplicates(
-                data_info['segments_s'], data_info['labels_s'])
-        name = f'{self.file_prefix}{data_info["video_id"]}{self.file_suffix}'
+            segments, labels = remove_duplicates(segments, labels)
+        video_id = data_info['video_id']
+        subset = str(raw_data_info['entry']['subset']).lower()
+        paths = {
+            source:
+            join_path(
+                folder.replace('{subset}', subset),
+                self.file_prefix[source] + video_id + self.file_suffix[source])
+            for source, folder in self.data_prefix.items()
+        }
         return dict(
             data_info,
+            segments_s=segments,
+            labels_s=labels,
             feat_stride=self.feat_stride,
             feat_num_frames=self.feat_num_frames,
-            feature_path=_join(self.data_prefix['feats'], name),
+            feature_paths=paths,
             class_agnostic=self.class_agnostic)
 
     def filter_data(self) -> List[dict]:
-        """Check that every video has a feature file.
+        """Keep the videos that have what ``filter_cfg`` asks, and features.
 
         Returns:
-            list[dict]: Videos that have one.
+            list[dict]: The others are gone.
 
         Raises:
-            FileNotFoundError: If one is missing and ``filter_missing`` is
-                False, or if all are missing.
+            FileNotFoundError: If features are missing and ``filter_missing``
+                is False, or if all are missing.
             NotImplementedError: If ``filter_missing`` is True where the
                 storage cannot tell, as over HTTP.
+            ValueError: If no video has an action.
         """
-        kept, missing = [], []
-        try:
-            for info in self.data_list:
-                found = features_exist(info['feature_path'], self.backend_args)
-                (kept if found else missing).append(info)
-        except NotImplementedError:
-            if self.filter_missing:
-                raise
-            return self.data_list  # the reader reports a missing file
-        if missing and not (kept and self.filter_missing):
-            first = missing[0]
-            more = '' if len(missing) == 1 else (
-                f' (and for {len(missing) - 1} more of '
-                f'{len(self.data_list)} videos)')
-            raise FileNotFoundError(
-                missing_features_message(first['video_id'],
-                                         first['feature_path']) + more)
-        if missing:
-            names = ', '.join(info['video_id'] for info in missing[:5])
-            dots = ', ...' if len(missing) > 5 else ''
-            print_log(
-                f'skipped {len(missing)} of {len(self.data_list)} videos of '
-                f'{self.ann_file!r} without features: {names}{dots}',
-                logger='current',
-                level=logging.WARNING)
-        return kept
+        data_list = self.data_list
+        if self._filter('filter_empty_gt', False) and not self.test_mode:
+            data_list = [i for i in data_list if len(i['labels_s'])]
+            if not data_list:
+                raise ValueError(
+                    f'subset {self.subset!r} of {self.ann_file!r} must have '
+                    'actions, but got none; choose another one, or '
+                    'filter_cfg=dict(filter_empty_gt=False)')
+        return videos_with_features(data_list, self.filter_missing,
+                                    self.backend_args)
+
+    def _filter(self, name: str, default: Any) -> Any:
+        """One value of ``filter_cfg``."""
+        return (self.filter_cfg or {}).get(name, default)
 
     def set_epoch(self, epoch: int, seed: Optional[int] = None) -> None:
         """Choose the random numbers of the samples made from now on.
@@ -253,10 +293,3 @@ class TADDataset(BaseDataset):
             list[int]: Labels, one per action.
         """
         return self.get_data_info(idx)['labels_s'].tolist()
-
-
-def _join(folder: str, path: str) -> str:
-    """Join a local folder or a URI and a path, unless that is absolute."""
-    if not folder or is_abs(path) or '://' in path:
-        return path
-    return posixpath.join(folder, path)

@@ -11,16 +11,16 @@
                 {"segment": [0.2, 1.1],    # seconds
                  "label": "CricketBowling",
                  "label_id": 5}]}}}        # optional
+
+Files made for OpenTAD are read as well: they have "frame", the number of
+frames, instead of "fps", and name the classes of EPIC-Kitchens "id_007".
 """
 import json
-import logging
-from typing import Dict, Optional, Sequence, Tuple, Union
+from typing import Optional, Sequence, Union
 from urllib.error import HTTPError
 
 from mmengine import fileio
 from mmengine.logging import print_log
-
-from .video_entries import actions_of, required_field
 
 
 def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
@@ -55,7 +55,8 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
         keys = sorted(data) if isinstance(data, dict) else type(data).__name__
         raise KeyError(
             f"annotation file {ann_file!r} must have the key 'database' as "
-            f'in the layout of ActivityNet, but got {keys}')
+            f'in the layout of ActivityNet, but got {_shorten(keys)}'
+            f'{_mmaction_hint(data)}')
     database = data['database']
     if not isinstance(database, dict):
         raise TypeError(f"'database' of {ann_file!r} must map video ids to "
@@ -65,6 +66,23 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
             raise TypeError(f'entry of video {video_id!r} in {ann_file!r} '
                             f'must be a dict, but got {type(entry).__name__}')
     return database
+
+
+def _shorten(keys: Union[str, list]) -> str:
+    """Quote the first keys of a file."""
+    if len(keys) <= 5 or isinstance(keys, str):
+        return str(keys)
+    return f'{str(keys[:5])[:-1]}, ...]'
+
+
+def _mmaction_hint(data: object) -> str:
+    """What to do with MMAction2's own layout: videos at the top level."""
+    if not isinstance(data, dict) or not any(
+            isinstance(entry, dict) and 'duration_second' in entry
+            for entry in data.values()):
+        return ''
+    return (": this is the layout of MMAction2's localizers; convert it with "
+            'tools/dataset_converters/mmaction_to_tad.py')
 
 
 def select_subset(database: dict, subset: Union[str, Sequence[str]]) -> dict:
@@ -100,89 +118,43 @@ def select_subset(database: dict, subset: Union[str, Sequence[str]]) -> dict:
     }
 
 
-def resolve_classes(
-        database: dict,
-        classes: Optional[Sequence[str]] = None) -> Tuple[str, ...]:
-    """Class names in label order.
-
-    Given names win. Otherwise ``label_id`` decides where every annotation
-    has one, each name one id and each id one name. Otherwise the names are
-    sorted, as in OpenTAD. All subsets count, so that training and evaluation
-    agree.
+def exclude_videos(entries: dict,
+                   exclude: Union[str, Sequence[str]],
+                   backend_args: Optional[dict] = None) -> dict:
+    """Leave out videos by their ids.
 
     Args:
-        database (dict): Entry by video id, of **all** subsets.
-        classes (Sequence[str], optional): Names that win. Defaults to None.
+        entries (dict): Entry by video id.
+        exclude (str | Sequence[str]): Ids, or path or URI of a text file with
+            one id per line. Ids without an entry do no harm, as they may
+            belong to another subset.
+        backend_args (dict, optional): MMEngine's file backend. Defaults to
+            None, chosen by the prefix of the path.
 
     Returns:
-        tuple[str]: Names; the label of a class is its position. An id that
-        no annotation has, such as an EPIC noun that never occurs, gets the
-        name ``'class_<id>'``.
+        dict: Entry by video id, in the same order.
 
     Raises:
-        TypeError: If ``classes`` are not names.
-        ValueError: If ``classes`` repeat a name, or there are none.
+        FileNotFoundError: If there is no such file.
+        ValueError: If no video is left.
     """
-    if classes is not None:
-        return _checked_classes(classes)
-    pairs = set()
-    for video_id, entry in database.items():
-        for index, item in enumerate(actions_of(video_id, entry)):
-            name = str(required_field(video_id, index, item, 'label'))
-            label_id = item.get('label_id')
-            if not isinstance(label_id, (int, type(None))):
-                label_id = repr(label_id)
-            pairs.add((name, label_id))
-    names = sorted({name for name, _ in pairs})
-    if not names:
-        raise ValueError('classes must be given, for example '
-                         "metainfo=dict(classes=('run', 'jump')), since the "
-                         'annotation file has no actions')
-    ids = {label_id: name for name, label_id in pairs}
-    if set(ids) == {None}:
-        return tuple(names)
-    if len(pairs) > len(names) or len(ids) < len(names) or not all(
-            type(label_id) is int and label_id >= 0 for label_id in ids):
-        print_log(
-            'label_id is ignored and classes are sorted by name, because not '
-            'every action has one, or one name has two ids or one id two '
-            'names; give metainfo=dict(classes=...) to choose the order',
-            logger='current',
-            level=logging.WARNING)
-        return tuple(names)
-    return _classes_by_id(ids)
-
-
-def _checked_classes(classes: Sequence[str]) -> Tuple[str, ...]:
-    """Check class names given by the user."""
-    if isinstance(classes,
-                  str) or not all(isinstance(name, str) for name in classes):
-        raise TypeError('classes must be a sequence of names or a text file '
-                        f'with one name per line, but got {classes!r}')
-    repeated = sorted({n for n in classes if list(classes).count(n) > 1})
-    if repeated or not classes:
-        raise ValueError('classes must be different names, at least one, but '
-                         f'got {repeated or classes} ' +
-                         ('repeatedly' if repeated else ''))
-    return tuple(classes)
-
-
-def _classes_by_id(ids: Dict[int, str]) -> Tuple[str, ...]:
-    """Order names by id; fill few gaps with names, close many."""
-    num_classes = max(ids) + 1
-    if num_classes == len(ids):
-        return tuple(ids[i] for i in range(num_classes))
-    if num_classes > 2 * len(ids):
-        print_log(
-            f'label_id goes up to {max(ids)} for {len(ids)} classes: the '
-            'classes are numbered anew in the order of their ids',
-            logger='current',
-            level=logging.WARNING)
-        return tuple(ids[i] for i in sorted(ids))
-    empty = [i for i in range(num_classes) if i not in ids]
+    if isinstance(exclude, str):
+        try:
+            text = fileio.get_text(exclude, backend_args=backend_args)
+        except (FileNotFoundError, IsADirectoryError, HTTPError) as error:
+            raise FileNotFoundError(
+                f'no list of videos to exclude at {exclude!r}; set exclude, '
+                'relative to data_root if that is given') from error
+        exclude = [line.strip() for line in text.splitlines()]
+    left_out = set(exclude) & set(entries)
+    if not left_out:
+        return entries
+    if len(left_out) == len(entries):
+        raise ValueError(f'exclude must leave some of the {len(entries)} '
+                         'videos of the subset, but got the ids of all')
     print_log(
-        f'label_id has no action for {len(empty)} of {num_classes} ids '
-        f"({empty[:5]}{'...' if len(empty) > 5 else ''}): they are classes "
-        'without data, num_classes includes them',
-        logger='current')
-    return tuple(ids.get(i, f'class_{i}') for i in range(num_classes))
+        f'excluded {len(left_out)} of {len(entries)} videos', logger='current')
+    return {
+        video_id: entry
+        for video_id, entry in entries.items() if video_id not in left_out
+    }

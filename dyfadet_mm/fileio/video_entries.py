@@ -68,6 +68,22 @@ def remove_duplicates(
     return segments[kept], labels[kept]
 
 
+def remove_short(segments: np.ndarray, labels: np.ndarray,
+                 min_length: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Drop actions that are too short.
+
+    Args:
+        segments (ndarray): Seconds, (N, 2).
+        labels (ndarray): (N, ).
+        min_length (float): Seconds of the shortest action that is kept.
+
+    Returns:
+        tuple[ndarray]: Kept segments (M, 2) and labels (M, ), in order.
+    """
+    kept = segments[:, 1] - segments[:, 0] >= min_length  # (N, )
+    return segments[kept], labels[kept]
+
+
 def actions_of(video_id: str, entry: dict) -> list:
     """Get the actions of an entry; a missing list has none.
 

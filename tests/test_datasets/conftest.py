@@ -50,3 +50,22 @@ def make_dataset(data_root):
         return TADDataset(**options)
 
     return _make
+
+
+@pytest.fixture
+def write_set(tmp_path):
+    """Write annotations and empty feature files; gives the arguments."""
+
+    def _write(database, *files, **kwargs):
+        (tmp_path / 'ann.json').write_text(json.dumps(dict(database=database)))
+        for name in files:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        return dict(
+            dict(
+                ann_file='ann.json',
+                data_root=str(tmp_path),
+                feat_stride=16,
+                feat_num_frames=16), **kwargs)
+
+    return _write

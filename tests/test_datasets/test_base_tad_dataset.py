@@ -39,7 +39,8 @@ def test_three_videos_come_back_as_written(make_dataset, data_root):
     assert info['video_id'] == 'long'
     assert (info['duration'], info['fps']) == (8., 10.)
     assert (info['feat_stride'], info['feat_num_frames']) == (4, 8)
-    assert info['feature_path'] == str(data_root / 'feats' / 'long.npy')
+    assert info['feature_paths'] == dict(
+        feats=str(data_root / 'feats' / 'long.npy'))
     assert info['segments_s'].tolist() == [[1, 2], [1, 2], [-0.1, 6.5]]
     assert info['labels_s'].tolist() == [2, 2, 1]
     assert dataset.get_data_info(1)['segments_s'].shape == (0, 2)
@@ -79,7 +80,7 @@ def test_prefix_and_suffix_surround_the_video_id(make_dataset, data_root):
         os.rename(data_root / 'feats' / f'{name}.npy',
                   data_root / 'feats' / f'v_{name}_rgb.npy')
     dataset = make_dataset(file_prefix='v_', file_suffix='_rgb.npy')
-    path = dataset.get_data_info(0)['feature_path']
+    [path] = dataset.get_data_info(0)['feature_paths'].values()
     assert path == str(data_root / 'feats' / 'v_long_rgb.npy')
 
 
@@ -87,9 +88,10 @@ def test_remote_folders_are_joined_but_not_searched(make_dataset, data_root):
     dataset = make_dataset(
         data_root='http://127.0.0.1:9/set',
         ann_file=str(data_root / 'ann.json'))
-    assert dataset.get_data_info(0)['feature_path'] == (
-        'http://127.0.0.1:9/set/feats/long.npy')
-    with pytest.raises(NotImplementedError, match='HTTPBackend'):
+    assert dataset.get_data_info(0)['feature_paths'] == dict(
+        feats='http://127.0.0.1:9/set/feats/long.npy')
+    with pytest.raises(
+            NotImplementedError, match='HTTPBackend.*filter_missing=False'):
         make_dataset(
             data_root='http://127.0.0.1:9/set',
             ann_file=str(data_root / 'ann.json'),
@@ -114,6 +116,127 @@ def test_filter_missing_skips_and_counts(make_dataset, data_root, capsys):
     assert dataset.get_data_info(0)['video_id'] == 'long'
     logged = ''.join(capsys.readouterr())
     assert 'skipped 1 of 2 videos' in logged and 'short' in logged
+
+
+def test_a_video_needs_all_of_its_sources(make_dataset, data_root, capsys):
+    (data_root / 'flow' / 'train').mkdir(parents=True)
+    np.save(data_root / 'flow' / 'train' / 'v_long.npy', np.ones((4, 2)))
+    (data_root / 'flow' / 'test').mkdir()
+    options = dict(
+        data_prefix=dict(rgb='feats/', flow='flow/{subset}/'),
+        file_prefix=dict(rgb='', flow='v_'))
+    with pytest.raises(FileNotFoundError) as error:
+        make_dataset(**options)
+    text = str(error.value)
+    path = data_root / 'flow' / 'train' / 'v_short.npy'
+    assert "source 'flow' of data_prefix" in text and "'short'" in text
+    assert repr(str(path)) in text
+    MMLogger.get_instance('sources', log_level='INFO')
+    dataset = make_dataset(**options, filter_missing=True)
+    assert 'skipped 1 of 2 videos' in ''.join(capsys.readouterr())
+    assert [info['video_id'] for info in dataset] == ['long']
+    assert dataset.get_data_info(0)['feature_paths'] == dict(
+        rgb=str(data_root / 'feats' / 'long.npy'),
+        flow=str(data_root / 'flow' / 'train' / 'v_long.npy'))
+
+
+def test_subset_folders_are_those_of_each_video(make_dataset, data_root):
+    for name in ('train', 'test'):
+        (data_root / name).mkdir()
+    for name, folder in dict(
+            long='train', short='train', held_out='test').items():
+        os.rename(data_root / 'feats' / f'{name}.npy',
+                  data_root / folder / f'{name}.npy')
+    dataset = make_dataset(
+        subset=['Train', 'Test'], data_prefix=dict(feats='{subset}'))
+    folders = [
+        os.path.basename(os.path.dirname(info['feature_paths']['feats']))
+        for info in dataset
+    ]
+    assert folders == ['train', 'train', 'test']
+
+
+def test_suffixes_differ_by_source(make_dataset, data_root):
+    for name in ('long', 'short'):
+        (data_root / 'feats' / f'{name}.pt').touch()
+    dataset = make_dataset(
+        data_prefix=dict(a='feats', b='feats'),
+        file_suffix=dict(b='.pt', a='.npy'))
+    assert [
+        os.path.basename(path)
+        for path in dataset.get_data_info(1)['feature_paths'].values()
+    ] == ['short.npy', 'short.pt']
+
+
+def test_one_file_may_hold_all_videos(make_dataset, data_root):
+    h5py = pytest.importorskip('h5py')
+    with h5py.File(data_root / 'all.hdf5', 'w') as file:
+        for name in ('long', 'short'):
+            file[f'v_{name}'] = np.full((4, 3), len(name))
+    dataset = make_dataset(
+        data_prefix=dict(feats='all.hdf5'),
+        file_prefix='v_',
+        file_suffix='',
+        pipeline=[
+            dict(
+                type='dyfadet_mm.LoadFeatures',
+                reader=dict(type='dyfadet_mm.HDF5Reader'))
+        ])
+    assert dataset.get_data_info(1)['feature_paths']['feats'] == str(
+        data_root / 'all.hdf5' / 'v_short')
+    assert [results['feats'][0, 0] for results in dataset] == [4, 5]
+
+
+def test_excluded_videos_need_no_features(make_dataset, data_root, capsys):
+    (data_root / 'feats' / 'short.npy').unlink()
+    MMLogger.get_instance('exclude', log_level='INFO')
+    dataset = make_dataset(exclude=['short', 'held_out'])
+    assert [info['video_id'] for info in dataset] == ['long']
+    assert 'excluded 1 of 2 videos' in ''.join(capsys.readouterr())
+    (data_root / 'missing_files.txt').write_text('held_out\n short \n\n')
+    dataset = make_dataset(exclude='missing_files.txt')
+    assert [info['video_id'] for info in dataset] == ['long']
+    assert dataset.metainfo['classes'] == ('hop', 'jump', 'run')
+
+
+@pytest.mark.parametrize('test_mode, names', [(False, ['long']),
+                                              (True, ['long', 'short'])])
+def test_videos_without_actions_are_left_out_of_training(
+        make_dataset, test_mode, names):
+    dataset = make_dataset(
+        filter_cfg=dict(filter_empty_gt=True), test_mode=test_mode)
+    assert [info['video_id'] for info in dataset] == names
+
+
+def test_short_actions_are_dropped_in_testing_too(make_dataset):
+    for test_mode in (False, True):
+        info = make_dataset(
+            filter_cfg=dict(min_action_length=1.5),
+            test_mode=test_mode).get_data_info(0)
+        assert info['segments_s'].tolist() == [[-0.1, 6.5]]
+        assert info['labels_s'].tolist() == [1]
+    dataset = make_dataset(filter_cfg=dict(min_action_length=1.))
+    assert len(dataset.get_data_info(0)['labels_s']) == 3
+    with pytest.raises(ValueError, match="subset 'train' .* got none"):
+        make_dataset(
+            filter_cfg=dict(min_action_length=60., filter_empty_gt=True))
+
+
+def test_spread_features_need_no_stride(make_dataset):
+    dataset = make_dataset(
+        feat_stride=None,
+        feat_num_frames=None,
+        pipeline=[
+            PIPELINE[0],
+            dict(type='dyfadet_mm.SpreadFeatures'), PIPELINE[1], PIPELINE[3]
+        ])
+    sample = dataset[0]['data_samples']
+    # 8 s at 10 fps in 20 cells of 4 frames: 1 s is 10 / 4 - 0.5 cells
+    assert (sample.feat_stride, sample.feat_num_frames) == (4, 4)
+    assert sample.gt_instances.segments[0].tolist() == [2, 4.5]
+    with pytest.raises(ValueError, match='feat_stride.*SpreadFeatures'):
+        make_dataset(
+            feat_stride=None, feat_num_frames=8, pipeline=PIPELINE[:2])[0]
 
 
 def test_nothing_left_is_an_error(make_dataset, data_root):
@@ -154,7 +277,14 @@ def test_videos_without_actions_pass_the_pipeline(make_dataset, test_mode):
     (dict(feat_stride=0), ValueError, 'feat_stride must be above 0'),
     (dict(feat_num_frames=-1), ValueError, 'feat_num_frames must be above 0'),
     (dict(fps=0), ValueError, 'fps must be above 0'),
-    (dict(data_prefix=dict(img='x')), ValueError, 'data_prefix must be'),
+    (dict(data_prefix={}), ValueError, 'data_prefix must name a folder'),
+    (dict(file_prefix=dict(rgb='v_')), ValueError,
+     r"file_prefix must .* data_prefix, \['feats'\], but got {'rgb'"),
+    (dict(file_suffix={}), ValueError, 'file_suffix must be a string or'),
+    (dict(filter_cfg=dict(min_size=3)), ValueError,
+     r"filter_cfg must have keys of .* got \['min_size'\]"),
+    (dict(exclude='none.txt'), FileNotFoundError, 'none.txt'),
+    (dict(exclude=['long', 'short']), ValueError, 'exclude must leave some'),
     (dict(metainfo=dict(classes='run')), TypeError, 'sequence of names'),
     (dict(ann_file='none.json'), FileNotFoundError, 'none.json'),
     (dict(feature_suffix='.npy'), TypeError, 'feature_suffix'),

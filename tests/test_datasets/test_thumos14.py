@@ -31,6 +31,18 @@ def test_a_class_absent_from_the_file_keeps_its_label(tmp_path):
     assert dataset.get_data_info(0)['labels_s'].tolist() == [19]
 
 
+def test_videos_without_features_are_skipped(write_set):
+    """OpenTAD's names of the subsets, and its frames instead of fps."""
+    action = dict(segment=[0, 1], label='Diving')
+    entry = dict(
+        subset='training', duration=4., frame=120, annotations=[action])
+    options = write_set(dict(a=entry, b=entry), 'b.npy', subset='training')
+    [info] = THUMOS14Dataset(**options)
+    assert (info['video_id'], info['fps']) == ('b', 30)
+    with pytest.raises(FileNotFoundError, match="video 'a'"):
+        THUMOS14Dataset(**options, filter_missing=False)
+
+
 @pytest.mark.skipif(not osp.exists(ANN_FILE), reason='../shared is absent')
 @pytest.mark.parametrize('subset, num_videos, num_actions',
                          [('validation', 200, 3007), ('test', 212, 3358)])

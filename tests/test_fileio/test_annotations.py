@@ -3,23 +3,10 @@ import os.path as osp
 
 import pytest
 
-from dyfadet_mm.fileio import load_database, resolve_classes, select_subset
+from dyfadet_mm.fileio import (exclude_videos, load_database, resolve_classes,
+                               select_subset)
 
 THUMOS = osp.join(osp.dirname(__file__), '../../../shared/data/thumos14.json')
-
-
-def _database(*pairs):
-    """One video per (label, label_id) pair."""
-    return {
-        f'v{i}':
-        dict(
-            subset='train',
-            annotations=[
-                dict(segment=[0, 1], label=name) if label_id is None else dict(
-                    segment=[0, 1], label=name, label_id=label_id)
-            ])
-        for i, (name, label_id) in enumerate(pairs)
-    }
 
 
 def _write(tmp_path, content):
@@ -75,61 +62,38 @@ def test_entry_without_subset_is_named():
         select_subset(dict(a=dict(duration=1)), 'Test')
 
 
-def test_given_classes_win_over_ids():
-    database = _database(('run', 0), ('jump', 1))
-    assert resolve_classes(database, ['jump', 'run']) == ('jump', 'run')
+def test_layout_of_mmaction2_is_refused_with_its_converter(tmp_path):
+    video = dict(
+        duration_second=211.53,
+        duration_frame=6337,
+        annotations=[dict(segment=[30.0, 205.2], label='Rock climbing')],
+        feature_frame=6336)
+    path = _write(tmp_path, json.dumps({f'v_{i}': video for i in range(9)}))
+    with pytest.raises(KeyError, match='mmaction_to_tad.py') as error:
+        load_database(path)
+    text = str(error.value)
+    assert path in text and "'v_4', ...]" in text and 'v_5' not in text
 
 
-def test_ids_win_over_names():
-    database = _database(('run', 0), ('jump', 1), ('run', 0))
-    assert resolve_classes(database) == ('run', 'jump')
+def test_videos_are_excluded_in_order(tmp_path):
+    entries = dict(a=1, b=2, c=3)
+    assert list(exclude_videos(entries, ['b', 'other'])) == ['a', 'c']
+    assert exclude_videos(entries, ()) == entries
+    path = tmp_path / 'missing_files.txt'
+    path.write_text('c\n\n  a \r\n')
+    assert list(exclude_videos(entries, str(path))) == ['b']
 
 
-def test_names_are_sorted_without_ids():
-    database = _database(('run', None), ('BMX', None), ('jump', None))
-    assert resolve_classes(database) == ('BMX', 'jump', 'run')
+def test_missing_list_of_excluded_videos_is_named(tmp_path):
+    path = str(tmp_path / 'missing_files.txt')
+    with pytest.raises(FileNotFoundError, match='to exclude at') as error:
+        exclude_videos(dict(a=1), path)
+    assert path in str(error.value)
 
 
-@pytest.mark.parametrize('pairs', [
-    [('run', 0), ('jump', None)],
-    [('run', 0), ('run', None), ('jump', 1)],
-    [('run', 0), ('run', 1), ('jump', 2)],
-    [('run', 0), ('jump', 0)],
-    [('run', 0), ('jump', '1')],
-    [('run', 0), ('jump', [1])],
-    [('run', -1), ('jump', 0)],
-    [('run', 1.5), ('jump', 0)],
-])
-def test_unusable_ids_fall_back_to_names(pairs):
-    assert resolve_classes(_database(*pairs)) == ('jump', 'run')
-
-
-def test_few_absent_ids_become_empty_classes():
-    database = _database(('run', 3), ('jump', 0), ('hop', 1))
-    assert resolve_classes(database) == ('jump', 'hop', 'class_2', 'run')
-
-
-def test_scattered_ids_are_numbered_anew():
-    database = _database(('run', 10**9), ('jump', 7))
-    assert resolve_classes(database) == ('jump', 'run')
-
-
-def test_videos_without_annotations_have_no_classes():
-    database = dict(a=dict(subset='train'), **_database(('run', None)))
-    assert resolve_classes(database) == ('run', )
-    with pytest.raises(ValueError, match='classes must be given'):
-        resolve_classes(dict(a=dict(subset='train')))
-
-
-@pytest.mark.parametrize('classes, kind, words', [
-    ('run', TypeError, "sequence of names or a text file .* got 'run'"),
-    ([0, 1], TypeError, 'sequence of names'),
-    (['run', 'run'], ValueError, r"different names.*\['run'\] repeatedly"),
-    ([], ValueError, 'at least one'),
-])
-def test_unusable_class_lists_are_refused(classes, kind, words):
-    with pytest.raises(kind, match=words):
-        resolve_classes({}, classes)
+def test_some_videos_must_be_left():
+    with pytest.raises(ValueError, match='leave some of the 2 videos'):
+        exclude_videos(dict(a=1, b=2), ['b', 'a'])
 
 
 @pytest.mark.skipif(not osp.exists(THUMOS), reason='../shared is absent')

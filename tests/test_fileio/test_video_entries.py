@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dyfadet_mm.fileio import parse_video, remove_duplicates
+from dyfadet_mm.fileio import parse_video, remove_duplicates, remove_short
 
 CLASS_IDS = dict(jump=0, run=1)
 
@@ -146,3 +146,14 @@ def test_far_apart_actions_keep_one_of_each_kind(actions):
     kept, kept_labels = remove_duplicates(segments, labels)
     rows = [(*s, label) for s, label in zip(kept.tolist(), kept_labels)]
     assert rows == list(dict.fromkeys(actions))
+
+
+def test_short_actions_are_dropped_by_hand():
+    segments = np.array([[0, 0.25], [1, 1.125], [2, 2], [3, 9]])
+    labels = np.arange(4)
+    kept, kept_labels = remove_short(segments, labels, 0.25)
+    assert kept.tolist() == [[0, 0.25], [3, 9]]
+    assert kept_labels.tolist() == [0, 3]
+    assert remove_short(segments, labels, 0.)[1].tolist() == [0, 1, 2, 3]
+    kept, kept_labels = remove_short(segments[:0], labels[:0], 0.25)
+    assert kept.shape == (0, 2) and kept_labels.shape == (0, )

@@ -1,6 +1,13 @@
 """Steps of a data pipeline, from a feature file to model inputs."""
+from .clip import ClipActions
+from .concat import ConcatFeatures
 from .formatting import PackTADInputs
 from .geometry import RandomTruncate, SecondsToGrid
 from .loading import LoadFeatures
+from .resample import ResizeFeatures, SpreadFeatures, SubsampleFeatures
 
-__all__ = ['LoadFeatures', 'PackTADInputs', 'RandomTruncate', 'SecondsToGrid']
+__all__ = [
+    'ClipActions', 'ConcatFeatures', 'LoadFeatures', 'PackTADInputs',
+    'RandomTruncate', 'ResizeFeatures', 'SecondsToGrid', 'SpreadFeatures',
+    'SubsampleFeatures'
+]

@@ -35,7 +35,15 @@ class SecondsToGrid(BaseTransform):
 
         Returns:
             dict: The same dict with both keys.
+
+        Raises:
+            ValueError: If ``feat_stride`` or ``feat_num_frames`` is None.
         """
+        if None in (results['feat_stride'], results['feat_num_frames']):
+            raise ValueError(
+                'feat_stride and feat_num_frames must be numbers to convert '
+                'seconds to cells, but got None; set them in the dataset, or '
+                'put SpreadFeatures before SecondsToGrid')
         segments = seconds_to_grid(results['segments_s'], results['fps'],
                                    results['feat_stride'],
                                    results['feat_num_frames'])

@@ -9,6 +9,7 @@ from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
                                      TensorTuple)
+from .windows import Levels, SlidingWindows, Window, merge_windows
 
 
 @MODELS.register_module()
@@ -33,10 +34,15 @@ class SingleStageTAD(BaseModel):
         predict_dtype (str, optional): ``'bfloat16'`` or ``'float16'`` runs
             encoder and head of ``predict`` under autocast; decoding and NMS
             stay float32. Defaults to None, the dtype of the weights.
+        window (dict, optional): ``size`` (cells) and ``overlap`` (share) of
+            the windows into which ``predict`` cuts longer videos, see
+            :class:`SlidingWindows`. Each is computed and padded like a video
+            of its own. Defaults to None, whole videos.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
-        ValueError: If ``predict_dtype`` is none of these.
+        ValueError: If ``predict_dtype`` is none of these, or ``window`` is
+            out of range.
     """
 
     def __init__(self,
@@ -49,6 +55,7 @@ class SingleStageTAD(BaseModel):
                  data_preprocessor: ConfigType = dict(
                      type='dyfadet_mm.TADDataPreprocessor'),
                  predict_dtype: Optional[str] = None,
+                 window: OptConfigType = None,
                  init_cfg: OptMultiConfig = None) -> None:
         if predict_dtype not in (None, 'bfloat16', 'float16'):
             raise ValueError("predict_dtype must be None, 'bfloat16' or "
@@ -61,6 +68,10 @@ class SingleStageTAD(BaseModel):
         self.head = MODELS.build(head)
         self.postprocessor = TASK_UTILS.build(postprocessor)
         self.predict_dtype = predict_dtype
+        self.windows = None
+        if window is not None:
+            self.windows = SlidingWindows(
+                **window, stride=2**(self.head.points.num_levels - 1))
         self.score_fusion = None
         if score_fusion is not None:
             self.score_fusion = TASK_UTILS.build(score_fusion)
@@ -160,19 +171,31 @@ class SingleStageTAD(BaseModel):
             ``segments`` (N, 2) in seconds, ``scores`` and ``labels`` (N,),
             best first.
         """
-        masks = valid_cells(inputs, data_samples)
-        for length, videos in self._groups(data_samples, inputs).items():
-            with self._precision(inputs.device):
-                feats, mlvl_masks = self.extract_feat(
-                    inputs[videos, :, :length], masks[videos, :, :length])
-                proposals = self.head.predict(feats, mlvl_masks)
-            for video, levels in zip(videos, proposals):
-                sample = data_samples[video]
-                detections = self.postprocessor(levels, sample.metainfo)
-                if self.score_fusion is not None:
-                    detections = self.score_fusion(detections, sample.video_id)
-                sample.pred_instances = detections
+        for sample, levels in zip(data_samples,
+                                  self._propose(inputs, data_samples)):
+            detections = self.postprocessor(levels, sample.metainfo)
+            if self.score_fusion is not None:
+                detections = self.score_fusion(detections, sample.video_id)
+            sample.pred_instances = detections
         return data_samples
+
+    def _propose(self, inputs: Tensor,
+                 data_samples: SampleList) -> List[Levels]:
+        """Segments and scores of every level of every video."""
+        windows = self._windows(inputs.size(2), data_samples)
+        found = {}
+        for total, group in self._groups(windows).items():
+            feats = torch.stack([each.cut(inputs, total) for each in group])
+            masks = _mask([each.length for each in group], feats)
+            with self._precision(inputs.device):
+                proposals = self.head.predict(*self.extract_feat(feats, masks))
+            found.update(zip(group, proposals))
+        videos = [[each for each in windows if each.video == video]
+                  for video in range(len(data_samples))]
+        return [
+            merge_windows(parts, [found[each] for each in parts])
+            for parts in videos
+        ]
 
     def _precision(self, device: torch.device) -> ContextManager:
         """What encoder and head of :meth:`predict` run under."""
@@ -180,16 +203,27 @@ class SingleStageTAD(BaseModel):
             return nullcontext()
         return torch.autocast(device.type, getattr(torch, self.predict_dtype))
 
-    def _groups(self, data_samples: SampleList,
-                inputs: Tensor) -> Dict[int, List[int]]:
-        """Videos that can be computed together, by their padded length."""
-        total = inputs.size(2)
-        if self.ignore_padding:
-            return {total: list(range(len(data_samples)))}
-        groups: Dict[int, List[int]] = {}
+    def _windows(self, total: int, data_samples: SampleList) -> List[Window]:
+        """What is computed: whole videos, or windows of the long ones."""
+        windows = []
         for video, sample in enumerate(data_samples):
-            length = sample.get('padded_len', total)
-            groups.setdefault(length, []).append(video)
+            length = sample.get('feat_len', total)
+            if self.windows is None or length <= self.windows.size:
+                padded = sample.get('padded_len', total)
+                windows.append(Window(video, 0, length, padded))
+                continue
+            for start, size, first, last in self.windows.spans(length):
+                padded = self.data_preprocessor.padded_len(size)
+                windows.append(Window(video, start, size, padded, first, last))
+        return windows
+
+    def _groups(self, windows: List[Window]) -> Dict[int, List[Window]]:
+        """What can be computed together, by its padded length."""
+        if self.ignore_padding:
+            return {max(each.padded_len for each in windows): windows}
+        groups: Dict[int, List[Window]] = {}
+        for each in windows:
+            groups.setdefault(each.padded_len, []).append(each)
         return groups
 
 
@@ -206,7 +240,11 @@ def valid_cells(inputs: Tensor, data_samples: OptSampleList) -> Tensor:
     """
     total = inputs.size(2)
     lengths = [sample.get('feat_len', total) for sample in data_samples or ()]
-    lengths = torch.tensor(
-        lengths or [total] * inputs.size(0), device=inputs.device)
-    cells = torch.arange(total, device=inputs.device)
+    return _mask(lengths or [total] * inputs.size(0), inputs)
+
+
+def _mask(lengths: List[int], inputs: Tensor) -> Tensor:
+    """Mask of the first cells of every video, (B, 1, T)."""
+    cells = torch.arange(inputs.size(2), device=inputs.device)
+    lengths = torch.tensor(lengths, device=inputs.device)
     return (cells < lengths[:, None])[:, None]

@@ -11,7 +11,7 @@ def _results(tmp_path, name='vid', value=1):
     """Write 5 cells of 3 channels, 60 bytes in float32."""
     path = tmp_path / f'{name}.npy'
     np.save(path, np.full((5, 3), value, np.float16))
-    return dict(video_id=name, feature_path=str(path))
+    return dict(video_id=name, feature_paths=dict(feats=str(path)))
 
 
 def _load(**kwargs):
@@ -21,14 +21,14 @@ def _load(**kwargs):
 def _is_kept(load, results):
     """Whether features still come after their file has changed."""
     before = load(dict(results))['feats']
-    np.save(results['feature_path'], before + 1)
+    np.save(results['feature_paths']['feats'], before + 1)
     return (load(dict(results))['feats'] == before).all()
 
 
 def test_features_are_added(tmp_path):
     load = TRANSFORMS.build(dict(type='dyfadet_mm.LoadFeatures', feat_dim=3))
     results = load(_results(tmp_path))
-    assert set(results) == {'video_id', 'feature_path', 'feats'}
+    assert set(results) == {'video_id', 'feature_paths', 'feats'}
     assert results['feats'].shape == (5, 3)
     assert results['feats'].dtype == np.float32
 
@@ -42,13 +42,61 @@ def test_reader_is_chosen_by_config(tmp_path):
                 backend_args=dict(backend='local'))))
     assert load(_results(tmp_path))['feats'].shape == (5, 3)
     assert repr(load) == (
-        'LoadFeatures(reader=NpyReader, feat_dim=None, cache_mib=128)')
+        "LoadFeatures(reader=NpyReader, feat_dim=None, source='feats', "
+        'channels=None, cache_mib=128)')
 
 
 def test_wrong_dimension_names_the_video(tmp_path):
     load = TRANSFORMS.build(dict(type='dyfadet_mm.LoadFeatures', feat_dim=4))
     with pytest.raises(ValueError, match=r"'vid'.*\(T, 4\), but got \(5, 3\)"):
         load(_results(tmp_path))
+
+
+def test_the_source_is_chosen_by_config(tmp_path):
+    results = _results(tmp_path, 'a', 1)
+    results['feature_paths']['flow'] = _results(tmp_path, 'b',
+                                                2)['feature_paths']['feats']
+    assert (_load(source='flow')(dict(results))['feats'] == 2).all()
+    assert (_load()(dict(results))['feats'] == 1).all()
+
+
+@pytest.mark.parametrize('change, sources', [
+    (lambda results: None, r"\['feats'\]"),
+    (lambda results: results.pop('feature_paths'), r'\[\]'),
+])
+def test_an_unknown_source_lists_those_there_are(tmp_path, change, sources):
+    results = _results(tmp_path)
+    change(results)
+    words = f"video 'vid' must have the source 'flow', but got {sources}"
+    with pytest.raises(KeyError, match=words):
+        _load(source='flow')(results)
+
+
+def test_channels_are_kept_after_the_dimension_is_checked(tmp_path):
+    results = _results(tmp_path)
+    stored = np.arange(15, dtype=np.float32).reshape(5, 3)
+    np.save(results['feature_paths']['feats'], stored)
+    load = _load(feat_dim=3, channels=[1, 3])
+    for _ in range(2):  # as read, then as kept
+        feats = load(dict(results))['feats']
+        assert feats.flags.c_contiguous
+        assert np.array_equal(feats, stored[:, 1:])
+    assert load._cache_bytes == 5 * 2 * 4
+    with pytest.raises(ValueError, match=r"'vid'.*\(T, 4\), but got \(5, 3\)"):
+        _load(feat_dim=4, channels=(1, 3))(dict(results))
+
+
+def test_channels_beyond_the_file_name_the_video(tmp_path):
+    words = r"'vid'.* must have the channels 1 to 3, but got shape \(5, 3\)"
+    with pytest.raises(ValueError, match=words):
+        _load(channels=(1, 4))(_results(tmp_path))
+
+
+@pytest.mark.parametrize('channels', [(1, ), (2, 2), (-1, 2), (0, 4), (0., 2),
+                                      (0, 1, 2)])
+def test_channels_that_are_no_range_are_refused(channels):
+    with pytest.raises(ValueError, match='channels must be .* <= feat_dim = '):
+        _load(channels=channels, feat_dim=3)
 
 
 def test_a_file_is_read_once(tmp_path):
@@ -91,7 +139,7 @@ def test_a_smaller_video_may_use_what_is_left(tmp_path):
     load = _load(cache_mib=100 / 2**20)
     large = [_results(tmp_path, name) for name in 'ab']
     small = _results(tmp_path, 'c')
-    np.save(small['feature_path'], np.ones((1, 3)))
+    np.save(small['feature_paths']['feats'], np.ones((1, 3)))
     assert [_is_kept(load, x) for x in (*large, small)] == [True, False, True]
 
 
@@ -107,7 +155,7 @@ def test_editing_a_sample_leaves_the_cache_as_it_is(tmp_path):
 def test_editing_packed_inputs_leaves_the_cache_as_it_is(tmp_path, shape):
     # one cell or one channel is contiguous either way round
     load, results = _load(), _results(tmp_path)
-    np.save(results['feature_path'], np.ones(shape))
+    np.save(results['feature_paths']['feats'], np.ones(shape))
     pack = TRANSFORMS.build(
         dict(type='dyfadet_mm.PackTADInputs', meta_keys=()))
     for _ in range(3):

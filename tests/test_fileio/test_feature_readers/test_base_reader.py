@@ -1,10 +1,7 @@
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import numpy as np
 import pytest
 
+from dyfadet_mm import fileio
 from dyfadet_mm.fileio import NpyReader, features_exist
 from dyfadet_mm.registry import TASK_UTILS
 
@@ -42,9 +39,16 @@ def test_fortran_order_is_read_as_stored(save):
     assert (NpyReader().read(save(stored), 'vid') == stored).all()
 
 
-def test_reader_builds_from_config():
-    reader = TASK_UTILS.build(dict(type='dyfadet_mm.NpyReader'))
-    assert isinstance(reader, NpyReader)
+@pytest.mark.parametrize('name', [
+    'CSVReader', 'HDF5Reader', 'NpyReader', 'NpzReader', 'TorchReader',
+    'SlowFastPickleReader'
+])
+def test_reader_builds_from_config(name):
+    backend_args = dict(backend='local')
+    reader = TASK_UTILS.build(
+        dict(type=f'dyfadet_mm.{name}', backend_args=backend_args))
+    assert type(reader) is getattr(fileio, name)
+    assert reader.backend_args == backend_args
 
 
 def test_missing_file_names_video_path_and_remedy(tmp_path):
@@ -106,7 +110,8 @@ def test_other_formats_are_refused(tmp_path):
 
 @pytest.mark.parametrize('stored, words', [
     (np.ones(4), 'must have shape (T, C), but got (4,)'),
-    (np.ones((1, 4, 2)), 'must have shape (T, C), but got (1, 4, 2)'),
+    (np.ones((1, 4, 2)), 'must have shape (T, C), but got (1, 4, 2); store '
+     'one row per time step, without the leading axis'),
     (np.ones((0, 2)), 'at least one cell and one channel, but got shape'),
     (np.ones((4, 0)), 'at least one cell and one channel, but got shape'),
     (np.ones((4, 2), complex), 'must be real numbers, but got dtype complex'),
@@ -137,25 +142,6 @@ def test_transposed_file_is_recognised(save):
     with pytest.raises(ValueError) as error:
         NpyReader().read(path, 'vid', feat_dim=3)
     assert 'transpose it' in _message(error, path)
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def http_folder(tmp_path):
-    """Serve ``tmp_path`` over HTTP and return its address."""
-    handler = partial(_QuietHandler, directory=str(tmp_path))
-    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f'http://127.0.0.1:{server.server_port}'
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_features_come_over_http(save, http_folder):

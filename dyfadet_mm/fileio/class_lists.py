@@ -1,0 +1,142 @@
+"""Class names of an annotation file, in label order."""
+import logging
+import re
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from mmengine.logging import print_log
+
+from .video_entries import actions_of, required_field
+
+#: Name of a class without data, by its label.
+EMPTY_NAME = 'class_{}'
+
+
+def resolve_classes(database: dict,
+                    classes: Optional[Sequence[str]] = None,
+                    num_classes: Optional[int] = None) -> Tuple[str, ...]:
+    """Class names in label order.
+
+    Given names win. Otherwise ``label_id`` decides where every annotation
+    has one, each name one id and each id one name; a name like ``'id_007'``
+    stands for its own id. Otherwise the names are sorted, as in OpenTAD. All
+    subsets count, so that training and evaluation agree.
+
+    Args:
+        database (dict): Entry by video id, of **all** subsets.
+        classes (Sequence[str], optional): Names that win. Defaults to None.
+        num_classes (int, optional): Classes of the official list, where the
+            last ones may have no action. Ids must then decide. Defaults to
+            None, up to the highest id.
+
+    Returns:
+        tuple[str]: Names; the label of a class is its position. An id that
+        no annotation has, such as an EPIC noun that never occurs, gets the
+        name ``'class_<id>'``.
+
+    Raises:
+        TypeError: If ``classes`` are not names.
+        ValueError: If ``classes`` repeat a name, or there are none, or ids
+            do not fit ``num_classes``.
+    """
+    if classes is not None:
+        return _checked_classes(classes)
+    pairs = set()
+    for video_id, entry in database.items():
+        for index, item in enumerate(actions_of(video_id, entry)):
+            name = str(required_field(video_id, index, item, 'label'))
+            label_id = item.get('label_id', _id_in_name(name))
+            if not isinstance(label_id, (int, type(None))):
+                label_id = repr(label_id)
+            pairs.add((name, label_id))
+    names = sorted({name for name, _ in pairs})
+    if not names:
+        raise ValueError('classes must be given, for example '
+                         "metainfo=dict(classes=('run', 'jump')), since the "
+                         'annotation file has no actions')
+    ids = {label_id: name for name, label_id in pairs}
+    if num_classes is not None:
+        return _official_classes(ids, len(pairs), num_classes)
+    if set(ids) == {None}:
+        return tuple(names)
+    if len(pairs) > len(names) or len(ids) < len(names) or not all(
+            type(label_id) is int and label_id >= 0 for label_id in ids):
+        print_log(
+            'label_id is ignored and classes are sorted by name, because not '
+            'every action has one, or one name has two ids or one id two '
+            'names; give metainfo=dict(classes=...) to choose the order',
+            logger='current',
+            level=logging.WARNING)
+        return tuple(names)
+    return _classes_by_id(ids)
+
+
+def find_empty_classes(classes: Sequence[str]) -> List[int]:
+    """Labels of the classes that :func:`resolve_classes` had to name.
+
+    Args:
+        classes (Sequence[str]): Names in label order.
+
+    Returns:
+        list[int]: Labels of those that no annotation has.
+    """
+    return [
+        label for label, name in enumerate(classes)
+        if name == EMPTY_NAME.format(label)
+    ]
+
+
+def _checked_classes(classes: Sequence[str]) -> Tuple[str, ...]:
+    """Check class names given by the user."""
+    if isinstance(classes,
+                  str) or not all(isinstance(name, str) for name in classes):
+        raise TypeError('classes must be a sequence of names or a text file '
+                        f'with one name per line, but got {classes!r}')
+    repeated = sorted({n for n in classes if list(classes).count(n) > 1})
+    if repeated or not classes:
+        raise ValueError('classes must be different names, at least one, but '
+                         f'got {repeated or classes} ' +
+                         ('repeatedly' if repeated else ''))
+    return tuple(classes)
+
+
+def _classes_by_id(ids: Dict[int, str]) -> Tuple[str, ...]:
+    """Order names by id; fill few gaps with names, close many."""
+    num_classes = max(ids) + 1
+    if num_classes == len(ids):
+        return tuple(ids[i] for i in range(num_classes))
+    if num_classes > 2 * len(ids):
+        print_log(
+            f'label_id goes up to {max(ids)} for {len(ids)} classes: the '
+            'classes are numbered anew in the order of their ids',
+            logger='current',
+            level=logging.WARNING)
+        return tuple(ids[i] for i in sorted(ids))
+    empty = [i for i in range(num_classes) if i not in ids]
+    print_log(
+        f'label_id has no action for {len(empty)} of {num_classes} ids '
+        f"({empty[:5]}{'...' if len(empty) > 5 else ''}): they are classes "
+        'without data, num_classes includes them',
+        logger='current')
+    return tuple(ids.get(i, EMPTY_NAME.format(i)) for i in range(num_classes))
+
+
+def _official_classes(ids: dict, num_pairs: int,
+                      num_classes: int) -> Tuple[str, ...]:
+    """Order names by official ids, classes without action included."""
+    outside = [
+        i for i in ids if type(i) is not int or not 0 <= i < num_classes
+    ]
+    if outside or num_pairs > len(ids) or num_pairs > len(set(ids.values())):
+        raise ValueError(
+            f'label_id must be the official id from 0 to {num_classes - 1} of '
+            'every action, each id with one name, but got '
+            f'{outside[:5] or "ids with several names or the reverse"}; '
+            'convert the annotations again, or give metainfo=dict('
+            'classes=...)')
+    return tuple(ids.get(i, EMPTY_NAME.format(i)) for i in range(num_classes))
+
+
+def _id_in_name(name: str) -> Optional[int]:
+    """The id that a name like ``'id_007'`` consists of, or None."""
+    match = re.fullmatch(r'id_(\d+)', name)
+    return match and int(match[1])

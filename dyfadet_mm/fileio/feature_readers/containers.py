@@ -1,0 +1,149 @@
+"""Container files: the features of many videos in one HDF5 file.
+
+The path of a video in one is ``file.hdf5/KEY``. A local file is opened where
+it is; one of another storage is downloaded once per process and removed when
+that ends.
+"""
+import atexit
+import os
+import re
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import (TYPE_CHECKING, Collection, Dict, FrozenSet, Iterator,
+                    Optional, Tuple)
+from urllib.error import HTTPError
+
+from mmengine import fileio
+
+if TYPE_CHECKING:
+    import h5py
+
+_CONTAINER = re.compile(r'(.+?\.(?:hdf5|h5|hdf))/(.+)', re.IGNORECASE)
+_copies = ExitStack()
+_copy_of: Dict[Tuple[str, str], str] = {}  # (URI, backend_args) -> local path
+atexit.register(_copies.close)
+
+
+def split_container(path: str) -> Tuple[str, Optional[str]]:
+    """Split the path of a video into a container file and a key.
+
+    Args:
+        path (str): Local path or URI.
+
+    Returns:
+        tuple[str, str | None]: File and key, or ``path`` and None if it does
+        not lead into a file of suffix ``.hdf5``, ``.h5`` or ``.hdf``.
+    """
+    match = _CONTAINER.fullmatch(path)
+    if match is None or os.path.isdir(match[1]):
+        return path, None
+    return match[1], match[2]
+
+
+@contextmanager
+def open_container(
+        path: str,
+        backend_args: Optional[dict] = None) -> Iterator['h5py.File']:
+    """Open a container file for one read.
+
+    It does not stay open, since HDF5 does not survive the fork of a worker
+    process.
+
+    Args:
+        path (str): Local path or URI of the file.
+        backend_args (dict, optional): MMEngine's file backend. Defaults to
+            None, chosen by the prefix of ``path``.
+
+    Yields:
+        h5py.File: The open file.
+
+    Raises:
+        ImportError: If h5py is not installed.
+        OSError: If there is no such file, or it must not be read.
+        ValueError: If it is no HDF5 file, or damaged where it is read; the
+            message follows the words "features at .. must ".
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError('HDF5 features need h5py, which is not installed: '
+                          'pip install h5py') from error
+    local = _local_path(path, backend_args)
+    try:
+        with h5py.File(local, 'r') as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (KeyError, MemoryError, OSError, RuntimeError, TypeError) as error:
+        number = getattr(error, 'errno', None)
+        if number is not None:  # without the many lines of HDF5
+            raise OSError(number, os.strerror(number), local) from error
+        raise ValueError(
+            f'lie in a complete HDF5 file, but {path!r} of '
+            f'{os.path.getsize(local)} bytes is damaged or of another format '
+            f'({error}); copy it again, or choose the reader of its '
+            'format') from error
+
+
+def container_keys(path: str,
+                   backend_args: Optional[dict] = None) -> FrozenSet[str]:
+    """Names in a container file, read anew only after it has changed.
+
+    Args:
+        path (str): Local path or URI of the file.
+        backend_args (dict, optional): MMEngine's file backend. Defaults to
+            None, chosen by the prefix of ``path``.
+
+    Returns:
+        frozenset[str]: Names of data sets and groups at every depth.
+
+    Raises:
+        ImportError, OSError, ValueError: As :func:`open_container`.
+    """
+    local = _local_path(path, backend_args)
+    status = os.stat(local)
+    return _read_keys(local, status.st_mtime_ns, status.st_size)
+
+
+def describe_keys(keys: Collection[str]) -> str:
+    """Say how many keys there are and what they look like.
+
+    Args:
+        keys (Collection[str]): Names in a file.
+
+    Returns:
+        str: For example ``"2 keys: 'a', 'b'"``; five are shown at most.
+    """
+    shown = ', '.join(repr(key) for key in sorted(keys, key=str)[:5])
+    if not keys:
+        return 'no keys'
+    if len(keys) == 1:
+        return f'1 key: {shown}'
+    return f"{len(keys)} keys{', such as' if len(keys) > 5 else ':'} {shown}"
+
+
+@lru_cache(maxsize=8)
+def _read_keys(local: str, mtime_ns: int, size: int) -> FrozenSet[str]:
+    """Read the names of a file in the state it had at ``mtime_ns``."""
+    with open_container(local, dict(backend='local')) as file:
+        names = set(file)  # with links, which a visit leaves out
+        file.visit(names.add)
+        return frozenset(names)
+
+
+def _local_path(path: str, backend_args: Optional[dict]) -> str:
+    """Where a container file can be opened, after a download if need be."""
+    backend = fileio.get_file_backend(
+        path, backend_args=backend_args, enable_singleton=True)
+    if isinstance(backend, fileio.LocalBackend):
+        return path
+    name = (path, repr(backend_args))
+    if name not in _copy_of:
+        try:
+            local = _copies.enter_context(backend.get_local_path(path))
+        except HTTPError as error:
+            if error.code == 404:
+                raise FileNotFoundError(path) from error
+            raise
+        _copy_of[name] = str(local)
+    return _copy_of[name]

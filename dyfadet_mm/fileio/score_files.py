@@ -1,0 +1,217 @@
+"""Scores of a video classifier, read from a file and checked.
+
+============ ==========================================================
+suffix       content
+============ ==========================================================
+``.json``    video id to scores, at the top level or under ``results``;
+             class names in label order under ``class`` or ``classes``
+``.pkl``     the same as a pickle of plain data, arrays and tensors;
+             one that names anything else is refused
+``.npy``     UntrimmedNet's scores of the THUMOS14 test videos,
+             (1574, 101)
+============ ==========================================================
+
+Scores of a video are A numbers, or one list of them: ``[[...]]``.
+"""
+import io
+import json
+import os.path as osp
+from collections import Counter
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+from urllib.error import HTTPError
+
+import numpy as np
+from mmengine import fileio
+
+from .feature_readers.safe_loading import load_tensor_pickle
+
+# columns of the 20 classes of THUMOS14, alphabetical, among the 101
+_THUMOS_COLUMNS = (6, 8, 11, 20, 21, 22, 23, 25, 30, 32, 35, 39, 44, 50, 67,
+                   78, 84, 91, 92, 96)
+_UNET_SHAPE = (1574, 101)
+
+
+class VideoScores(NamedTuple):
+    """Content of a score file.
+
+    Attributes:
+        scores (dict): ``scores[video_id]``, float32, (A,) each.
+        classes (tuple[str], optional): Name of each of the A scores, None if
+            the file has none.
+    """
+
+    scores: Dict[str, np.ndarray]
+    classes: Optional[Tuple[str, ...]] = None
+
+
+def load_scores(path: str, backend_args: Optional[dict] = None) -> VideoScores:
+    """Read the file of a video classifier.
+
+    Args:
+        path (str): Path or URI; its suffix tells the format.
+        backend_args (dict, optional): MMEngine's file backend. Defaults to
+            None, chosen by the prefix of ``path``.
+
+    Returns:
+        VideoScores: Scores by video id and, where known, class names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is of another format or damaged, names code, holds
+            anything but finite numbers, or has another number of scores for
+            some videos.
+    """
+    suffix = osp.splitext(path)[1].lower()
+    if suffix not in _DECODERS:
+        raise ValueError(f'score_file must end with one of {list(_DECODERS)}, '
+                         f'but got {path!r}')
+    try:
+        content = fileio.get(path, backend_args=backend_args)
+    except (FileNotFoundError, IsADirectoryError, HTTPError) as error:
+        raise FileNotFoundError(f'no class scores at {path!r}; set score_file '
+                                'to the path of the file') from error
+    try:
+        found = _DECODERS[suffix](content)
+        _check_lengths(found)
+    except ValueError as error:
+        raise ValueError(f'score_file {path!r} must {error}') from error
+    return found
+
+
+def match_classes(names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Find the classes of a data set among those of a score file.
+
+    Args:
+        names (Sequence[str]): Class names of the file.
+        classes (Sequence[str]): Class names of the data set.
+
+    Returns:
+        ndarray: Positions in ``names``, in the order of ``classes``, (A,).
+
+    Raises:
+        ValueError: If a name is in one of them alone, or twice in the file.
+            The message follows the words "score_file .. must ".
+    """
+    file_only = sorted(set(names) - set(classes))
+    data_only = sorted(set(classes) - set(names))
+    if file_only or data_only:
+        raise ValueError(
+            f'name the {len(classes)} classes of the data set, but has '
+            f'{_some(file_only)} that the data set lacks and lacks '
+            f'{_some(data_only)} that it has; names are compared letter by '
+            'letter, by_name=False takes the scores in their order')
+    if len(set(names)) < len(names):
+        twice = sorted(name for name, n in Counter(names).items() if n > 1)
+        raise ValueError(f'name each class once, but repeats {_some(twice)}')
+    position = {name: i for i, name in enumerate(names)}
+    return np.array([position[name] for name in classes])
+
+
+def _some(names: Sequence[str]) -> str:
+    """How many, and the first few of them."""
+    if not names:
+        return 'none'
+    dots = ', ...' if len(names) > 3 else ''
+    return f"{len(names)} ({', '.join(map(repr, names[:3]))}{dots})"
+
+
+def _decode_json(content: bytes) -> VideoScores:
+    """Read JSON."""
+    try:
+        data = json.loads(content)
+    except ValueError as error:
+        raise ValueError(f'be JSON, but got: {error}') from error
+    return _parse(data)
+
+
+def _decode_pickle(content: bytes) -> VideoScores:
+    """Read a pickle."""
+    return _parse(load_tensor_pickle(content))
+
+
+def _decode_unet(content: bytes) -> VideoScores:
+    """Read the array of UntrimmedNet."""
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f'be an npy file of numbers, but got: {error}')
+    if array.shape != _UNET_SHAPE:
+        raise ValueError('have a row per THUMOS14 test video and a column per '
+                         f'class of THUMOS, {_UNET_SHAPE}, but got '
+                         f'{array.shape}; give other scores as .json')
+    return _parse({
+        f'video_test_{row:07d}': scores
+        for row, scores in enumerate(array[:, _THUMOS_COLUMNS], start=1)
+    })
+
+
+_DECODERS = {
+    '.json': _decode_json,
+    '.pkl': _decode_pickle,
+    '.pickle': _decode_pickle,
+    '.npy': _decode_unet,
+}
+
+
+def _parse(data: Any) -> VideoScores:
+    """Read the layout shown above."""
+    if not isinstance(data, dict):
+        data = dict(results=data)
+    names = data.get('classes', data.get('class'))
+    results = data.get(
+        'results', {
+            video_id: scores
+            for video_id, scores in data.items()
+            if video_id not in ('class', 'classes')
+        })
+    if not isinstance(results, dict):
+        raise ValueError('map video ids to class scores, but holds '
+                         f'{_describe(results)}')
+    scores = {str(k): _to_vector(k, value) for k, value in results.items()}
+    if names is None:
+        return VideoScores(scores)
+    if not isinstance(names, (list, tuple)) or not all(
+            isinstance(name, str) for name in names):
+        raise ValueError("have a list of names under 'class' or 'classes', "
+                         f'but got {_describe(names)}')
+    return VideoScores(scores, tuple(names))
+
+
+def _describe(value: Any) -> str:
+    """Kind and beginning of something unexpected."""
+    return f'{type(value).__name__} {str(value)[:40]}'
+
+
+def _to_vector(video_id: Any, value: Any) -> np.ndarray:
+    """Scores of one video, (A,)."""
+    try:
+        scores = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError):
+        scores = np.zeros((0, 0))
+    if scores.ndim == 2 and len(scores) == 1:
+        scores = scores[0]
+    if scores.ndim != 1 or not len(scores):
+        raise ValueError('have a list of numbers for each video, but video '
+                         f'{video_id!r} has {_describe(value)}')
+    if not np.isfinite(scores).all():
+        raise ValueError(f'have finite scores, but video {video_id!r} has '
+                         f'{scores[~np.isfinite(scores)][0]}')
+    return scores
+
+
+def _check_lengths(found: VideoScores) -> None:
+    """Refuse videos with another number of scores than the rest."""
+    if not found.scores:
+        return
+    lengths = {video_id: len(each) for video_id, each in found.scores.items()}
+    if found.classes is not None:
+        expected = len(found.classes)
+    else:
+        expected = Counter(lengths.values()).most_common(1)[0][0]
+    wrong = [f'{k} has {n}' for k, n in lengths.items() if n != expected]
+    if wrong:
+        dots = ', ...' if len(wrong) > 3 else ''
+        raise ValueError(
+            f'have {expected} scores per video, one per class, but '
+            f'{len(wrong)} of {len(lengths)} videos have another number: '
+            f"{', '.join(wrong[:3])}{dots}")

@@ -1,0 +1,141 @@
+"""Parts of a batch that the detector computes one by one in testing.
+
+A part is a whole video, or one of the overlapping windows of a long one.
+"""
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+#: Segments (T_l, 2) and scores (T_l, A) of every level.
+Levels = Sequence[Tuple[Tensor, Tensor]]
+
+
+class Window(NamedTuple):
+    """Cells of one video that are computed together."""
+
+    #: Index of the video in its batch.
+    video: int
+    #: First cell.
+    start: int
+    #: Cells.
+    length: int
+    #: Cells with the padding of a video of this length.
+    padded_len: int
+    #: First cell, counted from ``start``, whose output is taken from here.
+    first: int = 0
+    #: Cell after the last one, or None for all the rest.
+    last: Optional[int] = None
+
+    def cut(self, inputs: Tensor, total: int) -> Tensor:
+        """Cut this part out of a batch.
+
+        Args:
+            inputs (Tensor): Features of the batch, (B, C, T).
+            total (int): Cells of the result.
+
+        Returns:
+            Tensor: Features, zero on padding, (C, ``total``).
+        """
+        cells = inputs[self.video, :, self.start:self.start + self.length]
+        return F.pad(cells, (0, total - self.length))
+
+
+class SlidingWindows:
+    """Cut long videos into windows, and put together what was found in them.
+
+    Windows start on a cell of the coarsest level, so that their points are
+    those of the whole video, and the last one ends with the video. Where two
+    overlap, each is believed on its side of the middle of the overlap, where
+    it has seen more on both sides: every point counts once.
+
+    Args:
+        size (int): Cells of a window, and of the longest video that is not
+            cut.
+        overlap (float): Least share of a window that the next one shows
+            again, in [0, 1). Defaults to 0.5.
+        stride (int): Cells of the feature grid per cell of the coarsest
+            level. Defaults to 1.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 size: int,
+                 overlap: float = 0.5,
+                 stride: int = 1) -> None:
+        if size < stride:
+            raise ValueError('size of window must be at least the stride of '
+                             f'the coarsest level, {stride}, but got {size}')
+        if not 0 <= overlap < 1:
+            raise ValueError('overlap of window must be in [0, 1), but got '
+                             f'{overlap}')
+        self.size = size
+        self.stride = stride
+        step = int(size * (1 - overlap)) // stride * stride
+        self.step = max(step, stride)
+
+    def starts(self, length: int) -> List[int]:
+        """First cells of the windows.
+
+        Args:
+            length (int): Cells of a video.
+
+        Returns:
+            list[int]: Multiples of ``stride``, in order.
+        """
+        if length <= self.size:
+            return [0]
+        # rounded up: the last window may be a little shorter
+        last = -(-(length - self.size) // self.stride) * self.stride
+        return [*range(0, last, self.step), last]
+
+    def spans(self, length: int) -> List[Tuple[int, int, int, Optional[int]]]:
+        """Windows of one video.
+
+        Args:
+            length (int): Cells of the video.
+
+        Returns:
+            list[tuple]: ``start``, ``length``, ``first`` and ``last`` of
+            every :class:`Window`.
+        """
+        starts = self.starts(length)
+        ends = [min(start + self.size, length) for start in starts]
+        # middle of each overlap, to the nearest cell of the coarsest level
+        seams = [(start + end + self.stride) // (2 * self.stride) * self.stride
+                 for start, end in zip(starts[1:], ends)]
+        firsts = [0] + [x - start for x, start in zip(seams, starts[1:])]
+        lasts = [x - start for x, start in zip(seams, starts)] + [None]
+        lengths = [end - start for start, end in zip(starts, ends)]
+        return list(zip(starts, lengths, firsts, lasts))
+
+
+def merge_windows(windows: Sequence[Window],
+                  proposals: Sequence[Levels]) -> Levels:
+    """Put the windows of a video together.
+
+    Args:
+        windows (Sequence[Window]): All of one video, in order.
+        proposals (Sequence): For each window and each level, segments on the
+            grid of the window (T_l, 2) and scores (T_l, A). Level l has
+            strides of 2^l cells.
+
+    Returns:
+        Sequence[tuple[Tensor, Tensor]]: For each level, segments on the grid
+        of the video and scores, every point once.
+    """
+    if len(windows) == 1:
+        return proposals[0]
+    merged = []
+    for level, parts in enumerate(zip(*proposals)):
+        segments, scores = [], []
+        for window, (segment, score) in zip(windows, parts):
+            last = None if window.last is None else window.last >> level
+            own = slice(window.first >> level, last)
+            segments.append(segment[own] + window.start)
+            scores.append(score[own])
+        merged.append((torch.cat(segments), torch.cat(scores)))
+    return merged

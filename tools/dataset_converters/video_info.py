@@ -1,0 +1,89 @@
+"""Durations and frame rates of videos, for the converters beside this."""
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterable
+
+import mmcv
+from converter_inputs import naming, read_csv, read_json
+
+from dyfadet_mm.fileio import parse_video
+
+SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
+HELP = ('folder of videos named by their ids, with or without "v_"; or a '
+        'table of video_id, duration (seconds) and fps or frame (number of '
+        'frames): a CSV file with that header, or a JSON object of such '
+        'objects by id, also in the layout of ActivityNet')
+
+
+def read_video_info(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
+    """Read durations and frame rates.
+
+    Args:
+        path (str): Folder of videos, or a CSV or JSON table, see ``HELP``.
+        video_ids (Iterable[str]): Videos wanted; others are not opened.
+
+    Returns:
+        dict: ``duration`` in seconds and ``fps``, each where known, by id.
+        Videos that were not found are missing.
+
+    Raises:
+        KeyError: If a table lacks its columns.
+        TypeError: If a JSON table has another layout.
+        ValueError: If a number or a video cannot be read.
+    """
+    if os.path.isdir(path):
+        return _read_folder(path, video_ids)
+    if path.endswith('.csv'):
+        rows = {
+            row['video_id']: row
+            for _, row in read_csv(path, ['video_id'])
+        }
+    else:
+        rows = read_json(path)
+        if isinstance(rows, dict):
+            rows = rows.get('database', rows)
+        if not isinstance(rows, dict) or not all(
+                isinstance(row, dict) for row in rows.values()):
+            raise TypeError(
+                f'{path!r} must map video ids to objects with duration and '
+                f'fps, but got {str(rows)[:80]}')
+    return {
+        video_id: _numbers(path, video_id, rows[video_id])
+        for video_id in video_ids if video_id in rows
+    }
+
+
+def _numbers(path: str, video_id: str, row: Dict[str, Any]) -> dict:
+    """Check the numbers of one row."""
+    row = {
+        key: row[key]
+        for key in ('duration', 'fps', 'frame')
+        if row.get(key) not in (None, '')
+    }
+    has_rate = 'fps' in row or {'frame', 'duration'} <= set(row)
+    with naming(repr(path)):
+        info = parse_video(video_id, row, {}, None if has_rate else 1.0)
+    known = dict(duration='duration' in row, fps=has_rate)
+    return {key: info[key] for key in known if known[key]}
+
+
+def _read_folder(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
+    """Open the videos of a folder and of the folders in it."""
+    files = {
+        file.stem: file
+        for file in sorted(Path(path).rglob('*'), reverse=True)
+        if file.suffix.lower() in SUFFIXES
+    }
+    info = {}
+    for video_id in video_ids:
+        file = files.get(video_id) or files.get(f'v_{video_id}')
+        if file is None:
+            continue
+        video = mmcv.VideoReader(str(file))
+        if not (video.fps > 0 and video.frame_cnt > 0):
+            raise ValueError(f'video file {str(file)!r} must be readable, but '
+                             'got no frames; replace it, or give a table of '
+                             'durations')
+        info[video_id] = dict(
+            duration=video.frame_cnt / video.fps, fps=video.fps)
+    return info
