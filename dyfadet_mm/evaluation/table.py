@@ -1,4 +1,4 @@
-"""The result of :func:`tad_map` as a table for people."""
+"""The results of the metrics as tables for people."""
 from io import StringIO
 from typing import Dict, Optional, Sequence
 
@@ -28,11 +28,8 @@ def format_table(result: Dict[str, np.ndarray],
     Returns:
         str: Lines of text, without a trailing newline.
     """
-    table = Table(
-        title='Average precision (%) at tIoU', box=box.ASCII, title_style='')
-    table.add_column('class')
-    for name in ('actions', *(f'{t:.2f}' for t in tiou_thresholds), 'mean'):
-        table.add_column(name, justify='right')
+    table = _new_table('Average precision (%) at tIoU', 'class',
+                       tiou_thresholds)
     if classwise:
         rows = zip(result['labels'].tolist(), result['num_gt'], result['AP'].T)
         for label, num_gt, ap in rows:
@@ -40,14 +37,47 @@ def format_table(result: Dict[str, np.ndarray],
             table.add_row(name, *_cells(num_gt, ap))
         table.add_section()
     table.add_row('mAP', *_cells(result['num_gt'].sum(), result['mAP']))
-    # wide enough that no cell is cut
+    return _as_text(table)
+
+
+def format_recall_table(result: Dict[str, np.ndarray],
+                        tiou_thresholds: Sequence[float],
+                        ks: Sequence[int]) -> str:
+    """Lay out Recall@kx per k and tIoU, and its means, in percent.
+
+    Args:
+        result (dict): What :func:`tad_recall` returned.
+        tiou_thresholds (Sequence[float]): The K thresholds it was given.
+        ks (Sequence[int]): The Q numbers it was given.
+
+    Returns:
+        str: Lines of text, without a trailing newline.
+    """
+    table = _new_table('Recall (%) at tIoU', 'metric', tiou_thresholds)
+    for k, recall in zip(ks, result['recall']):
+        table.add_row(f'Recall@{k}x', *_cells(result['num_gt'].sum(), recall))
+    return _as_text(table)
+
+
+def _new_table(title: str, first: str,
+               tiou_thresholds: Sequence[float]) -> Table:
+    """A table without rows; ``first`` heads the names."""
+    table = Table(title=title, box=box.ASCII, title_style='')
+    table.add_column(first)
+    for name in ('actions', *(f'{t:.2f}' for t in tiou_thresholds), 'mean'):
+        table.add_column(name, justify='right')
+    return table
+
+
+def _as_text(table: Table) -> str:
+    """Lines of a table, wide enough that no cell is cut."""
     console = Console(file=StringIO(), width=1000, color_system=None)
     console.print(table)
     lines = console.file.getvalue().splitlines()
     return '\n'.join(line.rstrip() for line in lines)
 
 
-def _cells(num_gt: int, ap: np.ndarray) -> Sequence[str]:
-    """Cells of one row after its name; ``ap`` is (K, )."""
-    percents = [*(100 * ap), 100 * ap.mean()]
+def _cells(num_gt: int, values: np.ndarray) -> Sequence[str]:
+    """Cells of one row after its name; ``values`` is (K, )."""
+    percents = [*(100 * values), 100 * values.mean()]
     return [str(num_gt), *(f'{percent:.2f}' for percent in percents)]

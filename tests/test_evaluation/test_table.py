@@ -1,4 +1,5 @@
-from dyfadet_mm.evaluation import format_table, tad_map
+from dyfadet_mm.evaluation import (format_recall_table, format_table, tad_map,
+                                   tad_recall)
 
 TRUTH = dict(v=dict(segments=[[0, 10], [20, 30]], labels=[0, 1]))
 FOUND = dict(v=dict(segments=[[0, 6]], labels=[0], scores=[0.5]))
@@ -35,3 +36,12 @@ def test_long_and_bracketed_names_are_shown_in_full():
 def test_a_result_without_actions_has_a_table():
     rows = rows_of(format_table(tad_map({}, {}, [0.5]), [0.5]))
     assert rows[-1] == ['mAP', '0', '0.00', '0.00']
+
+
+def test_recall_has_a_row_per_k():
+    result = tad_recall(FOUND, TRUTH, [0.5, 0.75], (1, 5))
+    assert rows_of(format_recall_table(result, [0.5, 0.75], (1, 5))) == [
+        ['metric', 'actions', '0.50', '0.75', 'mean'],
+        ['Recall@1x', '2', '50.00', '0.00', '25.00'],
+        ['Recall@5x', '2', '50.00', '0.00', '25.00'],
+    ]

@@ -114,7 +114,50 @@ def test_a_class_file_adds_classes(tool, annotations, write, tmp_path):
     ])
 
 
+def test_recall_on_request(tool, annotations, write, tmp_path, capsys):
+    predictions = write(v0=[(40, 50, 0.9, 1), (0, 6, 0.5, 1)])
+    out = tmp_path / 'numbers.json'
+    tool.main([
+        predictions, annotations, '--subset', 'validation', '--tiou', '0.5',
+        '0.75', '--recall', '1', '5', '--json',
+        str(out)
+    ])
+    # run: one of two actions, as second detection; jump: none of one
+    recall = json.loads(out.read_text())['recall']
+    assert recall == {'1x': [0, 0], '5x': [0.25, 0]}
+    assert '| Recall@5x ' in capsys.readouterr().out
+
+
+def test_excluded_videos_do_not_count(tool, annotations, write, tmp_path,
+                                      capsys):
+    predictions = write(v0=[(0, 10, 0.9, 1), (15, 20, 0.3, 0)])
+    names = tmp_path / 'blocked.txt'
+    names.write_text('v1\n')
+    tool.main([
+        predictions, annotations, '--subset', 'validation', '--exclude',
+        str(names)
+    ])
+    assert 'average mAP 100.00 % on 1 videos' in capsys.readouterr().out
+
+
+def test_raw_ids_count_for_another_class(tool, annotations, write, capsys):
+    # only run has an action in v1: label 1 becomes number 0, that of jump
+    args = [
+        write(v1=[(5, 9, 0.5, 1), (0, 1, 0.9, 0)]), annotations, '--subset',
+        'validation', '--exclude'
+    ]
+    names = annotations.replace('annotations.json', 'blocked.txt')
+    with open(names, 'w', encoding='utf-8') as file:
+        file.write('v0')
+    tool.main([*args, names])
+    assert 'average mAP 100.00 %' in capsys.readouterr().out
+    tool.main([*args, names, '--raw-ids'])
+    assert 'average mAP 50.00 %' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize('videos, options, message', [
+    (dict(), ['--recall', '0'], '^ValueError: ks must be whole numbers'),
+    (dict(), ['--exclude', 'nowhere.txt'], '^FileNotFoundError: .*nowhere'),
     (dict(v0=[(0, 1, 0.5, 3)]), [],
      r"^ValueError: labels of video 'v0' must be .* but got \['fly'\]"),
     (dict(x9=[(0, 1, 0.5, 1)]), [],

@@ -3,13 +3,14 @@ import argparse
 import json
 import os
 import sys
-from typing import Dict, Optional, Sequence
+from typing import Callable, Dict, Optional, Sequence
 
 from mmengine.fileio import list_from_file
 
-from dyfadet_mm.evaluation import (format_table, load_ground_truth,
-                                   load_predictions, tad_map)
-from dyfadet_mm.fileio import load_database
+from dyfadet_mm.evaluation import (format_recall_table, format_table,
+                                   load_ground_truth, load_predictions,
+                                   tad_map, tad_recall)
+from dyfadet_mm.fileio import exclude_videos, load_database
 
 THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7]
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -31,6 +32,20 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         type=float,
         default=THRESHOLDS,
         help='tIoU thresholds (default: %(default)s)')
+    parser.add_argument(
+        '--recall',
+        nargs='+',
+        type=int,
+        metavar='K',
+        help='also score Recall@Kx, as Ego4D does for 1 and 5')
+    parser.add_argument(
+        '--exclude',
+        help='text file with a video id per line, left out of the score')
+    parser.add_argument(
+        '--raw-ids',
+        action='store_true',
+        help='treat detections of classes without actions as the published '
+        'code does, rather than leave them out')
     parser.add_argument(
         '--classes',
         help='text file with a class name per line, for classes that the '
@@ -69,7 +84,7 @@ def keep_videos(predictions: Dict[str, dict], ground_truth: Dict[str, dict],
     kept = {k: v for k, v in predictions.items() if k in ground_truth}
     if len(kept) < len(predictions):
         print(f'{len(predictions) - len(kept)} videos of other subsets are '
-              'left out')
+              'left out, as are excluded ones')
     if len(kept) < len(ground_truth):
         print(f'{len(ground_truth) - len(kept)} of {len(ground_truth)} videos '
               'have no detections and count as missed')
@@ -83,26 +98,66 @@ def evaluate(args: argparse.Namespace) -> dict:
         args (Namespace): As of :func:`parse_args`.
 
     Returns:
-        dict: ``mAP`` and ``AP`` as fractions, with their names.
+        dict: ``mAP`` and ``AP``, maybe ``recall``, as fractions, with their
+        names.
     """
-    if args.json is not None and os.path.lexists(args.json):
-        raise FileExistsError(f'--json must be a new file, but got '
-                              f'{args.json!r}; remove it or choose another')
+    check_new_file(args.json)
     classes = None if args.classes is None else list_from_file(args.classes)
     ground_truth, classes = load_ground_truth(args.annotations, args.subset,
                                               classes)
+    if args.exclude is not None:
+        ground_truth = exclude_videos(ground_truth, args.exclude)
     predictions = load_predictions(args.predictions, classes)
     predictions = keep_videos(predictions, ground_truth, args.annotations)
     result = tad_map(
         predictions,
         ground_truth,
         args.tiou,
-        deduplicate=not args.keep_duplicates)
+        deduplicate=not args.keep_duplicates,
+        raw_ids=args.raw_ids)
+    numbers = summarize(result, args.tiou, classes)
     print(format_table(result, args.tiou, classes, not args.no_classwise))
     print(f'average mAP {100 * result["average_mAP"]:.2f} % on '
           f'{len(ground_truth)} videos')
+    if args.recall is not None:
+        result = tad_recall(predictions, ground_truth, args.tiou, args.recall,
+                            not args.keep_duplicates)
+        print(format_recall_table(result, args.tiou, args.recall))
+        numbers['recall'] = {
+            f'{k}x': values
+            for k, values in zip(args.recall, result['recall'].tolist())
+        }
+    return numbers
+
+
+def check_new_file(path: Optional[str]) -> None:
+    """Refuse to replace a file with the numbers.
+
+    Args:
+        path (str, optional): Where they are to be written.
+
+    Raises:
+        FileExistsError: If something is there.
+    """
+    if path is not None and os.path.lexists(path):
+        raise FileExistsError(f'--json must be a new file, but got {path!r}; '
+                              'remove it or choose another')
+
+
+def summarize(result: dict, tiou: Sequence[float],
+              classes: Sequence[str]) -> dict:
+    """Give names to what :func:`tad_map` returned.
+
+    Args:
+        result (dict): What it returned.
+        tiou (Sequence[float]): The thresholds it was given.
+        classes (Sequence[str]): Names in label order.
+
+    Returns:
+        dict: Plain lists and numbers, for JSON.
+    """
     return dict(
-        tiou_thresholds=args.tiou,
+        tiou_thresholds=tiou,
         mAP=result['mAP'].tolist(),
         average_mAP=result['average_mAP'],
         AP={
@@ -113,7 +168,17 @@ def evaluate(args: argparse.Namespace) -> dict:
 
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
-    args = parse_args(args)
+    run(evaluate, parse_args(args))
+
+
+def run(evaluate: Callable[[argparse.Namespace], dict],
+        args: argparse.Namespace) -> None:
+    """Evaluate and write ``--json``; an error of the user ends in one line.
+
+    Args:
+        evaluate (Callable): Returns the numbers.
+        args (Namespace): Its argument, with ``json``.
+    """
     try:
         numbers = evaluate(args)
         if args.json is not None:

@@ -1,4 +1,6 @@
 """Metrics as pure functions: arrays in, numbers out."""
 from .average_precision import tad_map
+from .compound import join_ground_truth, pair_detections
+from .recall import tad_recall
 
-__all__ = ['tad_map']
+__all__ = ['join_ground_truth', 'pair_detections', 'tad_map', 'tad_recall']

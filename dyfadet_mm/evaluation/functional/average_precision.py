@@ -3,15 +3,13 @@
 Every (detection, action) pair of one video and class whose tIoU reaches a
 threshold is listed once; matching and precision are then array operations.
 """
-from typing import Dict, Sequence, Tuple, Union
+from dataclasses import replace
+from typing import Dict, Sequence, Union
 
 import numpy as np
 
-from .inputs import (Columns, Videos, collect_detections, collect_ground_truth,
-                     rank_videos)
-
-# most (detection, action) pairs compared at once, few enough for the cache
-MAX_PAIRS = 2**18
+from .inputs import Columns, Videos, check_thresholds, collect, sort_detections
+from .overlaps import list_overlaps
 
 Result = Dict[str, Union[float, np.ndarray]]
 
@@ -19,7 +17,8 @@ Result = Dict[str, Union[float, np.ndarray]]
 def tad_map(predictions: Videos,
             ground_truth: Videos,
             tiou_thresholds: Sequence[float],
-            deduplicate: bool = True) -> Result:
+            deduplicate: bool = True,
+            raw_ids: bool = False) -> Result:
     """Mean average precision (mAP) at each tIoU threshold.
 
     Per class, the detections of all videos take, best score first, the free
@@ -43,6 +42,12 @@ def tad_map(predictions: Videos,
         deduplicate (bool): Whether to drop actions that repeat one of the
             same label within 1e-3 s at both ends, and then those without
             length, as the published evaluation does. Defaults to True.
+        raw_ids (bool): What becomes of detections of a class without any
+            action. False puts them aside, as OpenTAD does. True is the
+            published code: classes with actions are numbered anew from 0 on,
+            such a detection keeps its number and so counts as one of the
+            class that has this number now. It matters where a class lacks
+            actions, as some of EPIC-Kitchens-100 do. Defaults to False.
 
     Returns:
         dict: Fractions in [0, 1]:
@@ -63,11 +68,11 @@ def tad_map(predictions: Videos,
     Reference:
         The evaluation code of the ActivityNet challenge.
     """
-    thresholds = _check_thresholds(tiou_thresholds)
-    ranks = rank_videos(predictions, ground_truth)
-    actions = collect_ground_truth(ground_truth, ranks, deduplicate)
-    detections = collect_detections(predictions, ranks)
+    thresholds = check_thresholds(tiou_thresholds)
+    detections, actions = collect(predictions, ground_truth, deduplicate)
     labels, num_gt = np.unique(actions.labels, return_counts=True)  # (A, )
+    if raw_ids:
+        detections = _keep_raw_ids(detections, labels)
     detections = detections.take(np.isin(detections.labels, labels))
     true_positive = _match(detections, actions, thresholds)  # (K, D)
     # detections are sorted by label, so that a class is a slice
@@ -85,13 +90,20 @@ def tad_map(predictions: Videos,
         num_gt=num_gt)
 
 
-def _check_thresholds(tiou_thresholds: Sequence[float]) -> np.ndarray:
-    thresholds = np.atleast_1d(np.asarray(tiou_thresholds, dtype=float))
-    in_range = (thresholds > 0) & (thresholds <= 1)
-    if thresholds.ndim != 1 or not thresholds.size or not in_range.all():
-        raise ValueError('tiou_thresholds must be numbers in (0, 1], '
-                         f'but got {tiou_thresholds}')
-    return thresholds
+def _keep_raw_ids(detections: Columns, labels: np.ndarray) -> Columns:
+    """Relabel detections as ``raw_ids`` of :func:`tad_map` says.
+
+    Args:
+        detections (Columns): D rows.
+        labels (ndarray): Classes that have an action, ascending, (A, ).
+
+    Returns:
+        Columns: Sorted by (label, score descending) again.
+    """
+    own = detections.labels.copy()
+    stray = ~np.isin(own, labels) & (own >= 0) & (own < len(labels))
+    own[stray] = labels[own[stray]]
+    return sort_detections(replace(detections, labels=own))
 
 
 def _match(detections: Columns, actions: Columns,
@@ -106,7 +118,8 @@ def _match(detections: Columns, actions: Columns,
     Returns:
         ndarray: True on true positives, bool, (K, D).
     """
-    detection, action, tiou = _overlaps(detections, actions, thresholds.min())
+    detection, action, tiou = list_overlaps(detections, actions,
+                                            thresholds.min())
     order = np.lexsort((action, -tiou, detection))
     detection, action, tiou = detection[order], action[order], tiou[order]
     matched = np.zeros((len(thresholds), len(detections)), dtype=bool)
@@ -115,47 +128,6 @@ def _match(detections: Columns, actions: Columns,
         matched[row] = _take_greedily(detection[near], action[near],
                                       len(detections), len(actions))
     return matched
-
-
-def _overlaps(detections: Columns, actions: Columns,
-              min_tiou: float) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """List the pairs of one video and class with tIoU >= ``min_tiou``.
-
-    Returns:
-        tuple: Row of the detection, row of the action and tIoU, (P, ) each.
-    """
-    # the actions of a detection's video and class are the rows [first, last)
-    num_videos = 1 + max(
-        detections.videos.max(initial=0), actions.videos.max(initial=0))
-    keys = actions.labels * num_videos + actions.videos  # (G, ), ascending
-    own_keys = detections.labels * num_videos + detections.videos
-    first = np.searchsorted(keys, own_keys, side='left')  # (D, )
-    count = np.searchsorted(keys, own_keys, side='right') - first
-    found = []
-    chunk = np.cumsum(count) // MAX_PAIRS  # (D, )
-    for rows in np.split(
-            np.arange(len(chunk)),
-            np.flatnonzero(np.diff(chunk)) + 1):
-        detection = np.repeat(rows, count[rows])  # (P, )
-        rank = np.arange(len(detection)) - np.repeat(
-            np.cumsum(count[rows]) - count[rows], count[rows])
-        action = first[detection] + rank
-        tiou = _paired_tiou(detections.segments[detection],
-                            actions.segments[action])
-        near = tiou >= min_tiou
-        found.append((detection[near], action[near], tiou[near]))
-    return tuple(np.concatenate(parts) for parts in zip(*found))
-
-
-def _paired_tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
-    """tIoU of aligned pairs, 0 for an empty union, (P, )."""
-    inter = np.minimum(segments1[:, 1], segments2[:, 1])
-    inter = inter - np.maximum(segments1[:, 0], segments2[:, 0])
-    inter = inter.clip(min=0)
-    length1 = segments1[:, 1] - segments1[:, 0]
-    length2 = segments2[:, 1] - segments2[:, 0]
-    union = length1 + length2 - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
 
 
 def _take_greedily(detection: np.ndarray, action: np.ndarray,

@@ -1,6 +1,6 @@
 """Detections and ground truth of many videos as checked, sorted columns."""
 from dataclasses import dataclass, fields
-from typing import Any, Dict, Hashable, Iterable, Mapping
+from typing import Any, Dict, Hashable, Iterable, Mapping, Sequence, Tuple
 
 import numpy as np
 from torch import Tensor
@@ -35,6 +35,44 @@ class Columns:
         return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
+def check_thresholds(tiou_thresholds: Sequence[float]) -> np.ndarray:
+    """View tIoU thresholds as an array, (K, ).
+
+    Args:
+        tiou_thresholds (Sequence[float]): K values in (0, 1].
+
+    Returns:
+        ndarray: The same, (K, ).
+
+    Raises:
+        ValueError: If there is none, or one is out of range.
+    """
+    thresholds = np.atleast_1d(np.asarray(tiou_thresholds, dtype=float))
+    in_range = (thresholds > 0) & (thresholds <= 1)
+    if thresholds.ndim != 1 or not thresholds.size or not in_range.all():
+        raise ValueError('tiou_thresholds must be numbers in (0, 1], '
+                         f'but got {tiou_thresholds}')
+    return thresholds
+
+
+def collect(predictions: Videos, ground_truth: Videos,
+            deduplicate: bool) -> Tuple[Columns, Columns]:
+    """Detections and actions of all videos, checked and sorted.
+
+    Args:
+        predictions (Mapping): As in :func:`tad_map`.
+        ground_truth (Mapping): As in :func:`tad_map`.
+        deduplicate (bool): As in :func:`tad_map`.
+
+    Returns:
+        tuple[Columns, Columns]: D detections and G actions, as of
+        :func:`collect_detections` and :func:`collect_ground_truth`.
+    """
+    ranks = rank_videos(predictions, ground_truth)
+    actions = collect_ground_truth(ground_truth, ranks, deduplicate)
+    return collect_detections(predictions, ranks), actions
+
+
 def rank_videos(*collections: Iterable[Hashable]) -> Dict[Hashable, int]:
     """Number the videos of several collections in the order of their names."""
     names = set().union(*collections)
@@ -57,10 +95,15 @@ def collect_detections(predictions: Videos, ranks: Mapping[Hashable,
         ValueError: As in :func:`tad_map`.
     """
     columns = _stack([
-        _read(
+        read_video(
             video_id, video, ranks[video_id], 'predictions', has_scores=True)
         for video_id, video in predictions.items()
     ])
+    return sort_detections(columns)
+
+
+def sort_detections(columns: Columns) -> Columns:
+    """Sort rows by (label, score descending, video, start, end)."""
     start, end = columns.segments.T
     return columns.take(
         np.lexsort(
@@ -85,7 +128,7 @@ def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
     """
     videos = []
     for video_id, video in ground_truth.items():
-        actions = _read(video_id, video, ranks[video_id], 'ground_truth')
+        actions = read_video(video_id, video, ranks[video_id], 'ground_truth')
         videos.append(_deduplicate(actions) if deduplicate else actions)
     columns = _stack(videos)
     start, end = columns.segments.T
@@ -111,11 +154,11 @@ def _stack(videos: Iterable[Columns]) -> Columns:
           for f in fields(Columns)))
 
 
-def _read(video_id: Hashable,
-          video: Mapping[str, Any],
-          rank: int,
-          source: str,
-          has_scores: bool = False) -> Columns:
+def read_video(video_id: Hashable,
+               video: Mapping[str, Any],
+               rank: int,
+               source: str,
+               has_scores: bool = False) -> Columns:
     """Read and check one video.
 
     Args:
@@ -126,7 +169,11 @@ def _read(video_id: Hashable,
         has_scores (bool): Whether to read ``scores``. Defaults to False.
 
     Returns:
-        Columns: In the given order, (N, ) each.
+        Columns: In the given order, N rows.
+
+    Raises:
+        KeyError: If a field is missing.
+        ValueError: As in :func:`tad_map`.
     """
     where = f'{source}[{video_id!r}]'
     names = ['segments', 'labels'] + ['scores'] * has_scores

@@ -1,4 +1,6 @@
 """Metrics for MMEngine's evaluator."""
+from .base_tad_metric import BaseTADMetric
 from .tad_map_metric import TADMapMetric
+from .tad_recall_metric import TADRecallMetric
 
-__all__ = ['TADMapMetric']
+__all__ = ['BaseTADMetric', 'TADMapMetric', 'TADRecallMetric']

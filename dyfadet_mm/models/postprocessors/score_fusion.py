@@ -1,32 +1,49 @@
-from typing import Optional
+from typing import Optional, Sequence, Union
 
 import torch
-from mmengine.fileio import load
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from dyfadet_mm.fileio.score_files import load_scores, match_classes
 from dyfadet_mm.registry import TASK_UTILS
 
 
 @TASK_UTILS.register_module()
 class ScoreFusion:
-    """Label class-agnostic detections with scores of a video classifier.
+    """Label detections with the scores of a video classifier.
 
-    Every detection is repeated for the best classes of its video; its score
-    becomes the square root of class score times detection score.
+    Every detection is repeated for the best classes of its video, whatever
+    label it had. The defaults are those of the published code; OpenTAD has,
+    on HACS, ``topk=3, method='product', max_num=None, softmax=True,
+    scale=2.``, and otherwise ``softmax=False, max_num=None``.
+
+    Where the score file names its classes, scores are put into the order of
+    the data set by name. The data set is made known by :meth:`bind`, which
+    ``ScoreFusionHook`` calls before validation and testing.
 
     Args:
-        score_file (str): JSON file that maps video ids to class scores (A,),
-            at the top level or under ``results``.
+        score_file (str): Scores by video id, see
+            :mod:`dyfadet_mm.fileio.score_files`.
         topk (int): Classes per video. Defaults to 2.
-        max_num (int): Detections per video before they are repeated. Defaults
-            to 200.
-        softmax (bool, optional): Whether the file holds logits. Defaults to
-            None: those scores that leave [0, 1] are taken as logits, as in
-            the published code.
+        method (str): Score of a detection: ``'sqrt'``, the square root of
+            class score times detection score, or ``'product'``. Defaults to
+            ``'sqrt'``.
+        max_num (int, optional): Best detections of a video, before they are
+            repeated; None keeps all. Defaults to 200.
+        softmax (bool | str, optional): Whether to take the softmax of a
+            video's scores. ``'auto'``, or None, does so if one of them is
+            outside [0, 1], as the published code. Defaults to ``'auto'``.
+        scale (float): Factor of the class scores, which changes no ranking.
+            Defaults to 1.
+        by_name (bool, optional): Whether to order scores by the class names
+            of the file. Defaults to None: if it has names.
+        backend_args (dict, optional): MMEngine's file backend. Defaults to
+            None, chosen by the prefix of ``score_file``.
 
     Raises:
-        ValueError: If ``score_file`` is not a JSON file of such a mapping.
+        FileNotFoundError: If there is no such file.
+        ValueError: If an argument is none of these, or the file is not as
+            described.
 
     Note:
         The paper (Sec. 6.3) multiplies the scores; the published code takes
@@ -36,22 +53,70 @@ class ScoreFusion:
     def __init__(self,
                  score_file: str,
                  topk: int = 2,
-                 max_num: int = 200,
-                 softmax: Optional[bool] = None) -> None:
-        if not str(score_file).endswith('.json'):
-            raise ValueError('score_file must be a .json file, but got '
-                             f'{score_file!r}; pickles are not read')
-        results = load(score_file)
-        if isinstance(results, dict) and 'results' in results:
-            results = results['results']
-        if not isinstance(results, dict):
-            raise ValueError(f'score_file {score_file!r} must map video ids '
-                             f'to class scores, but holds {type(results)}')
-        self.score_file = score_file
-        self.results = results
+                 method: str = 'sqrt',
+                 max_num: Optional[int] = 200,
+                 softmax: Union[bool, str, None] = 'auto',
+                 scale: float = 1.,
+                 by_name: Optional[bool] = None,
+                 backend_args: Optional[dict] = None) -> None:
+        if method not in ('sqrt', 'product'):
+            raise ValueError("method must be 'sqrt' or 'product', but got "
+                             f'{method!r}')
+        if softmax not in ('auto', None, True, False):
+            raise ValueError("softmax must be 'auto', True or False, but got "
+                             f'{softmax!r}')
+        for name, value in dict(
+                topk=topk, max_num=max_num, scale=scale).items():
+            if value is not None and not value > 0:
+                raise ValueError(f'{name} must be above 0, but got {value}')
+        self.score_file = str(score_file)
+        self.results, self.file_classes = load_scores(self.score_file,
+                                                      backend_args)
+        if by_name and self.file_classes is None:
+            raise ValueError(f'score_file {self.score_file!r} must name its '
+                             'classes for by_name=True, but has no names; '
+                             'set by_name=False if their order is right')
         self.topk = topk
+        self.method = method
         self.max_num = max_num
         self.softmax = softmax
+        self.scale = scale
+        self.by_name = self.file_classes is not None and by_name is not False
+        self._columns: Optional[Tensor] = None
+
+    def bind(self, classes: Sequence[str],
+             video_ids: Sequence[str] = ()) -> None:
+        """Make the data set known, before its videos come.
+
+        Args:
+            classes (Sequence[str]): Its class names in label order.
+            video_ids (Sequence[str]): Its videos, to tell at once which ones
+                the file lacks. Defaults to ().
+
+        Raises:
+            ValueError: If names or number of the classes differ, or videos
+                are missing; all is said at once.
+        """
+        problems = []
+        num_scores = len(next(iter(self.results.values()), classes))
+        if self.by_name:
+            try:
+                self._columns = torch.from_numpy(
+                    match_classes(self.file_classes, classes))
+            except ValueError as error:
+                problems.append(str(error))
+        elif len(classes) != num_scores:
+            problems.append(f'have a score for each of the {len(classes)} '
+                            f'classes of the data set, but has {num_scores}')
+        missing = [name for name in video_ids if name not in self.results]
+        if missing:
+            problems.append(
+                f'have scores of all {len(video_ids)} videos, but lacks '
+                f'{len(missing)}, such as {missing[:3]}; it has '
+                f'{len(self.results)}, such as {list(self.results)[:3]}')
+        if problems:
+            raise ValueError(f'score_file {self.score_file!r} must ' +
+                             '; and it must '.join(problems))
 
     def class_scores(self, video_id: str) -> Tensor:
         """Class scores of one video.
@@ -60,19 +125,35 @@ class ScoreFusion:
             video_id (str): Id of the video in the annotations.
 
         Returns:
-            Tensor: Probabilities, (A,).
+            Tensor: Scores in label order, (A,).
 
         Raises:
             KeyError: If the file does not have the video.
+            RuntimeError: If scores go by name, before :meth:`bind`.
         """
         if video_id not in self.results:
-            raise KeyError(f'no class scores for video {video_id!r} in '
-                           f'{self.score_file!r}')
-        scores = torch.tensor(self.results[video_id]).float().flatten()
+            raise KeyError(
+                f'no class scores for video {video_id!r} in '
+                f'{self.score_file!r}, which has {len(self.results)} videos, '
+                f'such as {list(self.results)[:3]}')
+        scores = torch.from_numpy(self.results[video_id])
+        if self.by_name:
+            scores = scores[self._known_columns()]
         softmax = self.softmax
-        if softmax is None:
+        if softmax in ('auto', None):
             softmax = bool(scores.max() > 1 or scores.min() < 0)
-        return scores.softmax(0) if softmax else scores
+        return self.scale * (scores.softmax(0) if softmax else scores)
+
+    def _known_columns(self) -> Tensor:
+        """Position of each class of the data set in the file, (A,)."""
+        if self._columns is None:
+            raise RuntimeError(
+                f'score_file {self.score_file!r} names its classes, so those '
+                'of the data set must be known; add dict(type='
+                "'dyfadet_mm.ScoreFusionHook') to custom_hooks, call "
+                'bind(classes), or set by_name=False if the order is that of '
+                'the data set')
+        return self._columns
 
     def __call__(self, detections: InstanceData,
                  video_id: str) -> InstanceData:
@@ -91,7 +172,9 @@ class ScoreFusion:
         class_scores = self.class_scores(video_id).to(best.scores)  # (A,)
         class_scores, classes = class_scores.topk(
             min(self.topk, len(class_scores)))
-        scores = (class_scores[:, None] * best.scores).sqrt()  # (topk, N)
+        scores = class_scores[:, None] * best.scores  # (topk, N)
+        if self.method == 'sqrt':
+            scores = scores.sqrt()
         labels = classes[:, None].expand_as(scores)
         segments = best.segments.expand(len(classes), -1, 2)
         scores, order = scores.flatten().sort(descending=True, stable=True)

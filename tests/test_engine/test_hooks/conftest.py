@@ -18,7 +18,7 @@ class ToyDataset(BaseDataset):
         super().__init__(**kwargs)
 
     def load_data_list(self):
-        return [dict(number=float(i)) for i in range(4)]
+        return [dict(number=float(i), video_id=f'v{i}') for i in range(4)]
 
     def prepare_data(self, idx):
         return dict(inputs=torch.ones(2) * self.get_data_info(idx)['number'])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from slow_map import slow_tad_map
 
 from dyfadet_mm.evaluation import tad_map
-from dyfadet_mm.evaluation.functional import average_precision
+from dyfadet_mm.evaluation.functional import overlaps
 
 THRESHOLDS = [0.3, 0.5, 0.7]
 
@@ -57,9 +57,39 @@ def test_equals_the_slow_definition(predictions, ground_truth, deduplicate):
     assert np.abs(fast['AP'] - expected).max(initial=0) <= 1e-12
 
 
+@settings(deadline=None)
+@given(predicted, ground_truths)
+def test_raw_ids_are_those_of_the_published_code(predictions, ground_truth):
+    # it writes new numbers over the labels of both, where there is one
+    present = sorted({n for c in ground_truth.values() for n in c['labels']})
+    number = {label: i for i, label in enumerate(present)}
+
+    def renumber(videos):
+        return {
+            video: dict(c, labels=[number.get(n, n) for n in c['labels']])
+            for video, c in videos.items()
+        }
+
+    fast = tad_map(
+        predictions, ground_truth, THRESHOLDS, deduplicate=False, raw_ids=True)
+    slow = slow_tad_map(
+        renumber(predictions), renumber(ground_truth), THRESHOLDS, False)
+    assert fast['labels'].tolist() == present
+    expected = np.array(list(slow.values())).reshape(-1, 3).T
+    assert np.abs(fast['AP'] - expected).max(initial=0) <= 1e-12
+
+
+def test_a_raw_id_counts_for_the_class_that_has_its_number_now():
+    truth = dict(v=actions((0, 10, 0), (20, 30, 2)))
+    found = dict(
+        v=detections((0, 10, 0.9, 0), (20, 30, 0.5, 2), (40, 50, 0.8, 1)))
+    assert ap_at(found, truth) == [1, 1]
+    assert ap_at(found, truth, raw_ids=True) == [1, 0.5]
+
+
 @pytest.mark.parametrize('max_pairs', [7, 2**18])
 def test_equals_the_slow_definition_on_many(max_pairs, monkeypatch):
-    monkeypatch.setattr(average_precision, 'MAX_PAIRS', max_pairs)
+    monkeypatch.setattr(overlaps, 'MAX_PAIRS', max_pairs)
     rng = np.random.default_rng(0)
     predictions, ground_truth = {}, {}
     for video in range(12):

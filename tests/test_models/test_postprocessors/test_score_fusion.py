@@ -66,6 +66,7 @@ LOGITS = [2., -1., 0.5]
     ([0.2, 0.3], True, torch.tensor([0.2, 0.3]).softmax(0)),
     ([0.5, 1.5], False, torch.tensor([0.5, 1.5])),
     ([[0.2, 0.8]], None, torch.tensor([0.2, 0.8])),
+    (LOGITS, 'auto', torch.tensor(LOGITS).softmax(0)),
 ])
 def test_softmax_is_guessed_from_the_range_or_forced(scores, softmax, expected,
                                                      make_fusion):
@@ -89,10 +90,12 @@ def test_a_video_that_the_file_lacks_is_named(make_fusion):
         fusion(detections(), 'w')
 
 
-def test_other_files_than_json_are_refused_unread(tmp_path):
+def test_pickles_are_read_as_data_alone(tmp_path):
     path = tmp_path / 'scores.pkl'
     path.write_bytes(pickle.dumps(dict(v=[0.25])))
-    with pytest.raises(ValueError, match='must be a .json file.*scores.pkl'):
+    assert ScoreFusion(str(path)).class_scores('v').tolist() == [0.25]
+    path.write_bytes(pickle.dumps(dict(v=pytest.approx)))
+    with pytest.raises(ValueError, match='scores.pkl.*approx'):
         ScoreFusion(str(path))
     with pytest.raises(FileNotFoundError, match='missing.json'):
         ScoreFusion(str(tmp_path / 'missing.json'))
@@ -103,3 +106,75 @@ def test_a_file_without_a_mapping_is_refused(make_fusion):
         make_fusion([0.1, 0.2])
     with pytest.raises(ValueError, match='must map video ids'):
         make_fusion(dict(results=[0.1, 0.2]))
+
+
+def test_the_rule_of_opentad_on_hacs(make_fusion):
+    fusion = make_fusion(
+        dict(v=[LOGITS]),
+        topk=3,
+        method='product',
+        max_num=None,
+        softmax=True,
+        scale=2.)
+    out = fusion(detections(300), 'v')
+    assert len(out.scores) == 3 * 300
+    best = 0.64 * 2 * torch.tensor(LOGITS).softmax(0)
+    assert out.scores[0] == pytest.approx(float(best[0]))
+    for label in range(3):
+        first = out.scores[out.labels == label][0]
+        assert first == pytest.approx(float(best[label]))
+
+
+def test_scores_are_scaled(make_fusion):
+    fusion = make_fusion(dict(v=[0.25, 0.5]), scale=2.)
+    assert fusion.class_scores('v').tolist() == [0.5, 1.]
+
+
+NAMED = dict(results=dict(v=[0.5, 0.25, 0.125]), classes=['c', 'a', 'b'])
+
+
+def test_named_scores_are_put_into_the_order_of_the_data_set(make_fusion):
+    fusion = make_fusion(NAMED)
+    fusion.bind(('a', 'b', 'c'), ['v'])
+    assert fusion.class_scores('v').tolist() == [0.25, 0.125, 0.5]
+    assert fusion(detections(1), 'v').labels.tolist() == [2, 0]
+    fusion.bind(('c', 'b', 'a'))
+    assert fusion.class_scores('v').tolist() == [0.5, 0.125, 0.25]
+
+
+def test_named_scores_wait_for_the_names_of_the_data_set(make_fusion):
+    with pytest.raises(RuntimeError, match='ScoreFusionHook.*by_name=False'):
+        make_fusion(NAMED)(detections(), 'v')
+
+
+def test_names_can_be_ignored_or_demanded(make_fusion):
+    fusion = make_fusion(NAMED, by_name=False)
+    fusion.bind(('x', 'y', 'z'))
+    assert fusion.class_scores('v').tolist() == [0.5, 0.25, 0.125]
+    with pytest.raises(ValueError, match='must name its classes for by_name'):
+        make_fusion(dict(v=[0.5]), by_name=True)
+
+
+def test_all_that_does_not_fit_is_said_at_once(make_fusion):
+    fusion = make_fusion(NAMED)
+    with pytest.raises(ValueError) as error:
+        fusion.bind(('a', 'b', 'd'), ['v', 'v_v', 'w', 'x', 'y'])
+    message = str(error.value)
+    assert "has 1 ('c') that the data set lacks" in message
+    assert "lacks 1 ('d')" in message
+    assert "all 5 videos, but lacks 4, such as ['v_v', 'w', 'x']" in message
+    assert "it has 1, such as ['v']" in message
+    with pytest.raises(ValueError, match='each of the 2 classes.* has 3'):
+        make_fusion(NAMED, by_name=False).bind(('a', 'b'))
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(method='sum'), "method must be 'sqrt' or 'product'"),
+    (dict(softmax='maybe'), "softmax must be 'auto', True or False"),
+    (dict(topk=0), 'topk must be above 0'),
+    (dict(max_num=0), 'max_num must be above 0'),
+    (dict(scale=-1.), 'scale must be above 0'),
+])
+def test_bad_arguments_are_refused(change, message, make_fusion):
+    with pytest.raises(ValueError, match=message):
+        make_fusion(dict(v=[0.5]), **change)
