@@ -82,7 +82,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='TADMapMetric', tiou_thresholds=tiou_thresholds)
 test_evaluator = val_evaluator
 
-train_cfg = dict(val_begin=1, val_interval=5)
+train_cfg = dict(val_begin=1, val_interval=5, dynamic_intervals=None)
 
 bindings = dict(
     data_root=['*_dataloader.dataset.data_root'],

@@ -6,7 +6,8 @@ train_cfg = dict(
     type='EpochBasedTrainLoop',
     max_epochs=max_epochs,
     val_begin=20,
-    val_interval=2)
+    val_interval=2,
+    dynamic_intervals=[(35, 1)])  # after each of the last 7
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

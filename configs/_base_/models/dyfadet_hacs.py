@@ -1,0 +1,28 @@
+# DyFADet as published for HACS; the width of the encoder depends on features
+_base_ = 'dyfadet.py'
+
+model = dict(
+    data_preprocessor=dict(
+        max_seq_len=960,
+        size_divisor=96,  # 32 * 3
+        input_noise=0.2),
+    backbone=dict(
+        in_channels=2304,
+        embed_channels=1024,
+        kernel_size=3,
+        factor=1.2,
+        mlp_channels=1024,
+        init_std=0.1,
+        position=dict(type='SinusoidPosition', max_seq_len=960)),
+    neck=dict(channels=1024),
+    head=dict(
+        num_classes=200,
+        in_channels=1024,
+        feat_channels=1024,
+        kernel_size=5,
+        loss_normalizer=dict(init_value=400.),
+        label_smoothing=0.1),
+    postprocessor=dict(
+        min_length=0.1,
+        nms=dict(sigma=0.75, max_num=250, class_wise=False),
+        voting_thr=0.95))

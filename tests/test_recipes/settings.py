@@ -1,0 +1,58 @@
+"""Recipes, and the settings that the published code has for them.
+
+``published_settings.csv`` has a row per published yaml. Ego4D's two do not
+build; their rows hold what the recipes put in the place of unknown options.
+"""
+import csv
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from dyfadet_mm.registry import MODELS
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs/dyfadet'
+RANGES = dict(
+    A=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)],
+    B=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)],
+    C=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 128), (128, 10000)],
+    D=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 128), (64, 10000)],
+    E=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 128), (64, 256),
+       (128, 10000)])
+
+
+def _number(text):
+    """A cell of the table; None where the yaml has no value."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text or None
+
+
+def published_settings():
+    """Settings by the name of a recipe."""
+    with open(Path(__file__).with_name('published_settings.csv')) as file:
+        return {
+            row['recipe']: {
+                key: _number(text)
+                for key, text in row.items()
+            }
+            for row in csv.DictReader(file)
+        }
+
+
+def load_recipe(name):
+    """The config of a recipe."""
+    return Config.fromfile(CONFIGS / f'{name}.py')
+
+
+def build_without_memory(model):
+    """Build a model whose weights hold no numbers."""
+    model = {k: v for k, v in model.items() if k != 'score_fusion'}
+    with DefaultScope.overwrite_default_scope('dyfadet_mm'):
+        with torch.device('meta'):
+            return MODELS.build(model)
