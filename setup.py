@@ -116,6 +116,7 @@ setup(
     license='Apache-2.0',
     keywords='computer vision, temporal action detection, video',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={f'{PACKAGE}.zoo': ['*.pth']},
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
     extras_require=dict(
