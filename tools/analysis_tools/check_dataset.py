@@ -1,0 +1,330 @@
+"""Say what is wrong with a data set before hours of training.
+
+    python tools/analysis_tools/check_dataset.py CONFIG --out check.png
+
+The training, validation and test sets of the config are read as training
+would read them, and every problem is listed, not only the first: features,
+annotations, stride and fps, actions against the detector's ranges. Exit
+status: 1 if there are errors, 2 if the command line or the config is wrong,
+0 otherwise.
+"""
+import argparse
+import copy
+import json
+import os
+import sys
+import time
+from collections import Counter
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from dataset_checks import (check_actions, check_class_balance,
+                            check_dimensions, check_num_classes, check_overlap,
+                            class_counts)
+from dataset_figures import draw_histograms
+from dataset_grid_checks import check_max_seq_len, check_outside, check_ranges
+from dataset_reading import read_features
+from dataset_survey import (DATA_ERRORS, Finding, Survey, inner_configs,
+                            survey_dataset, text_of)
+from dataset_timing import check_timing, measure_timing
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dyfadet_mm.engine.settings import apply_options, check_cfg_options
+from dyfadet_mm.models.heads import BaseTADHead
+from dyfadet_mm.registry import MODELS
+
+PHASES = ('train', 'val', 'test')
+COLORS = dict(error='bold red', warning='yellow', note='dim')
+
+
+class Report(NamedTuple):
+    """Everything that is known about the data of a config.
+
+    Attributes:
+        surveys (list[Survey]): Training first, if there is any.
+        findings (list[Finding]): Errors first.
+        levels (dict): Actions per level of the pyramid, by data set.
+        head (BaseTADHead): Head of the config, None if there is none.
+        max_seq_len (int): Cells, None if the config says none.
+    """
+    surveys: List[Survey]
+    findings: List[Finding]
+    levels: dict
+    head: Optional[BaseTADHead]
+    max_seq_len: Optional[int]
+
+
+def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('config', help='path of the config')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change the config, as in data_root=data/mine feat_stride=8')
+    parser.add_argument(
+        '--max-videos',
+        type=int,
+        help='read the features of so many videos of each set only; all are\n'
+        'looked for')
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        default=min(os.cpu_count() or 1, 8),
+        help='threads that read (default: %(default)s)')
+    parser.add_argument('--out', metavar='PNG', help='new file for histograms')
+    parser.add_argument(
+        '--json', metavar='FILE', help='new file for the findings')
+    parser.add_argument(
+        '--force', action='store_true', help='replace old files')
+    return parser.parse_args(args)
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Refuse a command line that cannot be meant.
+
+    Args:
+        args (Namespace): As of :func:`parse_args`.
+
+    Raises:
+        FileExistsError: If a file would be lost.
+        ValueError: If a number is below 1.
+    """
+    for name in ('max_videos', 'jobs'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise ValueError(f'--{name.replace("_", "-")} must be at least 1, '
+                             f'but got {value}')
+    for name in ('out', 'json'):
+        path = getattr(args, name)
+        if path is not None and os.path.lexists(path) and not args.force:
+            raise FileExistsError(f'--{name} must be a new file, but got '
+                                  f'{path!r}; choose another, or --force')
+
+
+def load_config(args: argparse.Namespace) -> Tuple[Config, bool]:
+    """Read the config, even if its settings cannot be read from the data.
+
+    Args:
+        args (Namespace): As of :func:`parse_args`.
+
+    Returns:
+        tuple: The config, and whether its ``num_classes`` is that of the
+        annotation file or was given; otherwise it means nothing.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If an option names no key of the config, or the config
+            holds no data set.
+    """
+    cfg = Config.fromfile(args.config)
+    if not any(cfg.get(f'{phase}_dataloader') for phase in PHASES):
+        raise ValueError('the config must have a train, val or test_dataloader'
+                         f', but got {args.config!r} with {sorted(cfg)[:9]}')
+    check_cfg_options(cfg, args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'dyfadet_mm'))
+    try:
+        return apply_options(copy.deepcopy(cfg), args.cfg_options), True
+    except DATA_ERRORS:
+        if 'classes' in (args.cfg_options or ()) or cfg.get('classes'):
+            raise
+        # the annotations are at fault, if it works without their classes
+        cfg.pop('classes', None)
+        return apply_options(cfg, args.cfg_options), False
+
+
+def find_datasets(cfg: Config) -> List[Tuple[str, Config]]:
+    """Configs of all data sets, with names; equal ones are taken once.
+
+    Args:
+        cfg (Config): Whole config.
+
+    Returns:
+        list[tuple]: Name and config.
+    """
+    found, seen = [], []
+    for phase in PHASES:
+        loader = cfg.get(f'{phase}_dataloader')
+        inner = [] if not loader else inner_configs(loader.dataset)
+        for i, each in enumerate(inner):
+            name = phase if len(inner) == 1 else f'{phase} {i + 1}'
+            if each not in seen:
+                found.append((name, each))
+            if phase != 'train':
+                seen.append(each)
+    return found
+
+
+def build_head(cfg: Config, findings: List[Finding]) -> Optional[BaseTADHead]:
+    """Build the head alone, which knows points, ranges and classes.
+
+    Args:
+        cfg (Config): Whole config.
+        findings (list[Finding]): Receives why it cannot be built.
+
+    Returns:
+        BaseTADHead: None if the model has none.
+    """
+    model = cfg.get('model') or {}
+    try:
+        head = MODELS.build(model['head']) if 'head' in model else None
+    except DATA_ERRORS as error:
+        findings.append(
+            Finding('error', 'model', 'head',
+                    f'model.head cannot be built: {text_of(error)}'))
+        return None
+    return head if isinstance(head, BaseTADHead) else None
+
+
+def inspect(cfg: Config, classes_known: bool,
+            args: argparse.Namespace) -> Report:
+    """Read all data sets of a config and check them.
+
+    Args:
+        cfg (Config): As of :func:`load_config`.
+        classes_known (bool): Whether ``num_classes`` means anything.
+        args (Namespace): As of :func:`parse_args`.
+
+    Returns:
+        Report: All findings.
+    """
+    findings: List[Finding] = []
+    head = build_head(cfg, findings)
+    model = cfg.get('model') or {}
+    max_seq_len = model.get('data_preprocessor', {}).get('max_seq_len')
+    in_channels = model.get('backbone', {}).get('in_channels')
+    surveys, levels = [], {}
+    for name, each in find_datasets(cfg):
+        survey = survey_dataset(name, each)
+        surveys.append(survey)
+        if survey.dataset is None:
+            continue
+        read_features(survey, args.max_videos, args.jobs)
+        check_actions(survey)
+        check_dimensions(survey, in_channels)
+        check_timing(survey)
+        check_outside(survey)
+        check_max_seq_len(survey, max_seq_len)
+        if head is not None:
+            levels[name] = check_ranges(survey, head)
+            if classes_known:
+                check_num_classes(survey, head.num_classes)
+    found = [s for s in surveys if s.dataset is not None]
+    for survey in surveys:
+        findings += survey.findings
+    findings += check_class_balance(found) + check_overlap(found)
+    findings.sort(key=lambda finding: list(COLORS).index(finding.severity))
+    return Report(surveys, findings, levels, head, max_seq_len)
+
+
+def summarize(survey: Survey) -> dict:
+    """Numbers of one data set, for the table and the JSON file."""
+    cells = [r.num_cells for r in survey.usable.values() if r.num_cells]
+    dims = {reading.shape[1] for reading in survey.usable.values()}
+    timing = None if survey.dataset is None else measure_timing(survey)
+    return dict(
+        videos=len(survey.videos),
+        read=len(survey.readings),
+        actions=sum(len(video.labels) for video in survey.videos.values()),
+        classes=len(survey.classes),
+        feat_dim=sorted(dims),
+        cells=[min(cells), int(np.median(cells)),
+               max(cells)] if cells else [],
+        cells_per_second=None if timing is None else timing.rate,
+        cells_per_second_config=None if timing is None else timing.config_rate)
+
+
+def print_report(report: Report, seconds: float, console: Console) -> None:
+    """Print numbers and findings.
+
+    Args:
+        report (Report): As of :func:`inspect`.
+        seconds (float): What it took.
+        console (Console): Where to.
+    """
+    table = Table(title='data')
+    rows = {survey.name: summarize(survey) for survey in report.surveys}
+    table.add_column('')
+    for name in rows:
+        table.add_column(name, justify='right')
+    for key in next(iter(rows.values())):
+        table.add_row(key, *(_short(row[key]) for row in rows.values()))
+    for level in range(report.head.points.num_levels if report.head else 0):
+        low, high = report.head.points.regression_ranges[level]
+        counts = [report.levels.get(name, []) for name in rows]
+        table.add_row(f'actions of level {level}, range {low:g}-{high:g}',
+                      *(str(c[level]) if c else '' for c in counts))
+    console.print(table)
+    if report.findings:
+        table = Table(title='findings', show_lines=True)
+        for title in ('', 'data', 'check', 'what'):
+            table.add_column(title, overflow='fold')
+        for each in report.findings:
+            table.add_row(f'[{COLORS[each.severity]}]{each.severity}',
+                          each.data, each.check, escape(each.message))
+        console.print(table)
+    found = Counter(each.severity for each in report.findings)
+    listed = ', '.join(f'{found[name]} {name}s' for name in COLORS)
+    console.print(f'{listed}, in {seconds:.1f} s')
+
+
+def _short(value: object) -> str:
+    """A number or numbers for people."""
+    if isinstance(value, list):
+        return ' / '.join(map(str, value[:5]))
+    return f'{value:.4g}' if isinstance(value, float) else f'{value or 0:,}'
+
+
+def write_files(report: Report, args: argparse.Namespace) -> None:
+    """Write what --json and --out ask for.
+
+    Args:
+        report (Report): As of :func:`inspect`.
+        args (Namespace): As of :func:`parse_args`.
+    """
+    for path in filter(None, (args.json, args.out)):
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    if args.json is not None:
+        content = dict(
+            config=args.config,
+            datasets={
+                survey.name:
+                dict(
+                    summarize(survey),
+                    actions_per_class=class_counts(survey),
+                    actions_per_level=report.levels.get(survey.name))
+                for survey in report.surveys
+            },
+            findings=[finding._asdict() for finding in report.findings])
+        with open(args.json, 'w', encoding='utf-8') as file:
+            json.dump(content, file, indent=1)
+    if args.out is not None:
+        draw_histograms(report.surveys, report.head,
+                        report.max_seq_len).savefig(args.out)
+
+
+def main(args: Optional[Sequence[str]] = None) -> None:
+    """Run the command line."""
+    start = time.perf_counter()
+    args = parse_args(args)
+    try:
+        check_args(args)
+        cfg, classes_known = load_config(args)
+    except (*DATA_ERRORS, SyntaxError) as error:
+        print(f'{type(error).__name__}: {text_of(error)}', file=sys.stderr)
+        sys.exit(2)
+    report = inspect(cfg, classes_known, args)
+    print_report(report, time.perf_counter() - start, Console())
+    write_files(report, args)
+    sys.exit(int(any(each.severity == 'error' for each in report.findings)))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,175 @@
+"""Do the lengths of features fit durations: stride and fps."""
+import math
+from typing import Iterable, NamedTuple, Optional, Tuple
+
+import numpy as np
+from dataset_checks import share
+from dataset_survey import Survey
+
+COMMON_FPS = (*range(1, 121), 23.976, 29.97, 59.94)
+LARGE, SMALL = 0.05, 0.02  # relative errors of the rate
+BROKEN, OFF = 0.25, 0.05  # relative errors of the length of one video
+
+
+class Timing(NamedTuple):
+    """How many cells videos have, and should have.
+
+    Attributes:
+        seconds (ndarray): Durations, (V, ).
+        cells (ndarray): Cells as stored, (V, ).
+        expected (ndarray): Cells by stride, window and fps of the config,
+            (V, ).
+        rate (float): Cells per second that fit the data.
+        offset (float): Cells at 0 s of the fitted line.
+        config_rate (float): Cells per second of the config, median.
+        fps (float): Frames per second, median.
+        slack (float): Cells by which extractions differ at the ends.
+    """
+    seconds: np.ndarray
+    cells: np.ndarray
+    expected: np.ndarray
+    rate: float
+    offset: float
+    config_rate: float
+    fps: float
+    slack: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the config's rate, 0 if it cannot be told."""
+        if np.median(np.abs(self.cells - self.expected)) <= self.slack:
+            return 0.
+        return abs(self.config_rate / self.rate - 1)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether all videos have the same cells whatever their duration."""
+        return (len(self.cells) > 2 and np.ptp(self.cells) == 0
+                and self.seconds.max() > 1.2 * self.seconds.min())
+
+
+def fit_line(x: np.ndarray, y: np.ndarray) -> Tuple[float, float]:
+    """Robust line by the medians of Theil and Sen.
+
+    Args:
+        x (ndarray): (V, ), V at least 1.
+        y (ndarray): (V, ).
+
+    Returns:
+        tuple[float]: Slope and offset; a line through 0 where x does not
+        vary.
+    """
+    pick = np.linspace(0, len(x) - 1, min(len(x), 500)).astype(int)
+    x, y = x[pick], y[pick]
+    first, second = np.triu_indices(len(x), 1)
+    step = x[second] - x[first]
+    # pairs too close to each other say nothing but rounding
+    far = np.abs(step) > 0.1 * np.median(x)
+    if far.sum() < len(x):
+        return float(np.median(y / x)), 0.
+    slope = float(np.median((y[second] - y[first])[far] / step[far]))
+    return slope, float(np.median(y - slope * x))
+
+
+def measure_timing(survey: Survey) -> Optional[Timing]:
+    """Compare durations with lengths of features.
+
+    Args:
+        survey (Survey): With readings.
+
+    Returns:
+        Timing: None if the data set says no stride or no duration.
+    """
+    dataset = survey.dataset
+    infos = {k: survey.videos[k].info for k in survey.usable}
+    names = [k for k, info in infos.items() if math.isfinite(info['duration'])]
+    if not names or None in (dataset.feat_stride, dataset.feat_num_frames):
+        return None
+    seconds = np.array([infos[k]['duration'] for k in names])
+    fps = np.array([infos[k]['fps'] for k in names])
+    cells = np.array([survey.readings[k].shape[0] for k in names])
+    stride, window = dataset.feat_stride, dataset.feat_num_frames
+    expected = np.maximum((seconds * fps - window) / stride + 1, 1)
+    rate, offset = fit_line(seconds, cells)
+    return Timing(seconds, cells, expected, rate, offset,
+                  float(np.median(fps / stride)), float(np.median(fps)),
+                  window / stride + 2)
+
+
+def check_timing(survey: Survey) -> None:
+    """Say whether stride and fps fit, and which videos do not.
+
+    Args:
+        survey (Survey): With readings; receives the findings.
+    """
+    timing = measure_timing(survey)
+    if timing is None:
+        return
+    if timing.fixed:
+        survey.add(
+            'error', 'stride and fps',
+            f'all features have {timing.cells[0]} cells, but videos last '
+            f'{timing.seconds.min():.4g} to {timing.seconds.max():.4g} s: '
+            'they were resized to a fixed length; set feat_stride=None and '
+            "feat_num_frames=None, and dict(type='SpreadFeatures') in the "
+            'pipelines', len(timing.cells))
+        return
+    if timing.rate <= 0:
+        survey.add(
+            'error', 'stride and fps',
+            'lengths of features do not grow with the duration of '
+            'videos; are they features of these videos?', len(timing.cells))
+        return
+    if timing.error > SMALL:
+        survey.add('error' if timing.error > LARGE else 'warning',
+                   'stride and fps', describe_timing(timing, survey),
+                   len(timing.cells))
+    _check_lengths(survey, timing)
+
+
+def describe_timing(timing: Timing, survey: Survey) -> str:
+    """Say what the data shows and which settings would fit."""
+    stride = timing.fps / timing.rate
+    fps = timing.rate * survey.dataset.feat_stride
+    where = ('the fps of the dataset' if survey.dataset.fps is not None else
+             'fps in the annotation file')
+    return (f'features have {timing.rate:.4g} cells per second, but feat_'
+            f'stride={survey.dataset.feat_stride:g} at {timing.fps:g} frames '
+            f'per second means {timing.config_rate:.4g}; either feat_stride='
+            f'{_nearest(stride, range(1, 1025)):g} would fit at fps='
+            f'{timing.fps:g} (estimate {stride:.2f}), or fps='
+            f'{_nearest(fps, COMMON_FPS):g} at feat_stride='
+            f'{survey.dataset.feat_stride:g} (estimate {fps:.2f}): correct '
+            f'feat_stride or {where}')
+
+
+def _nearest(value: float, choices: Iterable[float]) -> float:
+    """The usual value within 2 %, else the value rounded."""
+    best = min(choices, key=lambda choice: abs(choice - value))
+    return best if abs(best / value - 1) < 0.02 else round(value, 2)
+
+
+def _check_lengths(survey: Survey, timing: Timing) -> None:
+    """Videos whose length fits neither the config nor the others."""
+    expected, line = timing.expected, 'stride and fps'
+    if timing.error > SMALL:
+        expected = np.maximum(timing.rate * timing.seconds + timing.offset, 1)
+        line = 'the other videos'
+    names = [
+        k for k in survey.usable
+        if math.isfinite(survey.videos[k].info['duration'])
+    ]
+    off = np.abs(timing.cells - expected) - timing.slack
+    broken = off > BROKEN * expected
+    for severity, bad in (('error', broken),
+                          ('warning', (off > OFF * expected) & ~broken)):
+        if bad.any():
+            worst = int(np.where(bad, off / expected, -1).argmax())
+            survey.add(
+                severity, 'durations',
+                f'durations of {share(int(bad.sum()), len(names))} videos '
+                f'contradict their features, worst {names[worst]!r}: '
+                f'{timing.cells[worst]} cells, but {line} give '
+                f'{expected[worst]:.0f} for {timing.seconds[worst]:.5g} s; '
+                'correct the duration, or extract the whole video',
+                int(bad.sum()))
