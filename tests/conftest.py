@@ -1,9 +1,10 @@
-"""Mends before any test imports OpenMMLab's packages, and one seed."""
+"""Mends before any test imports OpenMMLab's packages, and a clean start."""
 import random
 
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 import dyfadet_mm  # noqa: F401
 
@@ -14,3 +15,9 @@ def fixed_seed():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_default_scope():
+    """Start without the scope that a runner of another test has left."""
+    DefaultScope._instance_dict.clear()
