@@ -7,9 +7,10 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 from converter_entries import Conversion
+from converter_inputs import read_classes
 
 from dyfadet_mm.fileio import load_database, parse_video
 
@@ -122,6 +123,25 @@ def write_annotations(path: str, version: str, result: Conversion) -> None:
         if os.path.exists(partial):
             os.remove(partial)
     print(summarise(path, result))
+
+
+def run_conversion(args: argparse.Namespace, version: str,
+                   convert: Callable[..., Conversion], *inputs: Any) -> None:
+    """Convert what the command line names, for scripts with ``--classes``.
+
+    Args:
+        args (Namespace): With ``annotations``, ``classes``, ``exclude``,
+            ``out`` and ``force``.
+        version (str): Name of the data set and its version.
+        convert (callable): Takes the annotations, the classes, what to leave
+            out, and ``inputs``.
+        inputs: What else it needs.
+    """
+    with user_errors():
+        check_output(args.out, args)
+        result = convert(args.annotations, read_classes(args.classes),
+                         args.exclude, *inputs)
+        write_annotations(args.out, version, result)
 
 
 def _check_readable(path: str, classes: Sequence[str]) -> None:

@@ -23,9 +23,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from converter_entries import (Action, Conversion, assign_label_ids,
                                drop_excluded, make_entry)
-from converter_inputs import get_field, read_classes, read_json, to_number
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_inputs import get_field, read_json, to_number
+from converter_outputs import make_parser, run_conversion
 
 NUM_CLASSES = 110
 STRIDE, WINDOW = 16, 32  # frames between cells, frames that one cell sees
@@ -232,11 +231,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert what the command line names."""
     args = parse_args(args)
-    with user_errors():
-        check_output(args.out, args)
-        result = convert(args.annotations, read_classes(args.classes),
-                         args.exclude)
-        write_annotations(args.out, 'Ego4D-MQ-1.0', result)
+    run_conversion(args, 'Ego4D-MQ-1.0', convert)
 
 
 if __name__ == '__main__':

@@ -16,9 +16,7 @@ from collections import Counter
 from typing import Dict, Optional, Sequence
 
 from converter_entries import Conversion, assign_label_ids, read_layout
-from converter_inputs import read_classes
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_outputs import make_parser, run_conversion
 
 NUM_CLASSES = 106
 
@@ -81,11 +79,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert what the command line names."""
     args = parse_args(args)
-    with user_errors():
-        check_output(args.out, args)
-        result = convert(args.annotations, read_classes(args.classes),
-                         args.exclude)
-        write_annotations(args.out, 'FineAction', result)
+    run_conversion(args, 'FineAction', convert)
 
 
 if __name__ == '__main__':

@@ -14,9 +14,7 @@ from collections import Counter
 from typing import Dict, Optional, Sequence
 
 from converter_entries import Conversion, assign_label_ids, read_layout
-from converter_inputs import read_classes
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_outputs import make_parser, run_conversion
 from video_info import HELP, read_video_info
 
 NUM_CLASSES = 200
@@ -80,11 +78,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert what the command line names."""
     args = parse_args(args)
-    with user_errors():
-        check_output(args.out, args)
-        result = convert(args.annotations, read_classes(args.classes),
-                         args.exclude, args.videos)
-        write_annotations(args.out, 'HACS-Segments-1.1.1', result)
+    run_conversion(args, 'HACS-Segments-1.1.1', convert, args.videos)
 
 
 if __name__ == '__main__':

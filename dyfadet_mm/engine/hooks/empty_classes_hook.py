@@ -1,10 +1,10 @@
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from dyfadet_mm.fileio import find_empty_classes
 from dyfadet_mm.registry import HOOKS
 from .wrapped_datasets import unwrap_datasets
+from .wrapped_model import unwrap_model
 
 
 @HOOKS.register_module()
@@ -29,9 +29,7 @@ class EmptyClassesHook(Hook):
         """
         if not isinstance(runner._train_loop, BaseLoop):
             return
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrap_model(runner.model)
         for dataset in unwrap_datasets(runner.train_loop.dataloader.dataset):
             labels = find_empty_classes(dataset.metainfo['classes'])
             model.head.lower_classes(labels)

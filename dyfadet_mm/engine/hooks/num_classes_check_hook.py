@@ -1,11 +1,11 @@
 from typing import Optional
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from dyfadet_mm.registry import HOOKS
 from .wrapped_datasets import unwrap_datasets
+from .wrapped_model import unwrap_model
 
 
 @HOOKS.register_module()
@@ -61,9 +61,7 @@ class NumClassesCheckHook(Hook):
         Raises:
             ValueError: If the data has more classes than the head.
         """
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrap_model(runner.model)
         num_classes = getattr(
             getattr(model, 'head', None), 'num_classes', None)
         if num_classes is None or loop is None:

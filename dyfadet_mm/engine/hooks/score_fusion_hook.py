@@ -1,9 +1,9 @@
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from dyfadet_mm.registry import HOOKS
 from .wrapped_datasets import unwrap_datasets
+from .wrapped_model import unwrap_model
 
 
 @HOOKS.register_module()
@@ -37,9 +37,7 @@ class ScoreFusionHook(Hook):
 
     def _bind(self, runner: Runner, loop: BaseLoop) -> None:
         """Announce the data sets of one loop."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrap_model(runner.model)
         fusion = getattr(model, 'score_fusion', None)
         if fusion is None:
             return
