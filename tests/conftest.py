@@ -1,5 +1,7 @@
 """Mends before any test imports OpenMMLab's packages, and a clean start."""
+import importlib
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,3 +23,12 @@ def fixed_seed():
 def no_default_scope():
     """Start without the scope that a runner of another test has left."""
     DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture(scope='session')
+def plain():
+    """The plain models, scripts that import each other, as a module."""
+    folder = Path(__file__).resolve().parents[1] / 'tools/analysis_tools'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        return importlib.import_module('plain_dyfadet')

@@ -13,9 +13,8 @@ from dyfadet_mm.registry import (DATASETS, HOOKS, METRICS, MODELS,
                                  PARAM_SCHEDULERS, VISUALIZERS)
 
 ROOT = Path(__file__).parents[1]
-RECIPES = sorted(
-    path for folder in ('configs', 'projects')
-    for path in (ROOT / folder).rglob('*.py') if '_base_' not in path.parts)
+RECIPES = sorted((ROOT / 'configs').glob('[!_]*/*.py')) + sorted(
+    (ROOT / 'projects').glob('*/configs/*.py'))
 
 
 @pytest.fixture(params=RECIPES, ids=lambda path: path.stem)
@@ -48,7 +47,7 @@ def test_recipe_builds(cfg):
     assert updated == {id(p) for p in model.parameters()}
     for scheduler in cfg.param_scheduler:
         scheduler = dict(scheduler)
-        scheduler.pop('convert_to_iter_based')
+        scheduler.pop('convert_to_iter_based', None)
         PARAM_SCHEDULERS.build(
             dict(scheduler, optimizer=wrapper.optimizer, by_epoch=True))
     for hook in (*cfg.default_hooks.values(), *cfg.custom_hooks):
@@ -64,24 +63,31 @@ def test_recipe_builds(cfg):
 
 def test_recipe_agrees_with_itself(cfg):
     """Model, pipelines and schedule agree on what each recipe states."""
+    if not cfg.model.type.endswith('SingleStageTAD'):
+        pytest.skip('a model of its own')
     model, data = cfg.model, cfg.train_dataloader.dataset
     backbone, head = model.backbone, model.head
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset
         channels = [channels_of(x) for x in loaders(dataset.pipeline)]
-        assert sum(channels) == backbone.in_channels
+        assert sum(channels) == sum(as_list(backbone.in_channels))
         assert {x.get('source', 'feats') for x in loaders(dataset.pipeline)} \
             == set(dataset.data_prefix)
     length = model.data_preprocessor.max_seq_len
-    truncate = [x for x in data.pipeline if x.type == 'RandomTruncate']
-    assert truncate[0].max_seq_len == length
+    truncate, = (x for x in data.pipeline if x.type.endswith('RandomTruncate'))
+    assert truncate.max_seq_len == length
     if backbone.get('position'):
         assert backbone.position.max_seq_len == length
     num_levels = backbone.arch[-1] + 1
     assert len(head.regression_ranges) == model.neck.num_levels == num_levels
-    coarsest = 2**(num_levels - 1)
-    assert (model.data_preprocessor.size_divisor == coarsest *
-            backbone.kernel_size)
+    divisor = model.data_preprocessor.size_divisor
+    assert divisor % 2**(num_levels - 1) == 0
+    if 'kernel_size' in backbone:
+        kernels = as_list(backbone.kernel_size)
+        if len(kernels) == 1:
+            kernels = list(kernels) * num_levels
+        assert divisor == max(2**level * kernel
+                              for level, kernel in enumerate(kernels))
     warmup, decay = cfg.param_scheduler
     assert warmup.end == decay.begin < cfg.train_cfg.max_epochs <= decay.end
     batch_size = cfg.train_dataloader.batch_size

@@ -1,8 +1,8 @@
 # DyFADet on your own features. Give the settings below with --cfg-options
-# or in a child config; `bindings` carries each to the places that use it.
+# or in a child config; bindings.py carries each to the places that use it.
 _base_ = [
     '../_base_/models/dyfadet.py', '../_base_/schedules/adamw_40e.py',
-    '../_base_/default_runtime.py'
+    '../_base_/default_runtime.py', '../_base_/bindings.py'
 ]
 
 # data: ActivityNet-style annotations and one npy file (T, C) per video
@@ -83,38 +83,3 @@ val_evaluator = dict(type='TADMapMetric', tiou_thresholds=tiou_thresholds)
 test_evaluator = val_evaluator
 
 train_cfg = dict(val_begin=1, val_interval=5, dynamic_intervals=None)
-
-bindings = dict(
-    data_root=['*_dataloader.dataset.data_root'],
-    ann_file=['*_dataloader.dataset.ann_file'],
-    feature_dir=['*_dataloader.dataset.data_prefix.feats'],
-    train_subset=['train_dataloader.dataset.subset'],
-    val_subset=[
-        'val_dataloader.dataset.subset', 'test_dataloader.dataset.subset'
-    ],
-    classes=['*_dataloader.dataset.metainfo.classes'],
-    num_classes=['model.head.num_classes'],
-    feat_dim=[
-        'model.backbone.in_channels',
-        '*_dataloader.dataset.pipeline.0.feat_dim'
-    ],
-    feat_stride=['*_dataloader.dataset.feat_stride'],
-    feat_num_frames=['*_dataloader.dataset.feat_num_frames'],
-    fps=['*_dataloader.dataset.fps'],
-    filter_missing=['*_dataloader.dataset.filter_missing'],
-    tiou_thresholds=['*_evaluator.tiou_thresholds'],
-    width=[
-        'model.backbone.embed_channels', 'model.neck.channels',
-        'model.head.in_channels', 'model.head.feat_channels'
-    ],
-    max_seq_len=[
-        'model.data_preprocessor.max_seq_len',
-        'train_dataloader.dataset.pipeline.2.max_seq_len'
-    ],
-    pad_to=['model.data_preprocessor.pad_to'],
-    batch_size=[
-        'train_dataloader.batch_size', 'auto_scale_lr.base_batch_size'
-    ],
-    lr=['optim_wrapper.optimizer.lr'],
-    warmup_epochs=['param_scheduler.0.end', 'param_scheduler.1.begin'],
-    max_epochs=['train_cfg.max_epochs', 'param_scheduler.1.end'])

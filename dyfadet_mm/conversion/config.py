@@ -1,17 +1,26 @@
 """Configurations of other code as configurations of ours."""
+from .actionformer_config import convert_actionformer
 from .opentad_config import convert_opentad
 from .published_config import convert_published
+from .tridet_config import convert_tridet
+
+#: Name of the model in its own code, and the key that only its section
+#: ``model`` has.
+PEERS = dict(
+    ActionFormer=('LocPointTransformer', 'n_mha_win_size'),
+    TriDet=('TriDet', 'n_sgp_win_size'))
 
 
 def convert_config(reference_cfg: dict) -> dict:
-    """Convert a configuration of DyFADet by the published code or OpenTAD.
+    """Convert a configuration of DyFADet, ActionFormer or TriDet.
 
     Args:
         reference_cfg (dict): One of
 
-            - the published code's, with ``model`` (which has ``input_dim``
-              and ``num_classes``, or they stand in ``dataset``),
-              ``train_cfg`` and ``test_cfg``;
+            - the published code's, ActionFormer's or TriDet's, with ``model``
+              (which has ``input_dim`` and ``num_classes``, or they stand in
+              ``dataset``), ``train_cfg`` and ``test_cfg``. The key of the
+              encoder's window, or ``model_name``, tells whose it is;
             - OpenTAD's model dict, which has ``projection``, or its whole
               configuration with ``model`` and ``post_processing``.
 
@@ -21,8 +30,8 @@ def convert_config(reference_cfg: dict) -> dict:
 
     Raises:
         KeyError: If the sizes of inputs or outputs are missing.
-        ValueError: If the configuration asks for a part that DyFADet does
-            not have there.
+        ValueError: If the configuration asks for a part that the detector
+            does not have there.
     """
     if is_opentad(reference_cfg):
         if 'projection' in reference_cfg:
@@ -33,7 +42,34 @@ def convert_config(reference_cfg: dict) -> dict:
         raise KeyError("reference_cfg must have 'model', or 'projection' as a "
                        "model dict of OpenTAD has, but has "
                        f'{sorted(reference_cfg)}')
+    name = detector_name(reference_cfg)
+    if name == 'ActionFormer':
+        return convert_actionformer(reference_cfg)
+    if name == 'TriDet':
+        return convert_tridet(reference_cfg)
     return convert_published(reference_cfg)
+
+
+def detector_name(reference_cfg: dict) -> str:
+    """Whose configuration it is.
+
+    Args:
+        reference_cfg (dict): With ``model``.
+
+    Returns:
+        str: ``'DyFADet'``, ``'ActionFormer'`` or ``'TriDet'``.
+    """
+    model = reference_cfg['model']
+    # first, as a yaml of DyFADet has kept keys of TriDet beside its own
+    if 'dyn_head' in model:
+        return 'DyFADet'
+    for detector, (_, key) in PEERS.items():
+        if key in model:
+            return detector
+    for detector, (name, _) in PEERS.items():
+        if reference_cfg.get('model_name') == name:
+            return detector
+    return 'DyFADet'
 
 
 def is_opentad(reference_cfg: dict) -> bool:

@@ -1,4 +1,4 @@
-"""Weights of the published code and of OpenTAD under our names."""
+"""Weights of the published codes and of OpenTAD under our names."""
 import re
 from typing import Dict, List, Optional, Tuple
 
@@ -36,18 +36,36 @@ def _dynamic_layers(tower: str) -> KeyTable:
     ]
 
 
-#: Names of the published code.
+LAYER = r'backbone\.(stem|branch)\.(\d+)\.'
+OURS = r'backbone.\1.\2.'
+#: Layers of ActionFormer's encoder, and of the convolutional one.
+PEER_LAYERS: KeyTable = [
+    (LAYER + r'ln([12])\.', OURS + r'norm\3.'),
+    (LAYER + r'attn\.(query|key|value)_conv\.conv\.',
+     OURS + r'attention.\3.conv.'),
+    (LAYER + r'attn\.(query|key|value)_norm\.', OURS + r'attention.\3.norm.'),
+    (LAYER + r'attn\.(query|key|value)\.', OURS + r'attention.\3.linear.'),
+    (LAYER + r'attn\.(proj\.|rel_pe$)', OURS + r'attention.\3'),
+    (LAYER + r'(mlp\.3|drop_path_attn)\.', OURS + r'\3.'),
+    (LAYER + r'(conv[12])\.conv\.', OURS + r'\3.'),
+    (LAYER + r'downsample\.conv\.', OURS + 'shortcut.'),
+]
+#: Names of the published codes of DyFADet, ActionFormer and TriDet.
 PUBLISHED: KeyTable = [
+    (r'backbone\.proj\.(\d+)\.conv\.', r'backbone.source_convs.\1.'),
     (r'backbone\.embd\.(\d+)\.conv\.', r'backbone.embed.\1.'),
     (r'backbone\.embd_norm\.', 'backbone.embed_norms.'),
     *_dyne_layers('backbone'),
+    *PEER_LAYERS,
     (r'neck\.(lateral_convs|fpn_convs)\.(\d+)\.conv\.', r'neck.\1.\2.'),
     *_dynamic_layers(r'(cls|reg)_head\.head'),
     (r'(cls|reg)_head\.head\.(\d+)\.norm\.', None),
     # static towers
-    (r'(cls|reg)_head\.head\.(\d+)\.conv\.', r'head.\1_tower.convs.\2.'),
-    (r'(cls|reg)_head\.norm\.', r'head.\1_tower.norms.'),
+    (r'(cls|reg|start|end)_head\.head\.(\d+)\.conv\.',
+     r'head.\1_tower.convs.\2.'),
+    (r'(cls|reg|start|end)_head\.norm\.', r'head.\1_tower.norms.'),
     # outputs
+    (r'(start|end)_head\.cls_head\.conv\.', r'head.conv_\1.'),
     (r'cls_head\.cls_head\.conv\.', 'head.conv_cls.'),
     (r'reg_head\.offset_head\.conv\.', 'head.conv_reg.'),
     (r'reg_head\.scale\.', 'head.scales.'),
@@ -77,7 +95,7 @@ FIELD = re.compile(r'(weight|bias|scale)?$')
 
 
 def convert_key(name: str) -> Optional[str]:
-    """Our name of a parameter of the published code or of OpenTAD.
+    """Our name of a parameter of a published code or of OpenTAD.
 
     Args:
         name (str): Name there, with or without ``module.``.
@@ -86,7 +104,7 @@ def convert_key(name: str) -> Optional[str]:
         str | None: Our name; None if the parameter has no use.
 
     Raises:
-        KeyError: If neither DyFADet has such a parameter.
+        KeyError: If none of their detectors has such a parameter.
     """
     if name.startswith('module.'):
         name = name[len('module.'):]
@@ -113,11 +131,11 @@ def _convert_path(name: str, rest: str) -> str:
 
 
 def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Rename and reshape weights of the published DyFADet or of OpenTAD's.
+    """Rename and reshape weights of DyFADet, ActionFormer or TriDet.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights of one of them, with or
-            without the prefix ``module.``.
+        state_dict (dict[str, Tensor]): Weights of one of the published codes
+            or of OpenTAD's DyFADet, with or without the prefix ``module.``.
 
     Returns:
         dict[str, Tensor]: Weights that a model from :func:`convert_config`
@@ -137,8 +155,8 @@ def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             converted[ours] = _reshape(ours, value)
     if unknown:
         raise KeyError('state_dict must hold the weights of the published '
-                       "DyFADet or of OpenTAD's, but has unknown keys: "
-                       f'{sorted(unknown)}')
+                       "DyFADet, of OpenTAD's, of ActionFormer or of TriDet, "
+                       f'but has unknown keys: {sorted(unknown)}')
     _add_branch_scales(converted)
     return converted
 
@@ -152,7 +170,7 @@ def _reshape(name: str, value: Tensor) -> Tensor:
         return value.reshape(())
     if name == 'head.loss_normalizer.value':
         return value.float().reshape(())
-    if re.search(r'norms?\.(\d+\.)?(weight|bias)$|drop_path_\w+\.scale$',
+    if re.search(r'norm[s12]?\.(\d+\.)?(weight|bias)$|drop_path_\w+\.scale$',
                  name):
         return value.reshape(-1)
     return value

@@ -59,6 +59,27 @@ def format_recall_table(result: Dict[str, np.ndarray],
     return _as_text(table)
 
 
+def format_proposal_table(result: Dict[str, np.ndarray],
+                          tiou_thresholds: Sequence[float],
+                          avg_proposals: Sequence[int]) -> str:
+    """Lay out the recall per number of proposals and tIoU, in percent.
+
+    Args:
+        result (dict): What :func:`tad_average_recall` returned.
+        tiou_thresholds (Sequence[float]): The K thresholds it was given.
+        avg_proposals (Sequence[int]): Average numbers of proposals per
+            video, from 1 to 100; each is a row.
+
+    Returns:
+        str: Lines of text, without a trailing newline.
+    """
+    table = _new_table('Average recall (%) at tIoU', 'metric', tiou_thresholds)
+    for number in avg_proposals:
+        recall = result['recall'][:, number - 1]  # (K, )
+        table.add_row(f'AR@{number}', *_cells(result['num_gt'], recall))
+    return _as_text(table)
+
+
 def _new_table(title: str, first: str,
                tiou_thresholds: Sequence[float]) -> Table:
     """A table without rows; ``first`` heads the names."""

@@ -31,6 +31,22 @@ def segment_iou(segments1: Tensor, segments2: Tensor) -> Tensor:
     return torch.where(union > 0, inter / union, 0.)
 
 
+def offset_iou(pred: Tensor, target: Tensor, eps: float = 1e-8) -> Tensor:
+    """tIoU of segments that share a point.
+
+    Args:
+        pred (Tensor): Offsets (left, right), not negative, (P, 2).
+        target (Tensor): Offsets in the same unit, (P, 2).
+        eps (float): Smallest union. Defaults to 1e-8.
+
+    Returns:
+        Tensor: tIoU of every pair, (P,).
+    """
+    inter = torch.minimum(pred, target).sum(1)
+    union = pred.sum(1) + target.sum(1) - inter
+    return inter / union.clamp(min=eps)
+
+
 def seconds_to_grid(segments: Array, fps: float, feat_stride: float,
                     feat_num_frames: float) -> Array:
     """Convert seconds to positions on the feature grid.

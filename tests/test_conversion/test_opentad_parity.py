@@ -3,7 +3,6 @@
 One golden file stands in ``tests/data/golden``; all others of its kind are
 read from ``../shared/golden`` where that folder exists.
 """
-import importlib.util
 from functools import partial
 from pathlib import Path
 
@@ -143,16 +142,6 @@ def test_the_names_of_these_tests_are_those_of_the_recording(golden):
         k: (v.shape, v.dtype)
         for k, v in theirs.items()
     }
-
-
-@pytest.fixture(scope='module')
-def plain():
-    """The plain model, a script, as a module."""
-    spec = importlib.util.spec_from_file_location(
-        'plain_dyfadet', ROOT / 'tools/analysis_tools/plain_dyfadet.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def batch_of(model, *lengths):

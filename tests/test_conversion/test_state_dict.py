@@ -186,7 +186,7 @@ def test_norms_and_scales_are_vectors_and_factors_scalars():
 
 
 @pytest.mark.parametrize('name', [
-    'backbone.branch.0.attn.query.weight',
+    'backbone.branch.0.attn.query_foo.weight',
     'cls_head.head.0.dynamic_convs.2.conv.weight',
     'cls_head.head.0.dynamic_convs.0.kernel_conv.foo.weight',
     'cls_head.head.0.depth_module.conv.running_mean',

@@ -1,6 +1,3 @@
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -45,14 +42,3 @@ def _make_masks(lengths, total, num_levels=1):
 def make_masks():
     """Valid cells of every level, (B, 1, T_l) bool each."""
     return _make_masks
-
-
-@pytest.fixture(scope='session')
-def plain():
-    """The plain model, a script, as a module."""
-    root = Path(__file__).resolve().parents[2]
-    spec = importlib.util.spec_from_file_location(
-        'plain_dyfadet', root / 'tools/analysis_tools/plain_dyfadet.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

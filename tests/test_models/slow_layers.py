@@ -155,10 +155,30 @@ def slow_max_pool(x):
     return out
 
 
-def slow_dyne_layer(x, mask, layer, stride):
+def slow_mean_pool(x):
+    """Window 2, stride 2; a last cell without a partner stays."""
+    starts = range(0, x.shape[1], 2)
+    out = np.zeros((len(x), len(starts)))
+    for j, start in enumerate(starts):
+        for c in range(len(x)):
+            cells = [float(value) for value in x[c, start:start + 2]]
+            out[c, j] = sum(cells) / len(cells)
+    return out
+
+
+def slow_sgp_layer(x, mask, layer, stride):
+    """A DynE layer without the ReLU on the windows."""
+    return slow_dyne_layer(x, mask, layer, stride, rectify=False)
+
+
+def slow_dyne_layer(x, mask, layer, stride, rectify=True):
     """Evaluation mode: nothing is dropped."""
     if stride == 2:
-        x, mask = slow_max_pool(x), mask[::2]
+        if getattr(layer, 'downsample', None) is None:
+            x = slow_max_pool(x)
+        else:
+            x = slow_conv(slow_mean_pool(x), layer.downsample)
+        mask = mask[::2]
     channels, length = x.shape
     h = slow_layer_norm(x, layer.norm)
     psi, window, wide, fc = (
@@ -170,9 +190,10 @@ def slow_dyne_layer(x, mask, layer, stride):
         phi = array(layer.phi.weight)[c, 0, 0] * mean + array(
             layer.phi.bias)[c]
         for t in range(length):
-            out[c, t] = (
-                fc[c, t] * max(phi, 0.) +
-                max(window[c, t] + wide[c, t], 0.) * psi[c, t] + h[c, t])
+            sight = window[c, t] + wide[c, t]
+            if rectify:
+                sight = max(sight, 0.)
+            out[c, t] = fc[c, t] * max(phi, 0.) + sight * psi[c, t] + h[c, t]
     out = x * mask + _scaled(out, layer.drop_path_out)
     hidden = slow_conv(slow_group_norm(out, layer.group_norm), layer.mlp[0])
     for index in np.ndindex(*hidden.shape):

@@ -120,10 +120,12 @@ def test_heads(kind, kernel_size, num_layers, num_levels, shares, total, dtype,
 def test_encoders(kernel_size, arch, idle, position, fpn, shares, total, dtype,
                   seed, plain):
     num_levels = arch[2] + 1
+    length = dict(max_seq_len=position or 8)
     if position is not None:
-        position = dict(
-            type='dyfadet_mm.SinusoidPosition', max_seq_len=position)
+        position = dict(type='dyfadet_mm.SinusoidPosition', **length)
     model = SingleStageTAD(
+        data_preprocessor=dict(
+            type='dyfadet_mm.TADDataPreprocessor', **length),
         backbone=dict(
             type='dyfadet_mm.DynEBackbone',
             in_channels=5,
@@ -141,10 +143,11 @@ def test_encoders(kernel_size, arch, idle, position, fpn, shares, total, dtype,
         if fpn else dict(
             type='dyfadet_mm.IdentityFPN', channels=64, num_levels=num_levels),
         head=dict(
-            type='dyfadet_mm.DyHead',
+            type='dyfadet_mm.ConvHead',
             num_classes=2,
             in_channels=64,
-            feat_channels=4))
+            feat_channels=4,
+            regression_ranges=RANGES[:num_levels]))
     draw(model, dtype, seed)
     if idle:
         _zero_the_depth_wise_convolutions(model)

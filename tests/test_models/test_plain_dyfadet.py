@@ -139,7 +139,9 @@ def test_formation_is_told_from_the_weight(formation, channels, plain,
                                                           (3, 4, 1)])
 def test_dy_layer_equals_its_loops(formation, num_taps, length, num_levels,
                                    plain, randomise, make_masks):
-    layer = randomise(DyLayer(3, 4, num_taps, dict(TAP, formation=formation)))
+    path = dict(
+        type='dyfadet_mm.DFAAtt', attention=dict(TAP, formation=formation))
+    layer = randomise(DyLayer(3, 4, num_taps, path))
     masks = make_masks([length, length // 2], length, num_levels)
     feats = tuple(
         torch.randn(2, 3, mask.size(2)).double() * mask for mask in masks)

@@ -14,6 +14,16 @@ def test_average_by_hand():
     assert torch.allclose(out, torch.tensor([[0.25, 4.25], [19., 24.]]))
 
 
+def test_votes_weigh_by_overlap_if_asked_to():
+    """tIoU 1 and 3/5: weights 0.6 and 0.2 * 3/5."""
+    kept = torch.tensor([[0., 4.]])
+    candidates = torch.tensor([[0., 4.], [1., 5.], [3., 7.]])
+    scores = torch.tensor([0.6, 0.2, 0.9])
+    out = segment_voting(kept, candidates, scores, 0.6, by_iou=True)
+    shift = 0.12 / 0.72
+    assert torch.allclose(out, torch.tensor([[shift, 4 + shift]]))
+
+
 def test_segment_without_match_stays():
     kept = torch.tensor([[0., 4.], [2., 2.]])
     out = segment_voting(kept, torch.tensor([[50., 60.]]), torch.ones(1), 0.5)

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dyfadet_mm.structures import grid_to_seconds, seconds_to_grid, segment_iou
+from dyfadet_mm.structures import (grid_to_seconds, offset_iou,
+                                   seconds_to_grid, segment_iou)
 
 
 def test_iou_by_hand():
@@ -59,3 +60,10 @@ def test_conversion_round_trip(second, fps, stride, num_frames):
     grid = seconds_to_grid(time, fps, stride, num_frames)
     back = grid_to_seconds(grid, fps, stride, num_frames)
     assert np.allclose(back, time, rtol=1e-9, atol=1e-9)
+
+
+def test_iou_of_offsets_by_hand():
+    """(-1, 3) and (-2, 2) share 3 of 5; nothing is shared with nothing."""
+    iou = offset_iou(
+        torch.tensor([[1., 3.], [0., 0.]]), torch.tensor([[2., 2.], [0., 0.]]))
+    assert iou.tolist() == pytest.approx([3 / 5, 0.])

@@ -15,10 +15,13 @@ CONVERTER = ROOT / 'tools/model_converters/dyfadet_to_mm.py'
 NAMES = [f'class {i}' for i in range(5)]
 
 
+def load_golden(name):
+    return torch.load(ROOT / f'tests/data/golden/{name}.pt', weights_only=True)
+
+
 @pytest.fixture(scope='module')
 def golden():
-    return torch.load(
-        ROOT / 'tests/data/golden/thumos_like.pt', weights_only=True)
+    return load_golden('thumos_like')
 
 
 def run(*args, cwd=ROOT):
@@ -30,6 +33,10 @@ def run(*args, cwd=ROOT):
 
 @pytest.fixture
 def published(golden, tmp_path):
+    return write_published(golden, tmp_path)
+
+
+def write_published(golden, tmp_path):
     """A checkpoint, a yaml and a data set, as a user of the code has them."""
     weights = {f'module.{k}': v for k, v in golden['state_dict'].items()}
     torch.save(
@@ -86,7 +93,11 @@ def published(golden, tmp_path):
     return tmp_path
 
 
-def test_converted_weights_give_the_published_detections(golden, published):
+@pytest.mark.parametrize(
+    'name', ['thumos_like', 'actionformer_thumos_like', 'tridet_thumos_like'])
+def test_converted_weights_give_the_published_detections(name, tmp_path):
+    golden = load_golden(name)
+    published = write_published(golden, tmp_path)
     out = published / 'out'
     result = run(CONVERTER, published / 'epoch_003.pth.tar',
                  published / 'toy.yaml', '--out-dir', out)
@@ -110,6 +121,78 @@ def test_converted_weights_give_the_published_detections(golden, published):
         np.testing.assert_allclose([x[1] for x in ours],
                                    [x[1] for x in theirs],
                                    atol=1e-3)
+
+
+def detector_yaml(**model):
+    """A yaml of Ego4D with two sets of features."""
+    return dict(
+        dataset_name='ego4d',
+        train_split=['training'],
+        val_split=['validation'],
+        dataset=dict(
+            json_file='ann.json',
+            feat_folder=['slowfast', 'egovlp'],
+            file_prefix=None,
+            file_ext='.npy',
+            input_dim=[24, 8],
+            num_classes=3,
+            feat_stride=16,
+            num_frames=32,
+            default_fps=30,
+            max_seq_len=64,
+            trunc_thresh=0.3,
+            crop_ratio=[0.9, 1.0]),
+        model=dict(backbone_arch=(2, 2, 5), head_dim=16, **model),
+        loader=dict(batch_size=2),
+        opt=dict(learning_rate=1e-4, epochs=10, weight_decay=0.05))
+
+
+def test_sets_of_features_are_joined(converter):
+    cfg = converter.make_config(
+        detector_yaml(n_mha_win_size=5, embd_dim=[8, 8], fpn_dim=16))
+    assert cfg.model.backbone.type == 'dyfadet_mm.LocalAttentionBackbone'
+    assert cfg.model.backbone.in_channels == [24, 8]
+    assert cfg.model.backbone.source_channels == [8, 8]
+    for split in ('train', 'val', 'test'):
+        data = cfg[f'{split}_dataloader'].dataset
+        assert data.data_prefix == dict(feats0='slowfast', feats1='egovlp')
+        load = data.pipeline[0]
+        assert load.type == 'ConcatFeatures' and load.align is None
+        assert [(x.source, x.feat_dim)
+                for x in load.loaders] == [('feats0', 24), ('feats1', 8)]
+        assert DATASETS.get(data.type) is not None
+    names = [x.type for x in cfg.train_dataloader.dataset.pipeline]
+    assert names == [
+        'ConcatFeatures', 'SecondsToGrid', 'RandomTruncate', 'PackTADInputs'
+    ]
+    truncate = cfg.train_dataloader.dataset.pipeline[2]
+    assert truncate.margin == 'half_window' and truncate.trunc_thresh == 0.3
+    assert cfg.val_evaluator.tiou_thresholds == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+@pytest.mark.parametrize('key, detector', [('n_mha_win_size', 'ActionFormer'),
+                                           ('n_sgp_win_size', 'TriDet')])
+def test_activitynet_is_resized_where_its_yaml_says_so(converter, key,
+                                                       detector):
+    reference = detector_yaml(**{key: 7}, embd_dim=16, fpn_dim=16)
+    reference['dataset'].update(
+        feat_folder='tsp',
+        input_dim=32,
+        num_classes=1,
+        force_upsampling=detector == 'ActionFormer')
+    reference['dataset_name'] = 'anet'
+    cfg = converter.make_config(reference)
+    names = [x.type for x in cfg.test_dataloader.dataset.pipeline]
+    steps = [x for x in cfg.train_dataloader.dataset.pipeline]
+    assert names == [
+        'LoadFeatures', *['ResizeFeatures'] * (detector == 'ActionFormer'),
+        'SecondsToGrid', 'PackTADInputs'
+    ]
+    assert [x.type for x in steps[-3:]
+            ] == ['ClipActions', 'RandomTruncate', 'PackTADInputs']
+    assert ('margin' in steps[-2]) == (detector == 'ActionFormer')
+    data = cfg.test_dataloader.dataset
+    assert data.class_agnostic and data.data_prefix == dict(feats='tsp')
 
 
 @pytest.fixture(scope='module')

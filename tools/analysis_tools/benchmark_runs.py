@@ -310,10 +310,10 @@ def largest_difference(variants: Sequence[Variant],
         masks = valid_cells(data['inputs'], data['data_samples'])
         with precision(variant.device, variant.dtype):
             feats, masks = variant.extract_feat(data['inputs'], masks)
-            cls_logits, offsets = variant.head(feats, masks)
+            branches = variant.head(feats, masks)
         outputs.append([
-            x[..., mask[0, 0]]
-            for x, mask in zip(cls_logits + offsets, masks + masks)
+            x[..., mask[0, 0]] for levels in branches
+            for x, mask in zip(levels, masks)
         ])
     return max(
         (a - b).abs().max().item() for a, b in zip(*outputs) if a.numel())

@@ -256,7 +256,7 @@ def print_report(report: Report, seconds: float, console: Console) -> None:
         table.add_column(name, justify='right')
     for key in next(iter(rows.values())):
         table.add_row(key, *(_short(row[key]) for row in rows.values()))
-    for level in range(report.head.points.num_levels if report.head else 0):
+    for level in range(report.head.num_levels if report.head else 0):
         low, high = report.head.points.regression_ranges[level]
         counts = [report.levels.get(name, []) for name in rows]
         table.add_row(f'actions of level {level}, range {low:g}-{high:g}',

@@ -70,7 +70,7 @@ def levels_of_actions(head: BaseTADHead, num_cells: int,
     Returns:
         ndarray: bool, (N, levels).
     """
-    num_levels = head.points.num_levels
+    num_levels = head.num_levels
     lengths = [math.ceil(num_cells / 2**n) for n in range(num_levels)]
     points = Points.cat(head.points(lengths, torch.device('cpu')))
     level = torch.repeat_interleave(
@@ -115,7 +115,7 @@ def check_ranges(survey: Survey, head: BaseTADHead) -> List[int]:
     Returns:
         list[int]: Actions that each level may regress, finest first.
     """
-    per_level = np.zeros(head.points.num_levels, int)
+    per_level = np.zeros(head.num_levels, int)
     lost = []  # length, and whether the centre lies behind the last cell
     total = 0
     for reading in survey.readings.values():
@@ -137,7 +137,7 @@ def check_ranges(survey: Survey, head: BaseTADHead) -> List[int]:
         survey.add(
             'note', 'regression ranges',
             f'no action has a length for level {", ".join(map(str, unused))} '
-            f'of {head.points.num_levels} (0 is the finest)', len(unused))
+            f'of {head.num_levels} (0 is the finest)', len(unused))
     return per_level.tolist()
 
 

@@ -1,4 +1,4 @@
-"""The published DyFADet written straight from its definitions, and slow.
+"""The published detectors written straight from their definitions, and slow.
 
 Functions over the parameters of a model, level by level in (B, C, T): the
 shifted grid is materialised, every convolution, LayerNorm and scale path is
@@ -10,19 +10,22 @@ is left out. Gradients reach the parameters. Shapes: features (B, C, T), masks
 (B, 1, T) bool, shifted grids (B, C, K, T), which convolutions read channel
 after channel as (B, C * K, T).
 
+DyFADet, and with the layers of ``plain_peers.py`` ActionFormer and TriDet.
+
 Reference:
     Yang et al., DyFADet, ECCV 2024, Eq. (1)-(9).
 """
-import math
 from typing import Tuple
 
-import torch
 import torch.nn.functional as F
+from plain_ops import (activate, conv, layer_norm, masked_conv, position,
+                       repeat, scaled, shift)
+from plain_peers import plain_attention_layer
 from torch import Tensor, nn
 
 from dyfadet_mm.models import (ConvAttention, ConvTower, DFAAtt, DFAConv,
-                               DyLayer, DynELayer, FPN1d, GeReTanH, ReTanH,
-                               TemporalGate)
+                               DyLayer, DynELayer, FPN1d, LocalAttentionLayer,
+                               SGPLayer, TemporalGate, TridentHead)
 from dyfadet_mm.utils.typing import TensorTuple
 
 Pyramid = Tuple[TensorTuple, TensorTuple]
@@ -54,35 +57,50 @@ def plain_extract_feat(model: nn.Module, inputs: Tensor,
 
 def plain_backbone(backbone: nn.Module, x: Tensor, mask: Tensor) -> Pyramid:
     """Embedding, stem and one layer per further level."""
-    for conv, norm in zip(backbone.embed, backbone.embed_norms):
-        x = layer_norm(norm, masked_conv(conv, x, mask)).relu()
+    for embed, norm in zip(backbone.embed, backbone.embed_norms):
+        x = layer_norm(norm, masked_conv(embed, x, mask)).relu()
         if backbone.mask_embed:
             x = x * mask
     if backbone.position is not None:
         x = x + position(backbone.position, x.size(2)).to(x) * mask
     for layer in backbone.stem:
-        x, mask = plain_dyne_layer(layer, x, mask)
+        x, mask = plain_layer(layer, x, mask)
     feats, masks = [x], [mask]
     for layer in backbone.branch:
-        x, mask = plain_dyne_layer(layer, x, mask)
+        x, mask = plain_layer(layer, x, mask)
         feats.append(x)
         masks.append(mask)
     return tuple(feats), tuple(masks)
 
 
+def plain_layer(layer: nn.Module, x: Tensor,
+                mask: Tensor) -> Tuple[Tensor, Tensor]:
+    """Layer of an encoder, features and mask of its level."""
+    if isinstance(layer, LocalAttentionLayer):
+        return plain_attention_layer(layer, x, mask)
+    return plain_dyne_layer(layer, x, mask)
+
+
 def plain_dyne_layer(layer: DynELayer, x: Tensor,
                      mask: Tensor) -> Tuple[Tensor, Tensor]:
-    """DynE layer, Eq. (5)-(7): features and mask of its level."""
+    """DynE layer, Eq. (5)-(7), or SGP layer: features and mask of its level.
+
+    The only difference is that SGP's windows are not rectified.
+    """
     if layer.stride > 1:
-        x = F.max_pool1d(
-            x, layer.stride + 1, layer.stride, padding=(layer.stride + 1) // 2)
+        if getattr(layer, 'downsample', None) is not None:
+            x = conv(layer.downsample, F.avg_pool1d(x, 2, ceil_mode=True))
+        else:
+            x = F.max_pool1d(x, 3, layer.stride, padding=1)
         if layer.pool_mask:
             mask = F.max_pool1d(mask.to(x), 3, layer.stride, padding=1).bool()
         else:
             mask = mask[..., ::layer.stride]
     h = layer_norm(layer.norm, x)
     instance = conv(layer.phi, h.mean(2, keepdim=True)).relu()  # (B, C, 1)
-    window = (conv(layer.window, h) + conv(layer.wide, h)).relu()
+    window = conv(layer.window, h) + conv(layer.wide, h)
+    if not isinstance(layer, SGPLayer):
+        window = window.relu()
     out = conv(layer.fc, h) * instance + window * conv(layer.psi, h) + h
     out = x * mask + scaled(layer.drop_path_out, out)
     norm = layer.group_norm
@@ -113,7 +131,10 @@ def plain_neck(neck: nn.Module, feats: TensorTuple,
 
 def plain_head(head: nn.Module, feats: TensorTuple,
                masks: TensorTuple) -> Pyramid:
-    """Class logits (B, A, T_l) and offsets (B, 2, T_l) of every level."""
+    """Class logits (B, A, T_l) and offsets (B, 2, T_l) of every level.
+
+    Of a Trident head, logits of bins, starts and ends follow the classes'.
+    """
     cls_feats = plain_tower(head.cls_tower, feats, masks)
     reg_feats = plain_tower(head.reg_tower, feats, masks)
     if not head.mask_outputs:
@@ -124,7 +145,15 @@ def plain_head(head: nn.Module, feats: TensorTuple,
     offsets = tuple(
         (masked_conv(head.conv_reg, x, mask) * scalar.scale).relu()
         for scalar, x, mask in zip(head.scales, reg_feats, masks))
-    return cls_logits, offsets
+    if not isinstance(head, TridentHead):
+        return cls_logits, offsets
+    feats = tuple(x.detach() for x in feats)
+    starts, ends = (tuple(
+        masked_conv(final, x, mask)
+        for x, mask in zip(plain_tower(tower, feats, masks), masks))
+                    for tower, final in ((head.start_tower, head.conv_start),
+                                         (head.end_tower, head.conv_end)))
+    return cls_logits, offsets, starts, ends
 
 
 def plain_tower(tower: nn.Module, feats: TensorTuple,
@@ -211,77 +240,3 @@ def plain_gate(gate: TemporalGate, x: Tensor, mask: Tensor) -> Tensor:
     weight = activate(gate.act, conv(gate.conv, x)) * mask  # (B, G, T)
     dense = gate.conv.weight.size(1) == x.size(1)
     return weight.unflatten(1, (1 if dense else x.size(1), -1))
-
-
-def shift(x: Tensor, kernel_size: int) -> Tensor:
-    """Shifted grid, ``out[:, c, s, t] = x[:, c, t + s - K // 2]``.
-
-    As published, by a depth-wise convolution with constant kernels.
-
-    Args:
-        x (Tensor): Features, (B, C, T).
-        kernel_size (int): K, an odd number of taps.
-
-    Returns:
-        Tensor: Features of the K cells around each, (B, C, K, T).
-    """
-    kernels = torch.eye(kernel_size, dtype=x.dtype, device=x.device)
-    kernels = kernels[:, None].repeat(x.size(1), 1, 1)  # (C * K, 1, K)
-    shifted = F.conv1d(x, kernels, padding=kernel_size // 2, groups=x.size(1))
-    return shifted.unflatten(1, (x.size(1), kernel_size))
-
-
-def repeat(x: Tensor, length: int) -> Tensor:
-    """Go one level down: every cell twice, ``length`` cells in all."""
-    return x.repeat_interleave(2, 2)[..., :length]
-
-
-def conv(module: nn.Module, x: Tensor) -> Tensor:
-    """Convolution that keeps the length; the weight tells its groups."""
-    weight = module.weight
-    return F.conv1d(
-        x,
-        weight,
-        module.bias,
-        padding=weight.size(2) // 2,
-        groups=x.size(1) // weight.size(1))
-
-
-def masked_conv(module: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
-    """Convolution that keeps the length and zeroes padding."""
-    return conv(module, x) * mask
-
-
-def layer_norm(norm: nn.Module, x: Tensor) -> Tensor:
-    """Normalise every cell over its channels, if there is a norm at all."""
-    if isinstance(norm, nn.Identity):
-        return x
-    centred = x - x.mean(1, keepdim=True)
-    variance = centred.square().mean(1, keepdim=True)
-    normalised = centred / (variance + norm.eps).sqrt()
-    return normalised * norm.weight[:, None] + norm.bias[:, None]
-
-
-def scaled(branch: nn.Module, x: Tensor) -> Tensor:
-    """A residual branch times its scale per channel, where it has one."""
-    return x if isinstance(branch, nn.Identity) else branch.scale[:, None] * x
-
-
-def activate(act: nn.Module, x: Tensor) -> Tensor:
-    """Activation of a gate; those of PyTorch are called."""
-    if isinstance(act, ReTanH):
-        return x.tanh().relu()
-    if isinstance(act, GeReTanH):
-        floor = math.tanh(act.tau)
-        return ((torch.tanh(x - act.tau) + floor) / (1 + floor)).relu()
-    return act(x)
-
-
-def position(module: nn.Module, length: int) -> Tensor:
-    """Sinusoids of ``length`` cells, (1, C, length).
-
-    The table of ``max_seq_len`` cells is stretched where it is too short.
-    """
-    if length > module.max_seq_len:
-        return F.interpolate(module.table, length, mode='linear')
-    return module.table[..., :length]

@@ -1,10 +1,11 @@
-"""Bring weights of the published DyFADet code, or of OpenTAD's, here.
+"""Bring weights of DyFADet, ActionFormer or TriDet here.
 
     python tools/model_converters/dyfadet_to_mm.py epoch_039.pth.tar \
         thumos_i3d.yaml --out-dir work_dirs/converted
 
 writes ``thumos_i3d.pth`` and ``thumos_i3d.py``, which ``tools/test.py`` runs.
-For a checkpoint of OpenTAD, give OpenTAD's config, a Python file.
+The yaml tells which of the three published codes it belongs to. For OpenTAD's
+DyFADet, give OpenTAD's checkpoint and its config, a Python file.
 """
 import argparse
 import os
@@ -32,11 +33,11 @@ BASE_CONFIG = osp.join(
 
 
 def load_weights(path: str, ema: bool = True) -> dict:
-    """Read the weights of a checkpoint of either code.
+    """Read the weights of a checkpoint of one of the codes.
 
     Args:
         path (str): The ``.pth.tar`` or ``.pth`` file.
-        ema (bool): Whether to take the averaged weights, the ones that both
+        ema (bool): Whether to take the averaged weights, the ones that all
             codes evaluate. Defaults to True.
 
     Returns:
@@ -60,7 +61,7 @@ def load_weights(path: str, ema: bool = True) -> dict:
 
 
 def load_reference(path: str) -> dict:
-    """Read a yaml of the published code or a config of OpenTAD.
+    """Read a yaml of a published code or a config of OpenTAD.
 
     Args:
         path (str): The yaml file, or OpenTAD's Python file, which is run as
@@ -79,7 +80,7 @@ def load_reference(path: str) -> dict:
             reference = yaml.safe_load(file)
     for section in ('dataset', 'model'):
         if not isinstance(reference, dict) or section not in reference:
-            raise ValueError(f'{path!r} must be a yaml of the published code '
+            raise ValueError(f'{path!r} must be a yaml of a published code '
                              'or a config of OpenTAD, with a section '
                              f'{section!r}')
     return reference
@@ -152,8 +153,8 @@ def convert(checkpoint: str,
 def main() -> None:
     """Convert as the command line says."""
     parser = argparse.ArgumentParser(
-        description='Convert weights of the published DyFADet code or of '
-        "OpenTAD's")
+        description='Convert weights of the published DyFADet, ActionFormer '
+        "or TriDet, or of OpenTAD's DyFADet")
     parser.add_argument('checkpoint', help='the .pth.tar or .pth file')
     parser.add_argument(
         'reference',

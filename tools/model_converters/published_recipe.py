@@ -1,4 +1,11 @@
-"""The recipe around a model, from a yaml of the published code."""
+"""The recipe around a model, from a yaml of one of the published codes.
+
+Those are DyFADet's, ActionFormer's and TriDet's.
+"""
+from typing import Any, List
+
+from dyfadet_mm.conversion import detector_name
+
 COARSE = [0.5 + 0.05 * i for i in range(10)]
 #: tIoU thresholds of the published data sets; all others have THUMOS14's.
 TIOU_THRESHOLDS = dict(
@@ -9,6 +16,8 @@ TIOU_THRESHOLDS = dict(
     ego4d=[0.1, 0.2, 0.3, 0.4, 0.5])
 #: Data sets whose loader drops actions that are annotated twice.
 DEDUPLICATED = ('anet', 'hacs', 'fineaction')
+#: Readers of other files than ``.npy``.
+READERS = {'.npz': dict(type='NpzReader', key='feats')}
 
 
 def settings(reference: dict) -> dict:
@@ -26,10 +35,10 @@ def settings(reference: dict) -> dict:
     return dict(
         data_root='',
         ann_file=data['json_file'],
-        feature_dir=data['feat_folder'],
+        feature_dir=_as_list(data['feat_folder'])[0],
         train_subset=reference.get('train_split', ['training']),
         val_subset=reference.get('val_split', ['validation']),
-        feat_dim=data['input_dim'],
+        feat_dim=sum(_as_list(data['input_dim'])),
         feat_stride=data['feat_stride'],
         feat_num_frames=data['num_frames'],
         fps=data.get('default_fps'),
@@ -55,7 +64,7 @@ def changes(reference: dict) -> dict:
 
 def _thresholds(reference: dict) -> list:
     """tIoU thresholds by the name of the data set."""
-    name = str(reference.get('dataset_name', '')).lower()
+    name = _name(reference)
     for known, thresholds in TIOU_THRESHOLDS.items():
         if name.startswith(known):
             return [round(x, 2) for x in thresholds]
@@ -75,19 +84,86 @@ def _optimization(reference: dict) -> dict:
 
 def _datasets(reference: dict) -> dict:
     """The data."""
-    data = reference['dataset']
-    name = str(reference.get('dataset_name', '')).lower()
-    facts = dict(
-        file_prefix=data.get('file_prefix') or '',
-        file_suffix=data.get('file_ext', '.npy'),
-        remove_duplicates=name.startswith(DEDUPLICATED),
-        class_agnostic=data['num_classes'] == 1)
     found: dict = {
         f'{split}_dataloader.dataset.{key}': value
         for split in ('train', 'val', 'test')
-        for key, value in facts.items()
+        for key, value in _facts(reference).items()
     }
-    truncate = 'train_dataloader.dataset.pipeline.2.'
-    found[truncate + 'trunc_thresh'] = data.get('trunc_thresh', 0.5)
-    found[truncate + 'crop_ratio'] = data.get('crop_ratio')
+    load, train = _load_steps(reference), _train_steps(reference)
+    for split, steps in dict(train=train, val=[], test=[]).items():
+        found[f'{split}_dataloader.dataset.pipeline'] = [
+            *load,
+            dict(type='SecondsToGrid'), *steps,
+            dict(type='PackTADInputs')
+        ]
     return found
+
+
+def _facts(reference: dict) -> dict:
+    """Arguments of a data set that are no settings."""
+    data = reference['dataset']
+    return dict(
+        data_prefix=dict(_delete_=True, **_folders(data)),
+        file_prefix=data.get('file_prefix') or '',
+        file_suffix=data.get('file_ext', '.npy'),
+        remove_duplicates=_name(reference).startswith(DEDUPLICATED),
+        class_agnostic=data['num_classes'] == 1)
+
+
+def _load_steps(reference: dict) -> List[dict]:
+    """Steps that make the features, in training and in testing."""
+    data = reference['dataset']
+    folders, dims = _folders(data), _as_list(data['input_dim'])
+    length = data.get('max_seq_len', 2304)
+    if len(dims) != len(folders):  # only their sum is known
+        dims = [None] * len(folders)
+    reader = READERS.get(data.get('file_ext', '.npy'))
+    loaders = [
+        dict(type='LoadFeatures', reader=reader, source=source, feat_dim=dim)
+        for source, dim in zip(folders, dims)
+    ]
+    steps = loaders
+    if len(loaders) > 1:
+        steps = [dict(type='ConcatFeatures', align=None, loaders=loaders)]
+    if data.get('force_upsampling'):
+        steps = [*steps, dict(type='ResizeFeatures', length=length)]
+    if _name(reference).startswith('fineaction'):
+        steps = [*steps, dict(type='SubsampleFeatures', max_len=length)]
+    return steps
+
+
+def _train_steps(reference: dict) -> List[dict]:
+    """Steps of the training alone."""
+    data, name = reference['dataset'], _name(reference)
+    share = data.get('trunc_thresh', 0.5)
+    truncate = dict(
+        type='RandomTruncate',
+        max_seq_len=data.get('max_seq_len', 2304),
+        trunc_thresh=share,
+        crop_ratio=data.get('crop_ratio'))
+    if detector_name(reference) == 'ActionFormer':
+        truncate['margin'] = 'half_window'
+    if name.startswith('anet'):
+        clip = dict(type='ClipActions', margin='half_window', min_share=share)
+        return [clip, truncate]
+    if name.startswith('hacs'):
+        return [dict(type='ClipActions'), truncate]
+    return [truncate]
+
+
+def _folders(data: dict) -> dict:
+    """Folders of the features by the name of their source."""
+    folders = _as_list(data['feat_folder'])
+    if len(folders) == 1:
+        return dict(feats=folders[0])
+    return {f'feats{i}': folder for i, folder in enumerate(folders)}
+
+
+def _name(reference: dict) -> str:
+    """Name of the data set in lower case."""
+    return str(reference.get('dataset_name', '')).lower()
+
+
+def _as_list(value: Any) -> list:
+    """One value or several."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,4 +1,4 @@
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -75,6 +75,7 @@ class RandomTruncate(BaseTransform):
     - segments (ndarray): feature grid, (N, 2)
     - labels (ndarray): (N, )
     - rng (numpy.random.Generator): made by the dataset
+    - feat_stride, feat_num_frames: with ``margin='half_window'``
 
     Modified Keys:
 
@@ -88,20 +89,21 @@ class RandomTruncate(BaseTransform):
             a video that fits into ``max_seq_len``. None keeps such a video
             as it is. Defaults to (0.9, 1.0).
         max_trials (int): Windows drawn at most. Defaults to 200.
+        margin (float | str): Cells by which a window is widened on both
+            sides when it is compared with the actions; ``'half_window'``:
+            half of the frames that a cell has seen, as in ActionFormer.
+            Defaults to 0.
 
     Raises:
         ValueError: If an argument is out of its range.
-
-    Note:
-        The window is compared with the actions as it is, as in the published
-        code; ActionFormer widens it by half a feature window.
     """
 
     def __init__(self,
                  max_seq_len: int,
                  trunc_thresh: float = 0.5,
                  crop_ratio: Optional[Sequence[float]] = (0.9, 1.0),
-                 max_trials: int = 200) -> None:
+                 max_trials: int = 200,
+                 margin: Union[float, str] = 0.) -> None:
         if max_seq_len < 1:
             raise ValueError('max_seq_len must be at least 1, but got '
                              f'{max_seq_len}')
@@ -116,10 +118,15 @@ class RandomTruncate(BaseTransform):
         if max_trials < 1:
             raise ValueError('max_trials must be at least 1, but got '
                              f'{max_trials}')
+        if margin != 'half_window' and not (isinstance(margin, (int, float))
+                                            and margin >= 0):
+            raise ValueError("margin must be 'half_window' or at least 0 "
+                             f'cells, but got {margin!r}')
         self.max_seq_len = max_seq_len
         self.trunc_thresh = trunc_thresh
         self.crop_ratio = None if crop_ratio is None else tuple(crop_ratio)
         self.max_trials = max_trials
+        self.margin = margin
 
     def _window_length(self, num_cells: int, rng: np.random.Generator) -> int:
         """Draw how many of ``num_cells`` cells are kept."""
@@ -131,20 +138,20 @@ class RandomTruncate(BaseTransform):
         longest = max(round(self.crop_ratio[1] * num_cells), shortest)
         return int(rng.integers(shortest, longest, endpoint=True))
 
-    def _clip(self, segments: np.ndarray, start: int,
-              length: int) -> Tuple[np.ndarray, np.ndarray]:
+    def _clip(self, segments: np.ndarray, start: float,
+              end: float) -> Tuple[np.ndarray, np.ndarray]:
         """Clip actions to a window, and tell which of them it shows.
 
         Args:
             segments (ndarray): Feature grid, (N, 2).
-            start (int): First cell of the window.
-            length (int): Cells of the window.
+            start (float): Start of the window on the feature grid.
+            end (float): End of the window.
 
         Returns:
             tuple: Clipped segments (N, 2), and the mask (N, ) of those with a
             share of at least ``trunc_thresh`` inside.
         """
-        clipped = segments.clip(start, start + length)
+        clipped = segments.clip(start, end)
         inside = clipped[:, 1] - clipped[:, 0]  # (N, )
         whole = segments[:, 1] - segments[:, 0]
         share = np.divide(
@@ -173,10 +180,14 @@ class RandomTruncate(BaseTransform):
         length = self._window_length(num_cells, rng)
         if length == num_cells:
             return results
+        margin = self.margin
+        if margin == 'half_window':
+            margin = results['feat_num_frames'] / results['feat_stride'] / 2
         # without actions no window is better than the first one
         for _ in range(self.max_trials if len(segments) else 1):
             start = int(rng.integers(num_cells - length, endpoint=True))
-            clipped, shown = self._clip(segments, start, length)
+            clipped, shown = self._clip(segments, start - margin,
+                                        start + length + margin)
             if shown.any():
                 break
         results['feats'] = feats[start:start + length].copy()  # (length, C)
@@ -188,4 +199,4 @@ class RandomTruncate(BaseTransform):
         return (f'{type(self).__name__}(max_seq_len={self.max_seq_len}, '
                 f'trunc_thresh={self.trunc_thresh}, '
                 f'crop_ratio={self.crop_ratio}, '
-                f'max_trials={self.max_trials})')
+                f'max_trials={self.max_trials}, margin={self.margin!r})')

@@ -1,6 +1,10 @@
 """Metrics as pure functions: arrays in, numbers out."""
 from .average_precision import tad_map
+from .average_recall import tad_average_recall
 from .compound import join_ground_truth, pair_detections
 from .recall import tad_recall
 
-__all__ = ['join_ground_truth', 'pair_detections', 'tad_map', 'tad_recall']
+__all__ = [
+    'join_ground_truth', 'pair_detections', 'tad_average_recall', 'tad_map',
+    'tad_recall'
+]

@@ -1,4 +1,10 @@
+from .attention import LocalAttentionBackbone
+from .conv import ConvBackbone
 from .dyne import DynEBackbone
 from .pyramid_encoder import PyramidEncoder
+from .sgp import SGPBackbone
 
-__all__ = ['DynEBackbone', 'PyramidEncoder']
+__all__ = [
+    'ConvBackbone', 'DynEBackbone', 'LocalAttentionBackbone', 'PyramidEncoder',
+    'SGPBackbone'
+]

@@ -9,6 +9,7 @@ from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
                                      TensorTuple)
+from .compatibility import build_part, check_compatibility
 from .windows import Levels, SlidingWindows, Window, merge_windows
 
 
@@ -41,8 +42,9 @@ class SingleStageTAD(BaseModel):
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
-        ValueError: If ``predict_dtype`` is none of these, or ``window`` is
-            out of range.
+        ValueError: If ``predict_dtype`` is none of these, ``window`` is out
+            of range, a part refuses its config, or the parts do not fit
+            together (:func:`check_compatibility`).
     """
 
     def __init__(self,
@@ -61,17 +63,20 @@ class SingleStageTAD(BaseModel):
             raise ValueError("predict_dtype must be None, 'bfloat16' or "
                              f"'float16', but got {predict_dtype!r}")
         if isinstance(data_preprocessor, dict):
-            data_preprocessor = MODELS.build(data_preprocessor)
+            data_preprocessor = build_part(data_preprocessor,
+                                           'data_preprocessor')
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.neck = None if neck is None else MODELS.build(neck)
-        self.head = MODELS.build(head)
+        self.backbone = build_part(backbone, 'backbone')
+        self.neck = None if neck is None else build_part(neck, 'neck')
+        self.head = build_part(head, 'head')
+        check_compatibility(self.backbone, self.neck, self.head,
+                            self.data_preprocessor)
         self.postprocessor = TASK_UTILS.build(postprocessor)
         self.predict_dtype = predict_dtype
         self.windows = None
         if window is not None:
             self.windows = SlidingWindows(
-                **window, stride=2**(self.head.points.num_levels - 1))
+                **window, stride=2**(self.head.num_levels - 1))
         self.score_fusion = None
         if score_fusion is not None:
             self.score_fusion = TASK_UTILS.build(score_fusion)
@@ -103,7 +108,7 @@ class SingleStageTAD(BaseModel):
         inputs: Tensor,
         data_samples: OptSampleList = None,
         mode: str = 'tensor'
-    ) -> Union[LossDict, SampleList, Tuple[TensorTuple, TensorTuple]]:
+    ) -> Union[LossDict, SampleList, Tuple[TensorTuple, ...]]:
         """MMEngine's entry point.
 
         Args:
@@ -115,7 +120,8 @@ class SingleStageTAD(BaseModel):
 
         Returns:
             dict | Sequence | tuple: Losses; data samples with
-            ``pred_instances``; class logits and offsets of every level.
+            ``pred_instances``; raw outputs of the head, such as class logits
+            and offsets, of every level.
 
         Raises:
             ValueError: If ``mode`` is unknown.
@@ -132,8 +138,7 @@ class SingleStageTAD(BaseModel):
     def _forward(
             self,
             inputs: Tensor,
-            data_samples: OptSampleList = None
-    ) -> Tuple[TensorTuple, TensorTuple]:
+            data_samples: OptSampleList = None) -> Tuple[TensorTuple, ...]:
         """Raw outputs of the head, see :meth:`forward`."""
         masks = valid_cells(inputs, data_samples)
         return self.head(*self.extract_feat(inputs, masks))

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Segments (T_l, 2) and scores (T_l, A) of every level.
+#: Segments, (T_l, 2) or for every class (T_l, A, 2), and scores (T_l, A) of
+#: every level.
 Levels = Sequence[Tuple[Tensor, Tensor]]
 
 
@@ -120,8 +121,8 @@ def merge_windows(windows: Sequence[Window],
     Args:
         windows (Sequence[Window]): All of one video, in order.
         proposals (Sequence): For each window and each level, segments on the
-            grid of the window (T_l, 2) and scores (T_l, A). Level l has
-            strides of 2^l cells.
+            grid of the window, (T_l, 2) or (T_l, A, 2), and scores (T_l, A).
+            Level l has strides of 2^l cells.
 
     Returns:
         Sequence[tuple[Tensor, Tensor]]: For each level, segments on the grid

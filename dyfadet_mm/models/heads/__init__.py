@@ -1,8 +1,10 @@
 from .base_tad_head import BaseTADHead, LevelProposals
 from .conv_head import ConvHead, ConvTower
 from .dyhead import DyHead, DyLayer, DyTower
+from .multi_scale_head import ConvMultiScaleHead
+from .trident_head import TridentHead
 
 __all__ = [
-    'BaseTADHead', 'ConvHead', 'ConvTower', 'DyHead', 'DyLayer', 'DyTower',
-    'LevelProposals'
+    'BaseTADHead', 'ConvHead', 'ConvMultiScaleHead', 'ConvTower', 'DyHead',
+    'DyLayer', 'DyTower', 'LevelProposals', 'TridentHead'
 ]

@@ -6,8 +6,11 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import DFAAtt, PackedCells, PackedModule
+from ..layers import PackedCells, PackedModule
 from .base_tad_head import BaseTADHead
+
+# where GeReTanH lets a tenth through; a gate that starts shut never opens
+GATE_BIAS = 0.6
 
 
 @MODELS.register_module()
@@ -15,46 +18,63 @@ class DyLayer(PackedModule):
     """Fuse neighbouring levels, then attend within each level.
 
     With the scale paths ``down`` and ``up`` and the depth path ``depth``, all
-    of them :class:`DFAAtt` shared by the levels::
+    of them shared by the levels::
 
         fused_l = gamma * (down(f_{l-1})[::2] + repeat(up(f_{l+1}), 2))
                   + alpha * f_l
         f_l = ReLU(depth(fused_l))
 
     A missing neighbour adds nothing. ``gamma`` starts at 0, ``alpha`` at 1.
+    A path is a :class:`PackedModule` that receives ``in_channels``,
+    ``out_channels`` and ``kernel_size`` from here, and whose ``forward_rows``
+    takes the rows for which an output is wanted: :class:`DFAAtt` or
+    :class:`ConvPath`.
 
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
         kernel_size (int): Odd kernel of all paths. Defaults to 3.
-        scale_attention (dict): Attention of the scale paths.
-        depth_attention (dict): Attention of the depth path.
-        norm_cfg (dict): Arguments of the paths' norms, such as ``eps``.
-            Defaults to an empty dict.
+        scale_path (dict): Path ``down`` and path ``up``. Defaults to
+            ``DFAAtt`` with ``TapAttention``.
+        depth_path (dict): Path ``depth``. Defaults to ``DFAAtt`` with
+            ``ConvAttention``.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Eq. (8)-(9).
     """
 
+    #: Lets the detector refuse a pyramid of a single level.
+    fuses_levels = True
+
     def __init__(self,
                  in_channels: int,
                  out_channels: int,
                  kernel_size: int = 3,
-                 scale_attention: ConfigType = dict(
-                     type='dyfadet_mm.TapAttention'),
-                 depth_attention: ConfigType = dict(
-                     type='dyfadet_mm.ConvAttention'),
-                 norm_cfg: ConfigType = dict(),
+                 scale_path: ConfigType = dict(
+                     type='dyfadet_mm.DFAAtt',
+                     attention=dict(
+                         type='dyfadet_mm.TapAttention', init_bias=GATE_BIAS)),
+                 depth_path: ConfigType = dict(
+                     type='dyfadet_mm.DFAAtt',
+                     attention=dict(
+                         type='dyfadet_mm.ConvAttention',
+                         init_bias=GATE_BIAS)),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         self.kernel_size = kernel_size
-        self.down = DFAAtt(in_channels, in_channels, kernel_size,
-                           scale_attention, norm_cfg)
-        self.up = DFAAtt(in_channels, in_channels, kernel_size,
-                         scale_attention, norm_cfg)
-        self.depth = DFAAtt(in_channels, out_channels, kernel_size,
-                            depth_attention, norm_cfg)
+
+        def path(cfg: ConfigType, width: int) -> nn.Module:
+            return MODELS.build(
+                dict(
+                    in_channels=in_channels,
+                    out_channels=width,
+                    kernel_size=kernel_size,
+                    **cfg))
+
+        self.down = path(scale_path, in_channels)
+        self.up = path(scale_path, in_channels)
+        self.depth = path(depth_path, out_channels)
         self.gamma = nn.Parameter(torch.tensor(0.))
         self.alpha = nn.Parameter(torch.tensor(1.))
 
@@ -82,7 +102,7 @@ class DyLayer(PackedModule):
 
 @MODELS.register_module()
 class DyTower(PackedModule):
-    """Dynamic tower: a sequence of :class:`DyLayer`.
+    """Multi-scale tower: a sequence of :class:`DyLayer`.
 
     Args:
         in_channels (int): Channels of the input.
@@ -142,23 +162,28 @@ class DyHead(BaseTADHead):
                  feat_channels: int,
                  formation: str = 'c',
                  tau: float = 1.5,
-                 gate_bias: Optional[float] = 0.6,
+                 gate_bias: Optional[float] = GATE_BIAS,
                  depth_act_cfg: OptConfigType = None,
                  norm_cfg: ConfigType = dict(),
                  **kwargs) -> None:
         act_cfg = dict(type='dyfadet_mm.GeReTanH', tau=tau)
         tower = dict(
             type='dyfadet_mm.DyTower',
-            scale_attention=dict(
-                type='dyfadet_mm.TapAttention',
-                formation=formation,
-                act_cfg=act_cfg,
-                init_bias=gate_bias),
-            depth_attention=dict(
-                type='dyfadet_mm.ConvAttention',
-                act_cfg=depth_act_cfg or act_cfg,
-                init_bias=gate_bias,
+            scale_path=dict(
+                type='dyfadet_mm.DFAAtt',
+                attention=dict(
+                    type='dyfadet_mm.TapAttention',
+                    formation=formation,
+                    act_cfg=act_cfg,
+                    init_bias=gate_bias),
                 norm_cfg=norm_cfg),
-            norm_cfg=norm_cfg)
+            depth_path=dict(
+                type='dyfadet_mm.DFAAtt',
+                attention=dict(
+                    type='dyfadet_mm.ConvAttention',
+                    act_cfg=depth_act_cfg or act_cfg,
+                    init_bias=gate_bias,
+                    norm_cfg=norm_cfg),
+                norm_cfg=norm_cfg))
         super().__init__(tower, num_classes, in_channels, feat_channels,
                          **kwargs)

@@ -74,6 +74,9 @@ class DynELayer(BaseModule):
         Yang et al., DyFADet, ECCV 2024, Eq. (5)-(7).
     """
 
+    #: Statistics cover all of the padding, see :class:`PyramidEncoder`.
+    halo: Optional[int] = None
+
     def __init__(self,
                  channels: int,
                  kernel_size: int = 1,
@@ -144,11 +147,7 @@ class DynELayer(BaseModule):
         """
         counted = None
         if self.stride == 2:
-            x = halve(x, mask if self.ignore_padding else None)
-            if self.pool_mask and not self.ignore_padding:
-                mask = halve(mask.to(x)).bool()
-            else:
-                mask = mask[..., ::2]
+            x, mask = self._halve(x, mask)
         h = self.norm(x)
         if self.ignore_padding:
             h, counted = h * mask, mask
@@ -156,6 +155,13 @@ class DynELayer(BaseModule):
         branch = self.mlp(self.group_norm(out, counted))
         out = out + self.drop_path_mlp(branch)
         return (out * mask if self.ignore_padding else out), mask
+
+    def _halve(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Halve the grid of the features and of the mask."""
+        x = halve(x, mask if self.ignore_padding else None)
+        if self.pool_mask and not self.ignore_padding:
+            return x, halve(mask.to(x)).bool()
+        return x, mask[..., ::2]
 
     def _dynamic(self, h: Tensor,
                  counted: Optional[Tensor]) -> Union[Tensor, float]:
@@ -179,5 +185,8 @@ class DynELayer(BaseModule):
                 2, keepdim=True) / counted.sum(
                     2, keepdim=True).clamp(min=1)
         instance = self.phi(mean).relu()  # (B, C, 1)
-        window = (self.window(h) + self.wide(h)).relu()
-        return self.fc(h) * instance + window * self.psi(h)
+        return self.fc(h) * instance + self._window(h) * self.psi(h)
+
+    def _window(self, h: Tensor) -> Tensor:
+        """Both windows of ``h``, (B, C, T)."""
+        return (self.window(h) + self.wide(h)).relu()

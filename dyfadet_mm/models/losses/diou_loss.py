@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import offset_iou
 
 
 def offset_diou_loss(pred: Tensor,
@@ -24,13 +25,11 @@ def offset_diou_loss(pred: Tensor,
     Reference:
         Zheng et al., Distance-IoU Loss, AAAI 2020.
     """
-    inter = torch.minimum(pred, target).sum(1)
     hull = torch.maximum(pred, target).sum(1)
-    union = pred.sum(1) + target.sum(1) - inter
-    iou = inter / union.clamp(min=eps)
     shift = pred - target
     center = 0.5 * (shift[:, 1] - shift[:, 0])
-    return 1 - iou + (center / hull.clamp(min=eps))**2
+    return 1 - offset_iou(pred, target,
+                          eps) + (center / hull.clamp(min=eps))**2
 
 
 @MODELS.register_module()

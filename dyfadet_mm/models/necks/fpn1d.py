@@ -33,6 +33,9 @@ class FPN1d(BaseModule):
                  norm: bool = True,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.num_levels = num_levels
         self.ignore_padding = False
         self.lateral_convs = ModuleList(
             MaskedConv1d(in_channels, out_channels, 1, bias=not norm)
@@ -71,7 +74,7 @@ class FPN1d(BaseModule):
         Raises:
             ValueError: If there are not ``num_levels`` levels.
         """
-        check_num_levels(feats, len(self.norms), 'num_levels of the neck')
+        check_num_levels(feats, self.num_levels, 'num_levels of the neck')
         laterals = [
             conv(x, mask)
             for conv, x, mask in zip(self.lateral_convs, feats, masks)

@@ -32,6 +32,8 @@ class IdentityFPN(BaseModule):
                  norm_cfg: ConfigType = dict(),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.in_channels = self.out_channels = channels
+        self.num_levels = num_levels
         self.ignore_padding = False
         self.norms = ModuleList(
             ChannelLayerNorm(channels, **norm_cfg) if norm else nn.Identity()
@@ -52,7 +54,7 @@ class IdentityFPN(BaseModule):
         Raises:
             ValueError: If there are not ``num_levels`` levels.
         """
-        check_num_levels(feats, len(self.norms), 'num_levels of the neck')
+        check_num_levels(feats, self.num_levels, 'num_levels of the neck')
         feats = tuple(norm(x) for norm, x in zip(self.norms, feats))
         if self.ignore_padding:
             feats = tuple(x * mask for x, mask in zip(feats, masks))

@@ -29,6 +29,8 @@ class SegmentPostprocessor:
             of a kept segment; 0 turns voting off. Votes are taken only after
             class-agnostic suppression, as in the published code. Defaults
             to 0.
+        voting_by_iou (bool): Whether a vote weighs score times tIoU, as in
+            ActionFormer, or score alone. Defaults to False.
     """
 
     def __init__(self,
@@ -37,13 +39,15 @@ class SegmentPostprocessor:
                  topk_per_level: bool = True,
                  min_length: float = 0.05,
                  nms: OptConfigType = dict(),
-                 voting_thr: float = 0.) -> None:
+                 voting_thr: float = 0.,
+                 voting_by_iou: bool = False) -> None:
         self.score_thr = score_thr
         self.pre_nms_topk = pre_nms_topk
         self.topk_per_level = topk_per_level
         self.min_length = min_length
         self.nms = nms
         self.voting_thr = voting_thr
+        self.voting_by_iou = voting_by_iou
 
     def __call__(self, levels: Sequence[Tuple[Tensor, Tensor]],
                  metainfo: dict) -> InstanceData:
@@ -51,7 +55,8 @@ class SegmentPostprocessor:
 
         Args:
             levels (Sequence[tuple[Tensor, Tensor]]): For each level, segments
-                on the feature grid (T_l, 2) and scores (T_l, A).
+                on the feature grid, (T_l, 2) or for every class
+                (T_l, A, 2), and scores (T_l, A).
             metainfo (dict): ``fps``, ``feat_stride``, ``feat_num_frames``
                 and ``duration`` (seconds) of the video.
 
@@ -83,7 +88,8 @@ class SegmentPostprocessor:
         """Candidates of one level or of all: score, number and length.
 
         Args:
-            segments (Tensor): Segments on the feature grid, (T_l, 2).
+            segments (Tensor): Segments on the feature grid, (T_l, 2) or
+                (T_l, A, 2).
             scores (Tensor): Class scores, (T_l, A).
 
         Returns:
@@ -96,9 +102,13 @@ class SegmentPostprocessor:
         scores, order = scores[index].sort(descending=True, stable=True)
         index = index[order[:self.pre_nms_topk]]
         scores = scores[:self.pre_nms_topk]
-        segments = segments[index // num_classes]
+        point, labels = index // num_classes, index % num_classes
+        if segments.dim() == 2:
+            segments = segments[point]
+        else:
+            segments = segments[point, labels]
         keep = segments[:, 1] - segments[:, 0] > self.min_length
-        return segments[keep], scores[keep], (index % num_classes)[keep]
+        return segments[keep], scores[keep], labels[keep]
 
     def _suppress(self, segments: Tensor, scores: Tensor,
                   labels: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
@@ -109,5 +119,6 @@ class SegmentPostprocessor:
         kept, kept_scores, kept_labels = soft_nms(segments, scores, labels,
                                                   **self.nms)
         if self.voting_thr > 0 and not self.nms.get('class_wise', True):
-            kept = segment_voting(kept, segments, scores, self.voting_thr)
+            kept = segment_voting(kept, segments, scores, self.voting_thr,
+                                  self.voting_by_iou)
         return kept, kept_scores, kept_labels

@@ -99,6 +99,27 @@ def test_action_is_clipped_and_shifted_by_hand():
     assert out['segments'].tolist() == [expected]
 
 
+@pytest.mark.parametrize('margin, cells', [(1.5, 1.5), ('half_window', 2.)])
+def test_widened_window_by_hand(margin, cells):
+    results = dict(
+        _results(9, [[0, 9], [1, 2]]), feat_num_frames=16, feat_stride=4)
+    out = RandomTruncate(8, margin=margin)(results)
+    first = int(out['feats'][0, 0])
+    assert first in (0, 1) and len(out['feats']) == 8
+    expected = [
+        max(0, first - cells) - first,
+        min(9, first + 8 + cells) - first
+    ]
+    assert out['segments'].tolist()[0] == expected
+    assert out['labels'].tolist() == [0, 1]  # the second lies inside
+
+
+def test_widened_window_shows_more():
+    results = _results(10, [[0, 8]])  # 3 cells are never half of it, 7 can be
+    assert not len(RandomTruncate(3)(dict(results))['segments'])
+    assert len(RandomTruncate(3, margin=2)(dict(results))['segments'])
+
+
 def test_action_below_the_share_is_dropped():
     results = _results(10, [[0, 8], [4, 6]])
     out = RandomTruncate(max_seq_len=3, trunc_thresh=0.5)(results)
@@ -139,6 +160,7 @@ def test_every_length_and_start_is_drawn():
     (dict(crop_ratio=(1, 0.5)), 'crop_ratio must be None or'),
     (dict(crop_ratio=(0.5, )), 'crop_ratio must be None or'),
     (dict(max_trials=0), 'max_trials must be at least 1, but got 0'),
+    (dict(margin=-1), "margin must be 'half_window' or at least 0 cells, but"),
 ])
 def test_bad_arguments_are_refused(options, words):
     with pytest.raises(ValueError, match=words):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from slow_layers import (array, slow_conv, slow_dyne_layer, slow_layer_norm,
                          slow_max_pool)
 from torch import nn
@@ -128,3 +130,145 @@ def test_wrong_feature_dimension_is_named(halving):
 def test_arch_must_be_three_numbers(halving):
     with pytest.raises(ValueError, match=r'arch must be three .*\(2, 5\)'):
         PyramidEncoder(3, halving, halving, arch=(2, 5))
+
+
+def test_layers_may_differ_between_levels(halving, make_masks):
+    branch = [dict(halving, factor=2.), dict(halving, factor=3.)]
+    encoder = PyramidEncoder(3, halving, branch, 4, (1, 1, 2))
+    [mask] = make_masks([8], 8)
+    feats, _ = encoder(torch.randn(1, 3, 8), mask)
+    assert torch.equal(feats[1], feats[0][..., ::2] * 2)
+    assert torch.equal(feats[2], feats[1][..., ::2] * 3)
+    with pytest.raises(
+            ValueError, match='branch_layer must be one dict or 3 .* got 2'):
+        PyramidEncoder(3, halving, branch, 4, (1, 1, 3))
+
+
+def test_each_source_has_its_own_projection(halving, make_masks, randomise):
+    encoder = randomise(
+        PyramidEncoder([2, 3],
+                       halving,
+                       halving,
+                       4, (1, 1, 1),
+                       source_channels=[5, 1]))
+    assert encoder.in_channels == 5
+    assert encoder.embed[0].in_channels == 6
+    x, [mask] = torch.randn(2, 5, 6).double(), make_masks([6, 4], 6)
+    joined = []
+    hook = encoder.embed[0].register_forward_pre_hook(
+        lambda module, args: joined.append(args[0]))
+    encoder(x, mask)
+    hook.remove()
+    for video in range(2):
+        valid = mask[video, 0].numpy()
+        expected = np.concatenate([
+            slow_conv(x[video, :2].numpy(), encoder.source_convs[0]) * valid,
+            slow_conv(x[video, 2:].numpy(), encoder.source_convs[1]) * valid
+        ])
+        torch.testing.assert_close(joined[0][video],
+                                   torch.from_numpy(expected))
+    encoder.init_weights()
+    assert not any(conv.bias.any() for conv in encoder.source_convs)
+
+
+@pytest.mark.parametrize('in_channels, source_channels, message', [
+    ([2, 3], None, r'each source in in_channels, \[2, 3\], but got \[\]'),
+    ([2, 3], [4], r'\[2, 3\], but got \[4\]'),
+    (5, [4], r'\[\], but got \[4\]'),
+])
+def test_sources_and_projections_must_be_as_many(halving, in_channels,
+                                                 source_channels, message):
+    with pytest.raises(ValueError, match=message):
+        PyramidEncoder(
+            in_channels, halving, halving, 4, source_channels=source_channels)
+
+
+ENCODERS = dict(
+    attention=dict(
+        type='LocalAttentionBackbone', num_heads=2, window=[3, 5, -1, 2]),
+    **{
+        op: dict(type='ConvBackbone', op=dict(type=f'dyfadet_mm.{op}'))
+        for op in ('PlainConv1d', 'DeformConv1d', 'DynamicConv1d',
+                   'TD3dConv1d', 'DFAConv1d')
+    })
+
+
+def make_any_encoder(name, **options):
+    return MODELS.build(
+        dict(
+            in_channels=3,
+            embed_channels=16,
+            arch=(2, 1, 3),
+            position=dict(type='dyfadet_mm.SinusoidPosition', max_seq_len=99),
+            **ENCODERS[name],
+            **options))
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(
+    name=st.sampled_from(sorted(ENCODERS)),
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=2),
+    extra=st.integers(0, 80),
+    ignore_padding=st.booleans())
+@example('attention', [40, 3], 8, False)  # just as many cells as are needed
+@example('attention', [40, 3], 9, False)
+@example('PlainConv1d', [64], 64, False)
+def test_far_padding_changes_nothing(randomise, name, lengths, extra,
+                                     ignore_padding):
+    """Leaving it out gives what computing it gives, gradients as well."""
+    encoder = randomise(make_any_encoder(name)).eval()
+    for module in encoder.modules():
+        if hasattr(module, 'ignore_padding'):
+            module.ignore_padding = ignore_padding
+    total = max(lengths) + extra
+    mask = torch.arange(total) < torch.tensor(lengths)[:, None, None]
+    x = torch.randn(len(lengths), 3, total).double() * mask
+    found = []
+    for halo in (encoder.stem[0].halo, None):
+        encoder.stem[0].halo = halo
+        encoder.zero_grad()
+        feats, masks = encoder(x, mask)
+        sum((each**2).mean() for each in feats).backward()
+        grads = [p.grad for p in encoder.parameters() if p.grad is not None]
+        found.append([*feats, *masks, *grads])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize('name', ENCODERS)
+def test_far_padding_is_not_computed(name):
+    encoder = make_any_encoder(name).eval()
+    lengths = []
+    for layer in (*encoder.stem, *encoder.branch):
+        layer.register_forward_pre_hook(
+            lambda module, args: lengths.append(args[0].size(2)))
+    mask = (torch.arange(2304) < 70)[None, None]
+    feats, masks = encoder(torch.zeros(1, 3, 2304), mask)
+    # 9 cells of the coarsest level, one behind them, rounded up to 32
+    assert lengths == [96, 96, 48, 24]
+    assert [each.size(2) for each in feats] == [2304, 1152, 576, 288]
+    assert [each.size(2) for each in masks] == [2304, 1152, 576, 288]
+
+
+def test_noise_in_padding_is_not_left_out():
+    """Without an embedding it reaches the layers."""
+    encoder = PyramidEncoder(
+        4,
+        dict(type='dyfadet_mm.LocalAttentionLayer'),
+        dict(type='dyfadet_mm.LocalAttentionLayer'),
+        4,
+        arch=(0, 1, 1)).eval()
+    x, mask = torch.randn(1, 4, 200), (torch.arange(200) < 9)[None, None]
+    assert encoder(x, mask)[0][0].shape == (1, 4, 200)
+    seen = []
+    encoder.stem[0].register_forward_pre_hook(
+        lambda module, args: seen.append(args[0]))
+    encoder(x, mask)
+    assert torch.equal(seen[0], x)
+
+
+def test_size_of_the_pyramid_is_known():
+    encoder = make_any_encoder('attention')
+    feats, _ = encoder(torch.zeros(1, 3, 16), torch.ones(1, 1, 16))
+    assert encoder.num_levels == len(feats) == 4
+    assert encoder.out_channels == feats[0].size(1) == 16

@@ -20,8 +20,9 @@ class Strided(nn.Module):
 
 def make_local_model(topk=2000, pad_to='max_seq_len', **kwargs):
     """A model whose outputs depend on one cell each."""
-    model = make_model(
+    return make_model(
         dict(type='dyfadet_mm.ConvHead', in_channels=6, kernel_size=1),
+        backbone=dict(type=Strided),
         neck=None,
         data_preprocessor=dict(
             type='dyfadet_mm.TADDataPreprocessor',
@@ -33,8 +34,6 @@ def make_local_model(topk=2000, pad_to='max_seq_len', **kwargs):
             score_thr=0.01,
             pre_nms_topk=topk),
         **kwargs)
-    model.backbone = Strided()
-    return model
 
 
 def _same_weights(make, window, **kwargs):
@@ -62,15 +61,19 @@ def test_outputs_without_context_are_those_of_the_whole_video(
         assert_same_detections(ours.pred_instances, theirs.pred_instances)
 
 
+@pytest.mark.parametrize('head', ['DyHead', 'TridentHead'])
 @pytest.mark.parametrize('pad_to', ['max_seq_len', 'divisor'])
-def test_every_window_is_computed_as_a_video_of_its_own(pad_to):
+def test_every_window_is_computed_as_a_video_of_its_own(pad_to, head):
+    """Also where segments differ between the classes of a point."""
     preprocessor = dict(
         type='dyfadet_mm.TADDataPreprocessor',
         max_seq_len=16,
         size_divisor=4,
         pad_to=pad_to)
     model = make_model(
-        window=dict(size=10, overlap=0.5), data_preprocessor=preprocessor)
+        dict(type=f'dyfadet_mm.{head}'),
+        window=dict(size=10, overlap=0.5),
+        data_preprocessor=preprocessor)
     feats, sample = make_video(27)
     segments, scores = [[], [], []], [[], [], []]
     # 27 cells: windows of 10 every 4, the last one rounded up from 17 to 20;

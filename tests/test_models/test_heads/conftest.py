@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dyfadet_mm.models import ConvHead, DyHead
+from dyfadet_mm.models import ConvHead, ConvMultiScaleHead, DyHead
 
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 1e4))
 
@@ -15,12 +15,14 @@ def _make_head(kind='c', num_levels=3, **kwargs):
     options.update(kwargs)
     if kind == 'static':
         return ConvHead(**options)
+    if kind == 'convms':
+        return ConvMultiScaleHead(**options)
     return DyHead(formation=kind, **options)
 
 
 @pytest.fixture(scope='session')
 def make_head():
-    """A tiny head: 'static', or dynamic with formation 'c', 'k' or 'ck'."""
+    """A tiny head: 'static', 'convms', or dynamic: 'c', 'k' or 'ck'."""
     return _make_head
 
 

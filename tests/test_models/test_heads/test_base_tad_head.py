@@ -116,6 +116,24 @@ def test_a_point_of_two_classes_counts_twice_in_the_regression(head, outputs):
     assert torch.equal(once.loss_normalizer.value, twice.loss_normalizer.value)
 
 
+def test_a_point_may_count_once_whatever_its_classes(head, outputs):
+    one = [instances([(1, 5)], [0]), instances([], [])]
+    two = [instances([(1, 5), (1, 5)], [0, 2]), instances([], [])]
+    losses = [
+        head(reg_weight='points').loss_by_feat(*outputs, gts)['loss_reg']
+        for gts in (one, two)
+    ]
+    assert losses[0] > 0
+    torch.testing.assert_close(*losses)
+    by_labels = head().loss_by_feat(*outputs, one)['loss_reg']
+    torch.testing.assert_close(losses[0], by_labels)
+
+
+def test_unknown_weight_of_the_regression_is_refused(head):
+    with pytest.raises(ValueError, match="'points', but got 'classes'"):
+        head(reg_weight='classes')
+
+
 def test_padded_cells_cost_nothing_and_are_no_positives(head, outputs):
     logits, offsets, masks = outputs
     outside = [GT[0], instances([(0, 3), (4, 8)], [2, 1])]  # video 1 ends at 4

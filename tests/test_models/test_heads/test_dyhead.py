@@ -3,8 +3,13 @@ import torch
 from slow_layers import slow_dy_layer
 
 from dyfadet_mm.models import DyLayer, DyTower, GeReTanH, ReTanH
+from dyfadet_mm.registry import MODELS
 
-TAP = dict(type='dyfadet_mm.TapAttention')
+
+def scale_path(formation):
+    return dict(
+        type='dyfadet_mm.DFAAtt',
+        attention=dict(type='dyfadet_mm.TapAttention', formation=formation))
 
 
 @pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
@@ -15,8 +20,7 @@ TAP = dict(type='dyfadet_mm.TapAttention')
 def test_layer_equals_its_definition(formation, kernel_size, length,
                                      num_levels, randomise, make_masks,
                                      make_feats):
-    layer = randomise(
-        DyLayer(3, 4, kernel_size, dict(TAP, formation=formation)))
+    layer = randomise(DyLayer(3, 4, kernel_size, scale_path(formation)))
     masks = make_masks([length, (length + 1) // 2], length, num_levels)
     feats = make_feats(masks, 3)
     outs = layer(feats, masks)
@@ -127,3 +131,22 @@ def test_gates_without_a_bias_start_as_drawn(make_head):
     before = gate.bias.detach().clone()
     head.init_weights()
     assert torch.equal(gate.bias, before)
+
+
+def test_tower_alone_is_that_of_the_head(make_head, make_masks, make_feats):
+    """Any head can have it by its name."""
+    torch.manual_seed(0)
+    tower = make_head('c', num_layers=2).cls_tower
+    torch.manual_seed(0)
+    alone = MODELS.build(
+        dict(
+            type='dyfadet_mm.DyTower',
+            in_channels=4,
+            out_channels=5,
+            num_layers=1))
+    for module in (tower, alone):
+        module.double().init_weights()
+    masks = make_masks([6], 6, 2)
+    feats = make_feats(masks)
+    for ours, theirs in zip(alone(feats, masks), tower(feats, masks)):
+        assert theirs.any() and torch.equal(ours, theirs)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-KINDS = ('static', 'c', 'k', 'ck')
+KINDS = ('static', 'convms', 'c', 'k', 'ck')
 EVERY_KIND = pytest.mark.parametrize('kind', KINDS)
 
 

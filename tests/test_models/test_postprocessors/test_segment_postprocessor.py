@@ -91,6 +91,35 @@ def test_candidates_vote_only_after_class_agnostic_suppression(
     assert out.scores.tolist() == [0.75, 0.5]
 
 
+def test_votes_weigh_by_overlap_if_asked_to():
+    """Weights 0.75, and 0.25 times a tIoU of 7 / 9."""
+    levels = level([0., 8., 0.75], [1., 9., 0.25], [20., 24., 0.5])
+    nms = dict(method='hard', iou_threshold=0.5, class_wise=False)
+    out = detect(levels, nms=nms, voting_thr=0.7, voting_by_iou=True)
+    shift = (0.25 * 7 / 9) / (0.75 + 0.25 * 7 / 9)
+    assert out.segments[0].tolist() == pytest.approx([shift, 8 + shift])
+
+
+@pytest.mark.parametrize('topk_per_level', [True, False])
+def test_every_class_may_have_its_own_segment(topk_per_level):
+    segments = torch.arange(12.).reshape(2, 3, 2)**2  # points, classes
+    scores = torch.tensor([[0.5, 0.9, 0.], [0.4, 0., 0.8]])
+    levels = [(segments[:1], scores[:1]), (segments[1:], scores[1:])]
+    out = detect(*levels, nms=None, topk_per_level=topk_per_level)
+    assert rows_of(out) == [(4, 9, pytest.approx(0.9), 1),
+                            (100, 121, pytest.approx(0.8), 2),
+                            (0, 1, pytest.approx(0.5), 0),
+                            (36, 49, pytest.approx(0.4), 0)]
+
+
+def test_length_is_that_of_the_class():
+    segments = torch.tensor([[[0., 1.], [0., 4.]]])
+    out = detect((segments, torch.tensor([[0.9, 0.8]])),
+                 nms=None,
+                 min_length=2.)
+    assert out.labels.tolist() == [1]
+
+
 def test_segments_become_seconds_within_the_video():
     meta = dict(fps=10., feat_stride=4, feat_num_frames=16, duration=6.)
     levels = level([1., 3., 0.9], [-5., 4., 0.8], [10., 40., 0.7])

@@ -31,11 +31,15 @@ class SegmentCoder:
 
         Args:
             points (Points): P points.
-            offsets (Tensor): Offsets (left, right) in strides, (P, 2).
+            offsets (Tensor): Offsets (left, right) in strides, (P, 2), or
+                (P, A, 2) with A segments at each point.
 
         Returns:
-            Tensor: Segments on the feature grid, (P, 2).
+            Tensor: Segments on the feature grid, of the same shape.
         """
-        left, right = (offsets * points.stride[:, None]).unbind(1)
-        return torch.stack((points.position - left, points.position + right),
-                           1)
+        shape = (-1, ) + (1, ) * (offsets.dim() - 2)
+        position, stride = points.position.view(shape), points.stride.view(
+            shape)
+        left, right = offsets.unbind(-1)
+        return torch.stack(
+            (position - left * stride, position + right * stride), -1)

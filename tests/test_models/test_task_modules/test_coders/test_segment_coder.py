@@ -40,7 +40,17 @@ def test_decoding_undoes_encoding_at_every_stride(rows):
         coder.encode(points, coder.decode(points, offsets)), offsets)
 
 
+def test_points_may_have_a_segment_per_class():
+    points = points_at([4, 8], [1, 4])
+    offsets = torch.rand(2, 3, 2)
+    segments = SegmentCoder().decode(points, offsets)
+    for label in range(3):
+        assert torch.equal(segments[:, label],
+                           SegmentCoder().decode(points, offsets[:, label]))
+
+
 def test_no_points_give_no_segments():
     points = points_at([], [])
     assert SegmentCoder().encode(points, torch.zeros(0, 2)).shape == (0, 2)
-    assert SegmentCoder().decode(points, torch.zeros(0, 2)).shape == (0, 2)
+    for shape in ((0, 2), (0, 3, 2)):
+        assert SegmentCoder().decode(points, torch.zeros(shape)).shape == shape

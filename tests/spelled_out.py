@@ -17,8 +17,8 @@ def comparable(model):
     if post['nms']['class_wise']:
         post.pop('voting_thr')
     post['nms'].pop('iou_threshold', None)
-    head.pop('gate_bias')
-    if head['depth_act_cfg'] is None:
+    head.pop('gate_bias', None)
+    if 'tau' in head and head['depth_act_cfg'] is None:
         head['depth_act_cfg'] = dict(type='GeReTanH', tau=head['tau'])
     return model
 

@@ -123,10 +123,12 @@ def write_activitynet(root):
     for video_id, (_, seconds) in videos.items():
         save_npy(root / f'tsp_features/v_{video_id}.npy',
                  random_feats(grid(seconds, 15, 16, 16), 512))
+        save_npy(root / f'i3d_features/v_{video_id}.npy',
+                 random_feats(grid(seconds, 25, 16, 16), 2048))
     best = (classes[150], classes[3])
-    write_scores(
-        root, 'new_3ensemble_uniformerv2_large_only_global_anet_16x10x3.json',
-        'z-yHQ2PYXpk', classes, best)
+    for name in ('new_3ensemble_uniformerv2_large_only_global_anet_16x10x3',
+                 'cuhk_val_simp_share'):
+        write_scores(root, f'{name}.json', 'z-yHQ2PYXpk', classes, best)
     return classes, best
 
 
@@ -198,7 +200,8 @@ def write_ego4d(root):
     annotate(root, 'ego4d_mq.json', videos, classes, fps=30.)
     for video_id, (_, seconds) in videos.items():
         length = grid(seconds, 30, 16, 32)
-        for name, dim in (('slowfast', 2304), ('egovlp', 256)):
+        for name, dim in (('slowfast', 2304), ('omnivore', 1536), ('egovlp',
+                                                                   256)):
             save_npy(root / f'{name}_features/{video_id}.npy',
                      random_feats(length, dim))
     return classes, None

@@ -1,0 +1,7 @@
+# DFA_Conv of formation K, our definition; static head
+_base_ = '../_base_/ablation.py'
+
+model = dict(
+    backbone=dict(
+        type='ConvBackbone', op=dict(type='DFAConv1d', formation='k')),
+    head=dict(type='ConvHead'))

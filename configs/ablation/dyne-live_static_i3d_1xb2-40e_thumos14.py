@@ -1,0 +1,6 @@
+# Live DynE encoder, static head
+_base_ = '../_base_/ablation_mlp.py'
+
+model = dict(
+    backbone=dict(type='DynEBackbone', init_std=0.1),
+    head=dict(type='ConvHead'))

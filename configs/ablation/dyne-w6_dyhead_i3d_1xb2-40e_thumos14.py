@@ -1,0 +1,7 @@
+# DynE encoder with w = 6, DyHead. w only sizes convolutions that stay zero
+# here: compare dyne-live-w6.
+_base_ = '../_base_/ablation_mlp.py'
+
+model = dict(
+    backbone=dict(type='DynEBackbone', factor=6, init_std=0.),
+    head=dict(type='DyHead', formation='c'))

@@ -1,0 +1,250 @@
+from typing import List, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import offset_iou
+from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
+                                     TensorTuple)
+from ..layers import MaskedConv1d, PackedCells
+from .base_tad_head import BaseTADHead, LevelProposals, logit
+
+#: Most (class, cell, bin) triples decoded at once, few enough for the cache.
+MAX_BINS = 2**20
+
+
+def expected_offsets(start: Tensor, end: Tensor, bins: Tensor) -> Tensor:
+    """Expected distance to both ends over N + 1 bins.
+
+    Every bin's probability is the softmax of the boundary logit of the cell
+    it stands for, plus its own logit.
+
+    Args:
+        start (Tensor): Start logits of the cells N to 0 before a point, in
+            the order of time, (..., N + 1).
+        end (Tensor): End logits of the cells 0 to N behind a point,
+            (..., N + 1).
+        bins (Tensor): Logits of the start bins, then of the end bins, both in
+            the order of time, (..., 2 * (N + 1)).
+
+    Returns:
+        Tensor: Offsets (left, right) in cells, between 0 and N, (..., 2).
+
+    Reference:
+        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
+        Modeling, CVPR 2023, Sec. 3.3.
+    """
+    steps = torch.arange(
+        start.size(-1), device=start.device, dtype=start.dtype)
+    left_bins, right_bins = bins.chunk(2, -1)
+    # not matrix products, which autocast would round
+    left = ((start + left_bins).softmax(-1) * steps.flip(0)).sum(-1)
+    right = ((end + right_bins).softmax(-1) * steps).sum(-1)
+    return torch.stack((left, right), -1)
+
+
+@MODELS.register_module()
+class TridentHead(BaseTADHead):
+    """Head that finds boundaries relative to each other.
+
+    Two more branches give every cell logits of being the start and the end of
+    an action of each class. A point's offsets are expectations over the N
+    cells on either side, see :func:`expected_offsets`, and so differ between
+    classes. The boundary branches do not train the parts before the head.
+
+    Args:
+        num_classes (int): A, number of classes.
+        in_channels (int): Channels of the neck's levels.
+        feat_channels (int): Channels of the towers.
+        num_bins (int): N, cells that an offset spans at most. Defaults to 16.
+        boundary_kernel_size (int): Odd kernel of the boundary branches.
+            Defaults to 3.
+        iou_weight_power (float): The classification loss of a positive is
+            weighted by this power of the tIoU of its segment, through which
+            it also trains the offsets. Defaults to 0.2.
+        tower (dict): Tower of all four branches, see :class:`BaseTADHead`.
+            Defaults to ``ConvTower``.
+        kwargs: Further arguments of :class:`BaseTADHead`. ``reg_weight`` has
+            no say: each class of a point has offsets of its own.
+
+    Raises:
+        ValueError: If ``num_bins`` is below 1, or as :class:`BaseTADHead`.
+
+    Reference:
+        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
+        Modeling, CVPR 2023.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 in_channels: int,
+                 feat_channels: int,
+                 num_bins: int = 16,
+                 boundary_kernel_size: int = 3,
+                 iou_weight_power: float = 0.2,
+                 tower: ConfigType = dict(type='dyfadet_mm.ConvTower'),
+                 **kwargs) -> None:
+        if num_bins < 1:
+            raise ValueError(f'num_bins must be positive, but got {num_bins}')
+        super().__init__(tower, num_classes, in_channels, feat_channels,
+                         **kwargs)
+        self.num_bins = num_bins
+        self.boundary_kernel_size = boundary_kernel_size
+        self.iou_weight_power = iou_weight_power
+        width = self.conv_reg.in_channels
+        self.conv_reg = MaskedConv1d(width, 2 * (num_bins + 1),
+                                     self.kernel_size)
+        self.start_tower = self._build_tower(boundary_kernel_size)
+        self.end_tower = self._build_tower(boundary_kernel_size)
+        self.conv_start = MaskedConv1d(width, num_classes,
+                                       boundary_kernel_size)
+        self.conv_end = MaskedConv1d(width, num_classes, boundary_kernel_size)
+
+    @property
+    def reach(self) -> int:
+        """int: How far behind the last valid cell a branch may look."""
+        return max(self.kernel_size, self.boundary_kernel_size) - 1
+
+    def init_weights(self) -> None:
+        """Start every class at its prior probability, on boundaries too."""
+        for conv in (self.conv_start, self.conv_end):
+            nn.init.constant_(conv.bias, logit(self.prior_prob))
+        super().init_weights()
+
+    def lower_classes(self, labels: Sequence[int]) -> None:
+        """Start classes without training data at a probability of 1e-6.
+
+        Args:
+            labels (Sequence[int]): Their labels.
+        """
+        super().lower_classes(labels)
+        with torch.no_grad():
+            for conv in (self.conv_start, self.conv_end):
+                conv.bias[list(labels)] = logit(1e-6)
+
+    def _branches(self, x: Tensor, cells: PackedCells) -> List[Tensor]:
+        """Outputs of the branches as rows.
+
+        Classes (N, A), bins (N, 2 * (N_bins + 1)), starts and ends (N, A),
+        which :meth:`forward` returns in this order, (B, ..., T_l).
+        """
+        boundaries = []
+        for tower, conv in ((self.start_tower, self.conv_start),
+                            (self.end_tower, self.conv_end)):
+            rows = tower.forward_rows(x.detach(), cells)
+            boundaries.append(conv.forward_rows(rows, cells))
+        return super()._branches(x, cells) + boundaries
+
+    def decode_offsets(self, bins: Tensor, start_logits: Tensor,
+                       end_logits: Tensor) -> Tensor:
+        """Expected offsets of every class at every cell of one level.
+
+        Args:
+            bins (Tensor): Logits of the bins, (B, 2 * (N + 1), T).
+            start_logits (Tensor): Zero on padding, (B, A, T).
+            end_logits (Tensor): Zero on padding, (B, A, T).
+
+        Returns:
+            Tensor: Offsets (left, right) in strides, (B, A, T, 2).
+        """
+        num_bins = self.num_bins
+        bins = bins.float().transpose(1, 2)  # (B, T, 2 * (N + 1))
+        start = F.pad(start_logits.float(), (num_bins, 0))
+        end = F.pad(end_logits.float(), (0, num_bins))
+        step = max(MAX_BINS // max(bins.numel(), 1), 1)
+        parts = [
+            expected_offsets(*(x.unfold(2, num_bins + 1, 1) for x in pair),
+                             bins[:, None])  # (B, step, T, 2)
+            for pair in zip(start.split(step, 1), end.split(step, 1))
+        ]
+        return torch.cat(parts, 1)
+
+    def loss_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
+                     start_logits: TensorTuple, end_logits: TensorTuple,
+                     masks: TensorTuple,
+                     batch_gt_instances: InstanceList) -> LossDict:
+        """Compute the losses from the outputs of :meth:`forward`.
+
+        A valid positive point and one of its classes are a pair. Each pair
+        counts once in the regression; in the classification it is weighted
+        by its tIoU, all else by 1. Both sums are divided by the running
+        number of positive points.
+
+        Args:
+            cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
+            bins (tuple[Tensor]): Logits of the bins, (B, 2 * (N + 1), T_l).
+            start_logits (tuple[Tensor]): Logits of starts, (B, A, T_l).
+            end_logits (tuple[Tensor]): Logits of ends, (B, A, T_l).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
+        """
+        targets = self.batch_targets(masks, batch_gt_instances)
+        divisor = self.loss_normalizer(targets.positive.sum())
+        pairs = (targets.labels * targets.valid[..., None]).nonzero(
+            as_tuple=True)  # video, point and class, (M,) each
+        pred = self._offsets_of(pairs, bins, start_logits, end_logits)
+        goal = targets.offsets[pairs[:2]]  # (M, 2)
+        # the root of 0 would have no finite slope
+        iou = offset_iou(pred, goal).clamp(min=1e-8)
+        weight = torch.ones_like(targets.labels)
+        weight[pairs] = iou**self.iou_weight_power
+        loss_cls = self._classification_loss(cls_logits, targets, divisor,
+                                             weight)
+        loss_reg = self.loss_reg(pred, goal, avg_factor=divisor)
+        return self._balance(loss_cls, loss_reg)
+
+    def _offsets_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
+                    bins: TensorTuple, start_logits: TensorTuple,
+                    end_logits: TensorTuple) -> Tensor:
+        """Expected offsets of pairs of a point and a class.
+
+        Args:
+            pairs (tuple[Tensor]): Video, point (of all levels in one row)
+                and class of each pair, (M,) each.
+            bins (tuple[Tensor]): See :meth:`loss_by_feat`, as the others.
+
+        Returns:
+            Tensor: Offsets (left, right) in strides, (M, 2).
+        """
+        video, point, label = pairs
+        num_bins = self.num_bins
+        bins = torch.cat(bins, 2).transpose(1, 2).float()  # (B, P, ...)
+        # levels in one row with N zeros around each, which boundaries read
+        # outside; point p of level l is at p + (2 * l + 1) * N
+        start, end = (
+            torch.cat([F.pad(x.float(), (num_bins, num_bins))
+                       for x in level], 2)
+            for level in (start_logits, end_logits))
+        level = torch.repeat_interleave(
+            torch.tensor([x.size(2) for x in start_logits]))
+        position = point + (2 * level.to(point)[point] + 1) * num_bins
+        steps = torch.arange(num_bins + 1, device=point.device)
+        behind = position[:, None] + steps  # (M, N + 1)
+        before = behind - num_bins
+        video_, label_ = video[:, None], label[:, None]
+        return expected_offsets(start[video_, label_, before],
+                                end[video_, label_, behind], bins[video,
+                                                                  point])
+
+    def predict_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
+                        start_logits: TensorTuple, end_logits: TensorTuple,
+                        masks: TensorTuple) -> List[List[LevelProposals]]:
+        """Decode the outputs of :meth:`forward`.
+
+        Args:
+            cls_logits (tuple[Tensor]): See :meth:`loss_by_feat`, as the
+                others.
+
+        Returns:
+            list[list[LevelProposals]]: For each video and each level, with
+            segments (T_l, A, 2).
+        """
+        offsets = tuple(
+            self.decode_offsets(*level).permute(0, 3, 2, 1)  # (B, 2, T_l, A)
+            for level in zip(bins, start_logits, end_logits))
+        return super().predict_by_feat(cls_logits, offsets, masks)

@@ -1,0 +1,92 @@
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import OptConfigType
+
+
+@MODELS.register_module()
+class DynamicConv1d(BaseModule):
+    """Depth-wise convolution whose kernel the input makes at every cell.
+
+    ``y_c(i) = sum_s a[g(c), s, i] v_c(r i + s - K // 2) + b_c`` with values
+    ``v``, a 1x1 convolution of x, and kernels ``a``, a softmax over the K
+    taps of a 1x1 convolution of ``x(r i)``. The G kernels of a cell are
+    shared by groups of consecutive output channels. Taps outside the grid
+    read zero and keep their weight. The layer starts near the mean of the
+    taps.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output, a multiple of
+            ``num_groups``.
+        kernel_size (int): K, an odd number of taps. Defaults to 3.
+        stride (int): r; output cell i belongs to input cell r * i. Defaults
+            to 1.
+        num_groups (int): G, kernels of a cell. Defaults to 8.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even or ``out_channels`` is not a
+            multiple of ``num_groups``.
+
+    Reference:
+        Wu et al., Pay Less Attention with Lightweight and Dynamic
+        Convolutions, ICLR 2019.
+    """
+
+    halo = 0
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 kernel_size: int = 3,
+                 stride: int = 1,
+                 num_groups: int = 8,
+                 init_cfg: OptConfigType = None) -> None:
+        super().__init__(init_cfg)
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
+        if out_channels % num_groups:
+            raise ValueError(
+                'out_channels must be a multiple of num_groups, but got '
+                f'{out_channels} channels and {num_groups} groups')
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.num_groups = num_groups
+        self.value = nn.Linear(in_channels, out_channels, bias=False)
+        self.kernel = nn.Linear(in_channels, num_groups * kernel_size)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def init_weights(self) -> None:
+        """Start with kernels that are nearly the mean."""
+        nn.init.normal_(self.kernel.weight, std=0.01)
+        nn.init.zeros_(self.kernel.bias)
+        super().init_weights()
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Convolve with the kernels of every cell.
+
+        Args:
+            x (Tensor): Features, (B, C_in, T).
+            mask (Tensor): Valid cells, (B, 1, T).
+
+        Returns:
+            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
+            and their mask (B, 1, T'), T' = ceil(T / stride).
+        """
+        length, pad = x.size(2), self.kernel_size // 2
+        x = (x * mask).transpose(1, 2)  # (B, T, C_in)
+        kernel = self.kernel(x[:, ::self.stride])
+        kernel = kernel.unflatten(2, (self.num_groups, 1, -1)).softmax(4)
+        value = F.pad(self.value(x), (0, 0, pad, pad))
+        value = value.unflatten(2, (self.num_groups, -1))
+        y = sum(kernel[..., s] * value[:, s:s + length:self.stride]
+                for s in range(self.kernel_size))  # (B, T', G, C_out / G)
+        mask = mask[..., ::self.stride]
+        y = y.flatten(2) + self.bias
+        return y.transpose(1, 2) * mask, mask

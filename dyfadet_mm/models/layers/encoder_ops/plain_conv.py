@@ -1,0 +1,55 @@
+from typing import Tuple
+
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from ..masked_conv import MaskedConv1d
+
+
+@MODELS.register_module()
+class PlainConv1d(MaskedConv1d):
+    """Convolution as an Op of the encoder: ``y = sum_s W_s x_s + b``.
+
+    The input is not masked: the last valid cells read the padding behind
+    them.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        kernel_size (int): K, an odd number of taps. Defaults to 3.
+        stride (int): r; output cell i belongs to input cell r * i. Defaults
+            to 1.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 kernel_size: int = 3,
+                 stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, kernel_size)
+        self.stride = (stride, )
+        self.halo = kernel_size // 2
+
+    def init_weights(self) -> None:
+        """Zero the bias; the weight keeps PyTorch's start."""
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Convolve.
+
+        Args:
+            x (Tensor): Features, (B, C_in, T).
+            mask (Tensor): Valid cells, (B, 1, T).
+
+        Returns:
+            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
+            and their mask (B, 1, T'), T' = ceil(T / stride).
+        """
+        if self.stride == (1, ):
+            return super().forward(x, mask), mask
+        mask = mask[..., ::self.stride[0]]
+        # the base class would mask at the length of the input
+        return nn.Conv1d.forward(self, x) * mask, mask

@@ -1,0 +1,72 @@
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import OptConfigType
+from .deform_conv import DeformConv1d
+
+
+@MODELS.register_module()
+class TD3dConv1d(DeformConv1d):
+    """Deformable convolution whose kernel is weighed for every video.
+
+    A temporal attention summarises the video, ``z = sum_t a(t) x(t)`` with
+    ``a = softmax over the valid cells of e(x)``, and sets one weight per
+    input channel, ``m = 2 sigmoid(U z + u)``; a :class:`DeformConv1d` runs on
+    ``m * x``. U, u and the offsets start at zero, so that the layer starts as
+    a convolution. The 1x1 convolution e has no bias, which a softmax ignores.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        kernel_size (int): K, an odd number of taps. Defaults to 3.
+        stride (int): r; output cell i belongs to input cell r * i. Defaults
+            to 1.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even.
+
+    Note:
+        The simplest form of temporal deformable convolution for features of
+        one dimension; the DyFADet paper compares with it and gives no
+        formula.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 kernel_size: int = 3,
+                 stride: int = 1,
+                 init_cfg: OptConfigType = None) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride,
+                         init_cfg)
+        self.attention = nn.Linear(in_channels, 1, bias=False)  # e
+        self.modulation = nn.Linear(in_channels, in_channels)  # U, u
+
+    def init_weights(self) -> None:
+        """Start as a convolution."""
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        super().init_weights()
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Convolve with the kernel of the video.
+
+        Args:
+            x (Tensor): Features, (B, C_in, T).
+            mask (Tensor): Valid cells, (B, 1, T).
+
+        Returns:
+            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
+            and their mask (B, 1, T'), T' = ceil(T / stride).
+        """
+        x = x * mask
+        score = self.attention(x.transpose(1, 2)).transpose(1, 2)  # (B, 1, T)
+        # finite, so that a video without valid cells has a softmax too
+        score = score.masked_fill(~mask.bool(), torch.finfo(score.dtype).min)
+        summary = (score.softmax(2) * x).sum(2)  # (B, C_in)
+        weight = 2 * self.modulation(summary).sigmoid()
+        return super().forward(x * weight[:, :, None], mask)

@@ -1,0 +1,201 @@
+import math
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.typing import ConfigType, OptConfigType
+from .band_attention import band_attention
+from .drop_path import ScaledDropPath
+from .masked_conv import PointwiseConv1d
+from .norm import ChannelLayerNorm
+from .pool import halve
+
+
+class Projection(nn.Module):
+    """Queries, keys or values: depth-wise convolution, LayerNorm, 1x1.
+
+    Args:
+        channels (int): C.
+        stride (int): 1 keeps the grid, 2 halves it.
+        norm_cfg (dict): Arguments of the norm.
+    """
+
+    def __init__(self, channels: int, stride: int,
+                 norm_cfg: ConfigType) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(
+            channels,
+            channels,
+            3,
+            stride=stride,
+            padding=1,
+            groups=channels,
+            bias=False)
+        self.norm = ChannelLayerNorm(channels, **norm_cfg)
+        self.linear = PointwiseConv1d(channels, channels)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Project (B, C, T) to (B, T', C), with the mask of the latter."""
+        conv = self.conv
+        # as images, because only those are convolved in channels-last order
+        x = F.conv2d(
+            x[:, :, None],
+            conv.weight[:, :, None],
+            stride=(1, *conv.stride),
+            padding=(0, *conv.padding),
+            groups=conv.groups)[:, :, 0]
+        return self.linear(self.norm(x * mask)).transpose(1, 2)
+
+
+class LocalAttention(nn.Module):
+    """Self-attention of every cell to its neighbours.
+
+    Args:
+        channels (int): C, a multiple of ``num_heads``.
+        num_heads (int): H.
+        window (int): Cells that a cell attends to, itself in the middle; 1
+            or less for all of them. An even window acts as the next odd one.
+        stride (int): 1 keeps the grid, 2 halves it.
+        use_rel_pe (bool): Whether to learn a bias per head and distance.
+        dropout (float): Dropout of the output.
+        norm_cfg (dict): Arguments of the norms.
+    """
+
+    def __init__(self, channels: int, num_heads: int, window: int, stride: int,
+                 use_rel_pe: bool, dropout: float,
+                 norm_cfg: ConfigType) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.reach = window // 2 if window > 1 else None
+        self.query = Projection(channels, stride, norm_cfg)
+        self.key = Projection(channels, stride, norm_cfg)
+        self.value = Projection(channels, stride, norm_cfg)
+        self.proj = PointwiseConv1d(channels, channels)
+        self.dropout = nn.Dropout(dropout)
+        self.rel_pe: Optional[nn.Parameter] = None
+        if use_rel_pe and self.reach is not None:
+            self.rel_pe = nn.Parameter(torch.empty(1, 1, num_heads, window))
+            self.rel_pe.no_decay = True
+            trunc_normal_(self.rel_pe, std=math.sqrt(2 / channels))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Attend.
+
+        Args:
+            x (Tensor): Features on the grid before the stride, (B, C, T).
+            mask (Tensor): Valid cells after the stride, (B, 1, T').
+
+        Returns:
+            Tensor: Features, zero on padding, (B, C, T').
+        """
+        out = band_attention(
+            self.query(x, mask), self.key(x, mask), self.value(x, mask),
+            mask[:, 0].bool(), self.num_heads, self.reach,
+            None if self.rel_pe is None else self.rel_pe[0, 0])
+        return self.dropout(self.proj(out.transpose(1, 2))) * mask
+
+
+@MODELS.register_module()
+class LocalAttentionLayer(BaseModule):
+    """Encoder layer of a transformer that attends to neighbouring cells.
+
+    ::
+
+        out = pool(x) * mask + drop_path(attention(LN(x)))
+        out = out + drop_path(MLP(LN(out)) * mask)
+
+    Padding is zero behind the layer. The first norm is not masked: the last
+    valid cell reads the bias of the norm in the padded cell behind it. With
+    ``ignore_padding = True`` it reads zeros, and padding counts nowhere.
+
+    Args:
+        channels (int): C, a multiple of ``num_heads``.
+        num_heads (int): Heads of the attention. Defaults to 4.
+        window (int): Cells that a cell attends to, itself in the middle; 1
+            or less for all of them. An even window acts as the next odd one.
+            Defaults to 19.
+        stride (int): 1 keeps the grid, 2 halves it. Defaults to 1.
+        use_rel_pe (bool): Whether to learn a bias per head and distance,
+            where the window is limited. Defaults to False.
+        drop_path_rate (float): Stochastic depth. Defaults to 0.1.
+        dropout (float): Dropout of the attention's output and inside the
+            MLP. Defaults to 0.
+        norm_cfg (dict): Arguments of the norms, such as ``eps``. Defaults to
+            an empty dict.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+
+    Raises:
+        ValueError: If ``channels`` is no multiple of ``num_heads``,
+            ``stride`` is not 1 or 2, or ``window`` is even with
+            ``use_rel_pe``.
+
+    Reference:
+        Zhang et al., ActionFormer, ECCV 2022, Sec. 3.2.
+    """
+
+    #: Cells of padding that matter: the kernels of the projections have 3.
+    halo = 1
+
+    def __init__(self,
+                 channels: int,
+                 num_heads: int = 4,
+                 window: int = 19,
+                 stride: int = 1,
+                 use_rel_pe: bool = False,
+                 drop_path_rate: float = 0.1,
+                 dropout: float = 0.,
+                 norm_cfg: ConfigType = dict(),
+                 init_cfg: OptConfigType = None) -> None:
+        super().__init__(init_cfg)
+        if channels % num_heads:
+            raise ValueError('channels must be a multiple of num_heads, '
+                             f'{num_heads}, but got {channels}')
+        if stride not in (1, 2):
+            raise ValueError(f'stride must be 1 or 2, but got {stride}')
+        if use_rel_pe and window > 1 and window % 2 == 0:
+            raise ValueError('window must be odd with use_rel_pe=True, but '
+                             f'got {window}')
+        self.stride = stride
+        self.ignore_padding = False
+        self.norm1 = ChannelLayerNorm(channels, **norm_cfg)
+        self.attention = LocalAttention(channels, num_heads, window, stride,
+                                        use_rel_pe, dropout, norm_cfg)
+        self.drop_path_attn = ScaledDropPath(channels, drop_path_rate)
+        self.norm2 = ChannelLayerNorm(channels, **norm_cfg)
+        self.mlp = nn.Sequential(
+            PointwiseConv1d(channels, 4 * channels), nn.GELU(),
+            nn.Dropout(dropout), PointwiseConv1d(4 * channels, channels),
+            nn.Dropout(dropout))
+        self.drop_path_mlp = ScaledDropPath(channels, drop_path_rate)
+
+    def init_weights(self) -> None:
+        """Zero the biases of the convolutions."""
+        for module in self.modules():
+            if isinstance(module, PointwiseConv1d):
+                nn.init.zeros_(module.bias)
+        super().init_weights()
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Encode one level.
+
+        Args:
+            x (Tensor): Features, (B, C, T).
+            mask (Tensor): Valid cells, (B, 1, T).
+
+        Returns:
+            tuple[Tensor, Tensor]: Features, zero on padding, (B, C, T') and
+            their mask (B, 1, T'), T' = ceil(T / stride).
+        """
+        h = self.norm1(x)
+        counted = mask if self.ignore_padding else None
+        if counted is not None:
+            h = h * counted
+        if self.stride == 2:
+            x, mask = halve(x, counted), mask[..., ::2]
+        out = x * mask + self.drop_path_attn(self.attention(h, mask))
+        return out + self.drop_path_mlp(self.mlp(self.norm2(out)) * mask), mask

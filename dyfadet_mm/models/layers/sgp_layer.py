@@ -1,0 +1,66 @@
+from typing import Tuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import MODELS
+from .dyne_layer import DynELayer
+from .masked_conv import PointwiseConv1d
+
+
+@MODELS.register_module()
+class SGPLayer(DynELayer):
+    """Scalable-granularity perception layer of TriDet.
+
+    A :class:`DynELayer` whose window branch is not rectified::
+
+        out = fc(h) * phi(h) + (window(h) + wide(h)) * psi(h) + h
+
+    Args:
+        channels (int): C, a multiple of ``num_groups``.
+        downsample (str): How ``stride`` 2 halves the grid: ``'max'`` pools
+            the largest of three cells, ``'avg'`` maps the mean of two by a
+            convolution of one tap. Defaults to ``'max'``.
+        kwargs: Further arguments of :class:`DynELayer`.
+
+    Raises:
+        ValueError: If ``downsample`` is unknown, or as :class:`DynELayer`.
+
+    Reference:
+        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
+        Modeling, CVPR 2023.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 downsample: str = 'max',
+                 **kwargs) -> None:
+        super().__init__(channels, **kwargs)
+        if downsample not in ('max', 'avg'):
+            raise ValueError("downsample must be 'max' or 'avg', but got "
+                             f'{downsample!r}')
+        self.downsample = None
+        if downsample == 'avg' and self.stride == 2:
+            self.downsample = PointwiseConv1d(channels, channels)
+
+    def init_weights(self) -> None:
+        """As a :class:`DynELayer`; all biases start at zero."""
+        if self.downsample is not None:
+            nn.init.zeros_(self.downsample.bias)
+        super().init_weights()
+
+    def _halve(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        if self.downsample is None:
+            return super()._halve(x, mask)
+        if self.ignore_padding:
+            x = x * mask
+        # a last cell without a partner is a mean of one
+        x = F.avg_pool1d(x, 2, ceil_mode=True)
+        if self.ignore_padding:
+            share = F.avg_pool1d(mask.to(x), 2, ceil_mode=True)
+            x = x / share.clamp(min=0.5)
+        x, mask = self.downsample(x), mask[..., ::2]
+        return (x * mask if self.ignore_padding else x), mask
+
+    def _window(self, h: Tensor) -> Tensor:
+        return self.window(h) + self.wide(h)

@@ -1,0 +1,10 @@
+_base_ = '../../../../../configs/_base_/datasets/ego4d-mq_slowfast.py'
+
+train_pipeline = [
+    *_base_.train_pipeline[:-2],
+    # a window shows half a feature window more on both sides
+    dict(_base_.train_pipeline[-2], margin='half_window'),
+    _base_.train_pipeline[-1]
+]
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,8 @@
+_base_ = [
+    '_base_/models/actionformer_ego4d-mq.py',
+    '_base_/datasets/ego4d-mq_omnivore.py',
+    '../../../configs/_base_/schedules/adamw_15e_ego4d-mq.py',
+    '../../../configs/_base_/default_runtime.py'
+]
+
+model = dict(backbone=dict(in_channels=_base_.feat_dim))

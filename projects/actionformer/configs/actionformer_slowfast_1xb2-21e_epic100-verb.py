@@ -1,0 +1,8 @@
+_base_ = [
+    '_base_/models/actionformer_epic100.py',
+    '_base_/datasets/epic100-verb_slowfast.py',
+    '_base_/schedules/adamw_21e.py',
+    '../../../configs/_base_/default_runtime.py'
+]
+
+model = dict(head=dict(num_classes=_base_.num_classes))

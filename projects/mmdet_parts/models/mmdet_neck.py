@@ -1,0 +1,96 @@
+from typing import List, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+
+from dyfadet_mm.models.layers import last_valid
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig, TensorTuple
+
+
+@MODELS.register_module()
+class MMDetNeck(BaseModule):
+    """A neck of MMDetection on pyramids over time.
+
+    Necks of MMDetection know no masks. They are given every video alone and
+    without its padding, so that padding counts nowhere: a video comes out the
+    same in any batch. Where a convolution reaches beyond the end of a video
+    it finds the zeros of its own padding.
+
+    Args:
+        neck (dict): The neck, such as ``dict(type='mmdet.FPN')``, without
+            channels and levels. It is made of 1-D convolutions, drawn by
+            Xavier's rule, unless it has ``conv_cfg`` and ``init_cfg`` of its
+            own.
+        in_channels (int): Channels of every input level.
+        out_channels (int): Channels of every output level.
+        num_levels (int): Levels of the pyramid, before and behind the neck.
+        init_cfg (dict | list[dict], optional): Initialisation.
+    """
+
+    def __init__(self,
+                 neck: ConfigType,
+                 in_channels: int,
+                 out_channels: int,
+                 num_levels: int,
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.num_levels = num_levels
+        # MMDetection's default for init_cfg knows Conv2d only
+        defaults = dict(
+            conv_cfg=dict(type='Conv1d'),
+            init_cfg=dict(
+                type='Xavier', layer='Conv1d', distribution='uniform'))
+        self.neck = MODELS.build(
+            dict(
+                defaults,
+                in_channels=[in_channels] * num_levels,
+                out_channels=out_channels,
+                num_outs=num_levels,
+                **neck))
+
+    def forward(self, feats: TensorTuple,
+                masks: TensorTuple) -> Tuple[TensorTuple, TensorTuple]:
+        """Run the neck on every video.
+
+        Args:
+            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l),
+                T_l+1 = ceil(T_l / 2).
+            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+
+        Returns:
+            tuple: Features, zero on padding, (B, C_out, T_l) and the same
+            masks.
+
+        Raises:
+            ValueError: If there are not ``num_levels`` levels, or the neck
+                gives other levels than it received.
+        """
+        check_num_levels(feats, self.num_levels, 'num_levels of the neck')
+        videos = []
+        for video, length in enumerate(last_valid(masks[0]).tolist()):
+            # a grid of L cells has ceil(L / 2) on the next level
+            lengths = [-(-max(length, 1) >> i) for i in range(len(feats))]
+            outs = self.neck(
+                [x[video, None, :, :n] for x, n in zip(feats, lengths)])
+            self._check_outputs(outs, lengths)
+            videos.append([
+                F.pad(out, (0, x.size(2) - out.size(2)))
+                for out, x in zip(outs, feats)
+            ])
+        feats = tuple(torch.cat(level) for level in zip(*videos))
+        return feats, masks
+
+    def _check_outputs(self, outs: TensorTuple, lengths: List[int]) -> None:
+        """Head and masks rely on the levels of the encoder."""
+        expected = [(1, self.out_channels, n) for n in lengths]
+        found = [tuple(out.shape) for out in outs]
+        if found != expected:
+            raise ValueError(
+                f'{type(self.neck).__name__} must give a level for each one '
+                f'that it receives, of shapes {expected}, but got {found}; '
+                'leave out the options that add or skip levels')

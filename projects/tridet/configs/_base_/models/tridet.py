@@ -1,0 +1,51 @@
+# TriDet as published for THUMOS14 with I3D features
+model = dict(
+    type='SingleStageTAD',
+    data_preprocessor=dict(
+        type='TADDataPreprocessor',
+        pad_to='max_seq_len',
+        max_seq_len=2304,
+        # largest of stride times kernel over the levels of the encoder
+        size_divisor=32,
+        input_noise=5e-4),
+    backbone=dict(
+        type='SGPBackbone',
+        in_channels=2048,
+        embed_channels=512,
+        arch=(2, 2, 5),
+        kernel_size=1,
+        factor=5,
+        mlp_channels=768,
+        drop_path_rate=0.1,
+        # 0 as published: the depth-wise convolutions stay zero for ever
+        init_std=0.),
+    neck=dict(type='IdentityFPN', channels=512, num_levels=6),
+    head=dict(
+        type='TridentHead',
+        num_classes=20,
+        in_channels=512,
+        feat_channels=512,
+        num_layers=3,
+        kernel_size=3,
+        boundary_kernel_size=3,
+        num_bins=16,
+        iou_weight_power=0.2,
+        regression_ranges=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64),
+                           (64, 10000)],
+        assigner=dict(type='PointSegmentAssigner', center_radius=1.5),
+        coder=dict(type='SegmentCoder'),
+        loss_cls=dict(type='FocalLoss', alpha=0.25, gamma=2.0),
+        loss_reg=dict(type='DIoULoss', loss_weight=1.0),
+        loss_normalizer=dict(type='LossNormalizer', init_value=100.),
+        prior_prob=0.01),
+    postprocessor=dict(
+        type='SegmentPostprocessor',
+        score_thr=0.001,
+        pre_nms_topk=2000,
+        min_length=0.05,
+        nms=dict(
+            method='gaussian',
+            sigma=0.5,
+            min_score=0.001,
+            max_num=2000,
+            class_wise=True)))

@@ -1,0 +1,10 @@
+_base_ = [
+    '_base_/models/tridet.py',
+    '../../../configs/_base_/datasets/thumos14_i3d.py',
+    '../../../configs/_base_/schedules/adamw_40e.py',
+    '../../../configs/_base_/default_runtime.py'
+]
+
+model = dict(
+    backbone=dict(in_channels=_base_.feat_dim),
+    head=dict(num_classes=_base_.num_classes))

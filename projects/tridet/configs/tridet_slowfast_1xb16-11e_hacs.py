@@ -1,0 +1,8 @@
+_base_ = [
+    '_base_/models/tridet_hacs.py',
+    '../../../configs/_base_/datasets/hacs_slowfast.py',
+    '_base_/schedules/adamw_11e_hacs-slowfast.py',
+    '../../../configs/_base_/default_runtime.py'
+]
+
+train_dataloader = dict(batch_size=16)

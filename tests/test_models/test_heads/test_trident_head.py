@@ -1,0 +1,339 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmengine.structures import InstanceData
+from slow_layers import slow_conv
+
+from dyfadet_mm.models import DyTower, TridentHead
+from dyfadet_mm.models.heads import trident_head
+from dyfadet_mm.models.losses import offset_diou_loss, sigmoid_focal_loss
+
+RANGES = ((0, 4), (4, 1e4))
+DY_TOWER = dict(type='dyfadet_mm.DyTower')
+TOWERS = pytest.mark.parametrize('tower',
+                                 [dict(type='dyfadet_mm.ConvTower'), DY_TOWER])
+
+
+def make_head(num_bins=3, **kwargs):
+    options = dict(
+        num_classes=3,
+        in_channels=4,
+        feat_channels=5,
+        num_bins=num_bins,
+        regression_ranges=RANGES,
+        loss_normalizer=dict(type='dyfadet_mm.LossNormalizer', init_value=10.))
+    return TridentHead(**dict(options, **kwargs))
+
+
+def slow_offsets(start, end, bins, label, t):
+    """Expected offsets of one class at one cell, in tensors of one number.
+
+    ``start`` and ``end`` are (A, T), ``bins`` is (2 * (N + 1), T).
+    """
+    num_bins, length = len(bins) // 2 - 1, bins.shape[1]
+    left, right = [], []
+    for s in range(num_bins + 1):
+        before, behind = t - num_bins + s, t + s
+        left.append(bins[s, t] + (start[label, before] if before >= 0 else 0))
+        right.append(bins[num_bins + 1 + s, t] +
+                     (end[label, behind] if behind < length else 0))
+    left, right = torch.stack(left).exp(), torch.stack(right).exp()
+    d_start = sum((num_bins - s) * left[s] for s in range(num_bins + 1))
+    d_end = sum(s * right[s] for s in range(num_bins + 1))
+    return torch.stack((d_start / left.sum(), d_end / right.sum()))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    length=st.integers(1, 9),
+    num_bins=st.integers(1, 6),
+    num_classes=st.integers(1, 3),
+    max_bins=st.sampled_from([1, 40, 2**20]),
+    seed=st.integers(0, 99))
+def test_offsets_equal_their_definition(length, num_bins, num_classes,
+                                        max_bins, seed):
+    rng = torch.Generator().manual_seed(seed)
+    shapes = [(2, 2 * (num_bins + 1), length)] + 2 * [(2, num_classes, length)]
+    bins, start, end = (2 *
+                        torch.randn(shape, generator=rng, dtype=torch.float64)
+                        for shape in shapes)
+    head = make_head(num_bins, num_classes=num_classes)
+    with pytest.MonkeyPatch.context() as patch:  # classes in several parts
+        patch.setattr(trident_head, 'MAX_BINS', max_bins)
+        out = head.decode_offsets(bins, start, end)
+    assert out.shape == (2, num_classes, length, 2)
+    assert (out > 0).all() and (out < num_bins).all()
+    for video in range(2):
+        for label in range(num_classes):
+            for t in range(length):
+                expected = slow_offsets(start[video], end[video], bins[video],
+                                        label, t)
+                torch.testing.assert_close(
+                    out[video, label, t], expected.float(), atol=1e-5, rtol=0)
+
+
+def test_offsets_by_hand():
+    """A start two cells before the point, an end beyond the video."""
+    start = torch.tensor([[[0., 9., 0., 0.]]])
+    bins = torch.zeros(1, 6, 4)
+    bins[0, 5, 3] = math.log(3)
+    out = make_head(2).decode_offsets(bins, start, torch.zeros(1, 1, 4))
+    share = math.exp(9) / (math.exp(9) + 2)
+    rest = (1 - share) / 2
+    left, right = out[0, 0, 3].tolist()
+    assert left == pytest.approx(2 * share + rest, abs=1e-5)
+    assert right == pytest.approx(1 * 0.2 + 2 * 0.6)
+
+
+def instances(segments, labels):
+    return InstanceData(
+        segments=torch.tensor(segments, dtype=torch.float32).reshape(-1, 2),
+        labels=torch.tensor(labels, dtype=torch.long))
+
+
+def draw(lengths, total, num_bins, num_classes, seed, make_masks):
+    """Outputs of a head, in float64, and two videos' actions."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def randn(channels):
+        return tuple(
+            torch.randn(
+                len(lengths),
+                channels,
+                mask.size(2),
+                generator=rng,
+                dtype=torch.float64).requires_grad_() for mask in masks)
+
+    masks = make_masks(lengths, total, 2)
+    outputs = [randn(num_classes), randn(2 * (num_bins + 1))]
+    outputs += [randn(num_classes), randn(num_classes)]
+    gts = []
+    for length in lengths:
+        ends = (torch.rand(3, 2, generator=rng) * length).sort(1).values
+        ends = torch.cat((ends, ends[:1]))  # two classes for one action
+        labels = torch.randint(num_classes, (4, ), generator=rng)
+        gts.append(instances(ends.tolist(), labels.tolist()))
+    return outputs, masks, gts
+
+
+def slow_losses(head, outputs, masks, gts, smoothing):
+    """Sums over points and pairs, one by one; the number of positives."""
+    cls_sum, reg_sum, positives = 0., 0., 0
+    for video, gt in enumerate(gts):
+        for level, mask in enumerate(masks):
+            logits, bins, start, end = (x[level][video] for x in outputs)
+            points = head.points([x.size(2) for x in masks], 'cpu')[level]
+            target = head.assigner.assign(points, gt.segments, gt.labels,
+                                          head.num_classes)
+            goals = head.coder.encode(points, target.segments).double()
+            for t in mask[video, 0].nonzero()[:, 0].tolist():
+                positives += int(target.labels[t].any())
+                for label in range(head.num_classes):
+                    weight, aim = 1., target.labels[t, label].double()
+                    if aim:
+                        pred = slow_offsets(start, end, bins, label, t)[None]
+                        goal = goals[t][None]
+                        inter = torch.minimum(pred, goal).sum()
+                        union = torch.maximum(pred, goal).sum()
+                        weight = (inter / union)**head.iou_weight_power
+                        reg_sum = reg_sum + offset_diou_loss(pred, goal)[0]
+                    aim = aim * (1 - smoothing) + smoothing / (
+                        head.num_classes + 1)
+                    cls_sum = cls_sum + weight * sigmoid_focal_loss(
+                        logits[label, t], aim)
+    return cls_sum, reg_sum, positives
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    lengths=st.tuples(st.integers(1, 9), st.integers(4, 9)),
+    num_bins=st.integers(1, 5),
+    num_classes=st.integers(1, 3),
+    power=st.sampled_from([0.2, 1., 2.]),
+    smoothing=st.sampled_from([0., 0.1]),
+    seed=st.integers(0, 99))
+def test_losses_and_gradients_equal_their_definition(lengths, num_bins,
+                                                     num_classes, power,
+                                                     smoothing, seed,
+                                                     make_masks):
+    outputs, masks, gts = draw(lengths, 9, num_bins, num_classes, seed,
+                               make_masks)
+    head = make_head(
+        num_bins,
+        num_classes=num_classes,
+        iou_weight_power=power,
+        label_smoothing=smoothing)
+    losses = head.loss_by_feat(*outputs, masks, gts)
+    leaves = [x for output in outputs for x in output]
+    slow_cls, slow_reg, positives = slow_losses(head, outputs, masks, gts,
+                                                smoothing)
+    divisor = 0.9 * 10 + 0.1 * max(positives, 1)
+    assert head.loss_normalizer.value.item() == pytest.approx(divisor)
+    for name, slow in (('loss_cls', slow_cls), ('loss_reg', slow_reg)):
+        slow = torch.as_tensor(slow / divisor)
+        torch.testing.assert_close(
+            losses[name].double(), slow.double(), atol=1e-6, rtol=1e-4)
+        if not slow.requires_grad:
+            continue
+        ours, theirs = (
+            torch.autograd.grad(
+                loss, leaves, retain_graph=True, allow_unused=True)
+            for loss in (losses[name], slow))
+        for x, y, leaf in zip(ours, theirs, leaves):
+            x, y = (
+                torch.zeros_like(leaf) if each is None else each
+                for each in (x, y))
+            torch.testing.assert_close(x, y, atol=1e-5, rtol=1e-3)
+
+
+def test_classification_also_trains_the_offsets(make_masks):
+    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_masks)
+    loss = make_head().loss_by_feat(*outputs, masks, gts)['loss_cls']
+    loss.backward()
+    assert all(x[0].grad.any() for x in outputs)
+
+
+def test_pairs_that_miss_their_action_have_finite_gradients(make_masks):
+    """So sure of the nearest bins that the offsets round to zero."""
+    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_masks)
+    with torch.no_grad():
+        for bins in outputs[1]:
+            bins[:, 3:5] = 500.
+    losses = make_head().loss_by_feat(*outputs, masks, gts)
+    sum(losses.values()).backward()
+    assert all(x.grad.isfinite().all() for output in outputs for x in output)
+
+
+def test_no_actions_cost_no_regression(make_masks):
+    outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_masks)
+    losses = make_head().loss_by_feat(*outputs, masks, [instances([], [])] * 2)
+    assert losses['loss_reg'].item() == 0
+    sum(losses.values()).backward()
+    assert all(x.grad is not None for x in outputs[0])
+
+
+@TOWERS
+def test_outputs_are_convolutions_of_the_towers(tower, make_masks, make_feats,
+                                                randomise):
+    head = randomise(make_head(kernel_size=5, tower=tower))
+    masks = make_masks([7, 4], 7, 2)
+    feats = make_feats(masks)
+    outputs = head(feats, masks)
+    assert [x[0].shape[1] for x in outputs] == [3, 8, 3, 3]
+    branches = [(head.cls_tower, head.conv_cls),
+                (head.reg_tower, head.conv_reg),
+                (head.start_tower, head.conv_start),
+                (head.end_tower, head.conv_end)]
+    assert [conv.kernel_size for _, conv in branches] == [(5, ), (5, ), (3, ),
+                                                          (3, )]
+    for (branch, conv), output in zip(branches, outputs):
+        for level, mask in enumerate(masks):
+            x = branch(feats, masks)[level][1].detach().numpy()
+            expected = torch.from_numpy(slow_conv(x, conv)) * mask[1]
+            if conv is head.conv_reg:
+                expected = (expected * head.scales[level].scale).relu()
+            torch.testing.assert_close(output[level][1], expected)
+
+
+def test_boundaries_do_not_train_what_is_before_the_head(
+        make_masks, make_feats, randomise):
+    head = randomise(make_head())
+    masks = make_masks([7, 4], 7, 2)
+    feats = [x.requires_grad_() for x in make_feats(masks)]
+    cls_logits, bins, start, end = head(feats, masks)
+    sum(x.square().sum() for x in start + end).backward(retain_graph=True)
+    assert all(x.grad is None or not x.grad.any() for x in feats)
+    assert head.start_tower.convs[0].weight.grad.any()
+    sum(x.square().sum() for x in cls_logits + bins).backward()
+    assert all(x.grad.any() for x in feats)
+
+
+@TOWERS
+@pytest.mark.parametrize('kernels', [(3, 3), (5, 1), (1, 5)])
+def test_two_paddings_give_the_same_detections(tower, kernels, make_masks,
+                                               make_feats, randomise):
+    kernel_size, boundary_kernel_size = kernels
+    head = randomise(
+        make_head(
+            5,
+            kernel_size=kernel_size,
+            boundary_kernel_size=boundary_kernel_size,
+            tower=tower))
+    masks, longer = make_masks([9, 5], 14, 2), make_masks([9, 5], 20, 2)
+    feats = make_feats(masks)
+    more = tuple(F.pad(x, (0, 6 // 2**i)) for i, x in enumerate(feats))
+    for ours, theirs in zip(
+            head.predict(feats, masks), head.predict(more, longer)):
+        for level, (x, y) in enumerate(zip(ours, theirs)):
+            valid = x.scores.any(1)
+            same = y.scores[:len(valid)]
+            torch.testing.assert_close(x.scores, same)
+            assert not y.scores[len(valid):].any()
+            torch.testing.assert_close(x.segments[valid],
+                                       y.segments[:len(valid)][valid])
+
+
+@pytest.mark.parametrize('length', [1, 2, 3, 11])
+@pytest.mark.parametrize('num_layers', [1, 3])
+def test_predictions_of_any_length(length, num_layers, make_masks, make_feats):
+    head = make_head(num_layers=num_layers).double()
+    masks = make_masks([length, (length + 1) // 2], length, 2)
+    for levels in head.predict(make_feats(masks), masks):
+        for level, (segments, scores) in enumerate(levels):
+            cells = -(-length // 2**level)
+            assert segments.shape == (cells, 3, 2)
+            assert scores.shape == (cells, 3)
+            position = torch.arange(cells)[:, None] * 2.**level
+            assert (segments[..., 0] <= position).all()
+            assert (segments[..., 1] >= position).all()
+
+
+def test_segments_are_offsets_in_strides(make_masks):
+    outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_masks)
+    head = make_head()
+    [_, levels] = head.predict_by_feat(*outputs, masks)
+    offsets = head.decode_offsets(*(x[1] for x in outputs[1:]))
+    left, right = levels[1].segments[2, 1].tolist()  # cell 2 is position 4
+    assert left == pytest.approx(4 - 2 * offsets[1, 1, 2, 0].item())
+    assert right == pytest.approx(4 + 2 * offsets[1, 1, 2, 1].item())
+
+
+@TOWERS
+def test_every_parameter_gets_a_gradient(tower, make_masks, make_feats,
+                                         randomise):
+    head = randomise(make_head(tower=tower))
+    with torch.no_grad():  # open gates and ReLUs
+        for name, parameter in head.named_parameters():
+            if name.endswith(('bias', 'alpha', 'scale')):
+                parameter.fill_(1.5)
+    masks = make_masks([12, 9], 12, 2)
+    gts = [instances([(1, 5), (2, 12)], [0, 1]), instances([(0, 3)], [2])]
+    losses = head.loss(make_feats(masks), masks, gts)
+    sum(losses.values()).backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def test_prior_and_empty_classes_at_the_start():
+    head = make_head(empty_classes=(1, ), prior_prob=0.02)
+    head.init_weights()
+    for conv in (head.conv_cls, head.conv_start, head.conv_end):
+        priors = conv.bias.double().sigmoid().tolist()
+        assert priors == pytest.approx([0.02, 1e-6, 0.02], rel=1e-3)
+    assert not head.conv_reg.bias.any()
+
+
+def test_tower_is_that_of_the_config():
+    head = make_head(tower=DY_TOWER, boundary_kernel_size=1)
+    assert isinstance(head.start_tower, DyTower)
+    assert head.start_tower.kernel_size == 1
+    assert head.reg_tower.kernel_size == 3
+
+
+def test_number_of_bins_must_be_positive():
+    with pytest.raises(ValueError, match='num_bins must be positive, but got'):
+        make_head(0)

@@ -1,0 +1,238 @@
+"""What ``compare.py`` is going to run, and whether it can."""
+import argparse
+import fcntl
+import json
+import os.path as osp
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, TextIO
+
+from compare_costs import build_dataset, build_model
+from compare_runs import write_json
+from mmengine.config import Config
+
+from dyfadet_mm.engine.settings import apply_options
+
+MOST_DIFFERENCES = 5  # that are named
+
+
+class Difference(NamedTuple):
+    """A setting that has changed: dotted key and both values in words."""
+    key: str
+    old: str
+    new: str
+
+
+class Run(NamedTuple):
+    """One config with one seed.
+
+    Attributes:
+        label (str): Name of the config.
+        seed (int): Of all random numbers.
+        cfg (Config): With options and seed merged.
+        folder (Path): For all that it writes.
+    """
+    label: str
+    seed: int
+    cfg: Config
+    folder: Path
+
+    @property
+    def result(self) -> Optional[dict]:
+        """What a finished run has written; None before."""
+        path = self.folder / 'result.json'
+        return json.loads(path.read_text()) if path.exists() else None
+
+
+def read_configs(args: argparse.Namespace) -> Dict[str, Config]:
+    """Read the configs and merge the options.
+
+    Args:
+        args (Namespace): Of the command line.
+
+    Returns:
+        dict[str, Config]: By label.
+
+    Raises:
+        ValueError: If a label is used twice or is no name of a folder, or an
+            option does not fit a config.
+    """
+    cfgs = {}
+    for text in args.configs:
+        label, path = osp.splitext(osp.basename(text))[0], text
+        if '=' in text and not osp.exists(text):
+            label, path = text.split('=', 1)
+        if label in cfgs:
+            raise ValueError(f'labels must differ, but got {label!r} twice; '
+                             'name the configs as in LABEL=PATH')
+        if osp.basename(label) != label or label[:1] in ('', '.'):
+            raise ValueError('a label must be the name of a new folder, but '
+                             f'got {label!r} in {text!r}')
+        try:
+            cfgs[label] = apply_options(
+                Config.fromfile(path), args.cfg_options)
+        except ValueError as error:
+            raise ValueError(f'{label}: {error}') from error
+    return cfgs
+
+
+def check_config(label: str, cfg: Config, checkpoint: str) -> None:
+    """Find out before the training what would end it.
+
+    Args:
+        label (str): Name of the config.
+        cfg (Config): With the options merged.
+        checkpoint (str): ``'best'`` or ``'last'``.
+
+    Raises:
+        ValueError: If the model or the data sets cannot be built, with the
+            reason, or the config never validates.
+    """
+    if 'max_epochs' not in (cfg.get('train_cfg') or {}):
+        raise ValueError(f'{label}: train_cfg must count epochs, but got '
+                         f'{cfg.get("train_cfg")}')
+    if checkpoint == 'best':
+        check_best(label, cfg)
+    try:
+        build_model(cfg)
+        for loader in ('train_dataloader', 'test_dataloader'):
+            build_dataset(cfg, loader)
+    except Exception as error:  # whatever a part of the config raises
+        reason = f'{type(error).__name__}: {error}'
+        raise ValueError(f'{label} cannot be built, {reason}') from error
+
+
+def check_best(label: str, cfg: Config) -> None:
+    """Refuse ``--checkpoint best`` where no best weights are kept.
+
+    Raises:
+        ValueError: Naming what is missing.
+    """
+    remedy = 'or choose --checkpoint last'
+    if not isinstance(cfg.default_hooks.checkpoint.get('save_best'), str):
+        raise ValueError(f'{label}: --checkpoint best needs the name of a '
+                         'metric in default_hooks.checkpoint.save_best; name '
+                         f'one, {remedy}')
+    begin, end = cfg.train_cfg.get('val_begin', 1), cfg.train_cfg.max_epochs
+    if cfg.get('val_cfg') is None or begin > end:
+        raise ValueError(f'{label}: --checkpoint best needs validation, but '
+                         f'got val_cfg={cfg.get("val_cfg")} and val_begin='
+                         f'{begin} of {end} epochs; set train_cfg.val_begin, '
+                         f'{remedy}')
+
+
+def plan_runs(cfgs: Dict[str, Config], seeds: int,
+              work_dir: Path) -> List[Run]:
+    """List all runs, seed by seed.
+
+    Args:
+        cfgs (dict[str, Config]): By label.
+        seeds (int): How many.
+        work_dir (Path): Of the comparison.
+
+    Returns:
+        list[Run]: All of the first seed, all of the next, ...
+    """
+    runs = []
+    for seed in range(seeds):
+        for label, cfg in cfgs.items():
+            cfg = Config(cfg.to_dict())
+            cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+            runs.append(
+                Run(label, seed, cfg, work_dir / label / f'seed_{seed}'))
+    return runs
+
+
+def claim_work_dir(work_dir: Path, settings: dict) -> TextIO:
+    """Make the folder of the comparison, or take it up again.
+
+    Args:
+        work_dir (Path): The folder.
+        settings (dict): What all runs of the folder have in common.
+
+    Returns:
+        TextIO: A lock; keep it open.
+
+    Raises:
+        FileExistsError: If the folder is none of a comparison, belongs to one
+            with other settings, or is in use.
+    """
+    path = work_dir / 'compare.json'
+    if work_dir.exists() and not path.exists() and any(work_dir.iterdir()):
+        raise FileExistsError(f'--work-dir must be new or of a comparison, '
+                              f'but got {str(work_dir)!r} with other files; '
+                              'choose another')
+    work_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write_json(path, settings)
+    refuse_differences(json.loads(path.read_text()), settings, path)
+    lock = open(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FileExistsError(f'--work-dir {str(work_dir)!r} is in use by '
+                              'another process of compare.py') from None
+    return lock
+
+
+def refuse_differences(old: Any, new: Any, path: Path) -> None:
+    """Refuse to go on with other settings.
+
+    Args:
+        old (Any): Settings of the earlier runs.
+        new (Any): Those of the command line.
+        path (Path): Where the old ones were found.
+
+    Raises:
+        FileExistsError: Naming what differs.
+    """
+    found = [
+        f'{each.key} is {each.old} there and {each.new} now'
+        for each in differences(old, new)
+    ]
+    if found:
+        more = len(found) - MOST_DIFFERENCES
+        found = found[:MOST_DIFFERENCES] + [f'{more} more'] * (more > 0)
+        raise FileExistsError(
+            f'options must be those of the runs in --work-dir, but in {path} '
+            f'{"; ".join(found)}; choose another --work-dir, or remove '
+            f'{str(path.parent)!r}')
+
+
+def differences(old: Any, new: Any, prefix: str = '') -> Iterator[Difference]:
+    """Where two settings differ.
+
+    Args:
+        old (Any): Dicts, lists and values.
+        new (Any): Likewise.
+        prefix (str): Dotted key of both. Defaults to ''.
+
+    Yields:
+        Difference: In words.
+    """
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        if old != new:
+            yield Difference(prefix, repr(old), repr(new))
+        return
+    for key in dict.fromkeys([*old, *new]):
+        name = f'{prefix}.{key}' if prefix else str(key)
+        if key in old and key in new:
+            yield from differences(old[key], new[key], name)
+        else:
+            words = (
+                repr(each[key]) if key in each else 'nothing'
+                for each in (old, new))
+            yield Difference(name, *words)
+
+
+def check_earlier(run: Run) -> None:
+    """Refuse to go on with a run of another config.
+
+    Raises:
+        FileExistsError: Naming what differs.
+    """
+    path = run.folder / 'config.py'
+    if path.exists():
+        refuse_differences(
+            Config.fromfile(path).to_dict(), run.cfg.to_dict(), path)
