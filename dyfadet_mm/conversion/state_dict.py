@@ -38,7 +38,7 @@ def _dynamic_layers(tower: str) -> KeyTable:
 
 LAYER = r'backbone\.(stem|branch)\.(\d+)\.'
 OURS = r'backbone.\1.\2.'
-#: Layers of ActionFormer's encoder, and of the convolutional one.
+#: Layers of ActionFormer's encoder, of the convolutional one, of SGP's means.
 PEER_LAYERS: KeyTable = [
     (LAYER + r'ln([12])\.', OURS + r'norm\3.'),
     (LAYER + r'attn\.(query|key|value)_conv\.conv\.',
@@ -49,6 +49,8 @@ PEER_LAYERS: KeyTable = [
     (LAYER + r'(mlp\.3|drop_path_attn)\.', OURS + r'\3.'),
     (LAYER + r'(conv[12])\.conv\.', OURS + r'\3.'),
     (LAYER + r'downsample\.conv\.', OURS + 'shortcut.'),
+    (LAYER + r'downsample\.1\.', OURS + 'downsample.'),
+    (LAYER + r'downsample\.1\.', OURS + 'downsample.'),
 ]
 #: Names of the published codes of DyFADet, ActionFormer and TriDet.
 PUBLISHED: KeyTable = [
@@ -91,6 +93,10 @@ PATH_TABLE = [
     (r'conv\.', 'mix.'),
     (r'norm\.', 'norm.'),
 ]
+#: Layers with scaled branches, by their last norm: those of DynE and SGP have
+#: none in the stem.
+BRANCHES = [(r'(backbone\.branch\.\d+\.)group_norm', 'out'),
+            (r'(backbone\.(?:stem|branch)\.\d+\.)norm2', 'attn')]
 FIELD = re.compile(r'(weight|bias|scale)?$')
 
 
@@ -179,8 +185,9 @@ def _reshape(name: str, value: Tensor) -> Tensor:
 def _add_branch_scales(converted: Dict[str, Tensor]) -> None:
     """Add the scales that the other codes leave out without drop path."""
     for name in list(converted):
-        match = re.match(r'(backbone\.branch\.\d+\.)group_norm\.weight$', name)
-        if match is not None:
-            for part in ('drop_path_out.scale', 'drop_path_mlp.scale'):
-                converted.setdefault(match[1] + part,
-                                     ones(len(converted[name])))
+        for last_norm, branch in BRANCHES:
+            match = re.match(last_norm + r'\.weight$', name)
+            if match is not None:
+                for part in (branch, 'mlp'):
+                    converted.setdefault(f'{match[1]}drop_path_{part}.scale',
+                                         ones(len(converted[name])))

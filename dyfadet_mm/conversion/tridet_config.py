@@ -1,12 +1,11 @@
 """TriDet's configuration as a configuration of ours."""
 from typing import List
 
-from .actionformer_config import pad_multiple
 from .choices import check_choices, check_window, complete
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
-                            neck_config, postprocessor_config)
+                            neck_config, pad_multiple, postprocessor_config)
 
 #: Defaults of TriDet, used where its yaml says nothing.
 MODEL_DEFAULTS = dict(

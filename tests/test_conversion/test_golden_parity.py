@@ -1,8 +1,6 @@
 """The published DyFADet's outputs on random weights, reproduced."""
 import pytest
-from parity import (Parity, as_batch, as_sample,  # noqa: F401
-                    assert_levels_close, assert_same_detections, golden_files,
-                    load)
+from parity import Parity, golden_files, load
 
 
 @pytest.fixture(scope='module', params=golden_files(), ids=lambda x: x.stem)

@@ -176,6 +176,21 @@ def test_branches_without_scales_get_ones():
     build().load_state_dict(converted, strict=True)
 
 
+def test_scales_of_attention_without_drop_path_are_one():
+    weights = {
+        f'module.backbone.{name}.ln2.weight': torch.randn(1, 8, 1)
+        for name in ('stem.1', 'branch.0')
+    }
+    converted = convert_state_dict(weights)
+    assert sorted(converted) == sorted(f'backbone.{name}.{part}'
+                                       for name in ('stem.1', 'branch.0')
+                                       for part in ('norm2.weight',
+                                                    'drop_path_attn.scale',
+                                                    'drop_path_mlp.scale'))
+    assert torch.equal(converted['backbone.stem.1.drop_path_mlp.scale'],
+                       torch.ones(8))
+
+
 def test_norms_and_scales_are_vectors_and_factors_scalars():
     converted = convert_state_dict(PublishedWeights())
     for name, value in converted.items():
@@ -211,3 +226,16 @@ def test_given_weights_are_not_changed():
     names, norm = set(weights), weights['neck.fpn_norms.0.weight']
     convert_state_dict(weights)
     assert set(weights) == names and norm.shape == (1, 16, 1)
+
+
+@pytest.mark.parametrize('theirs, ours', [
+    ('backbone.branch.0.downsample.1.weight',
+     'backbone.branch.0.downsample.weight'),
+    ('module.start_head.head.1.conv.weight',
+     'head.start_tower.convs.1.weight'),
+    ('end_head.norm.0.bias', 'head.end_tower.norms.0.bias'),
+    ('end_head.cls_head.conv.bias', 'head.conv_end.bias'),
+    ('cls_head.cls_head.conv.bias', 'head.conv_cls.bias'),
+])
+def test_names_of_tridet(theirs, ours):
+    assert convert_key(theirs) == ours
