@@ -5,7 +5,8 @@ from .choices import check_choices, complete
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
-                            neck_config, pad_multiple, postprocessor_config)
+                            neck_config, pad_multiple, postprocessor_config,
+                            score_fusion_config)
 
 #: Defaults of ActionFormer, used where its yaml says nothing.
 MODEL_DEFAULTS = dict(
@@ -43,7 +44,7 @@ def convert_actionformer(reference_cfg: dict) -> dict:
     check_shared_choices(model, train, test)
     windows = _windows(model['n_mha_win_size'], model['backbone_arch'])
 
-    cfg = dict(
+    return dict(
         type='dyfadet_mm.SingleStageTAD',
         data_preprocessor=dict(
             type='dyfadet_mm.TADDataPreprocessor',
@@ -55,13 +56,8 @@ def convert_actionformer(reference_cfg: dict) -> dict:
             type='dyfadet_mm.ConvHead',
             reg_weight='points',
             **head_config(model, train, num_classes)),
-        postprocessor=dict(postprocessor_config(test), voting_by_iou=True))
-    if test['ext_score_file']:
-        cfg['score_fusion'] = dict(
-            type='dyfadet_mm.ScoreFusion',
-            score_file=test['ext_score_file'],
-            softmax=False)
-    return cfg
+        postprocessor=dict(postprocessor_config(test), voting_by_iou=True),
+        **score_fusion_config(test, softmax=False))
 
 
 def _windows(window: Union[int, Sequence[int]],

@@ -3,7 +3,8 @@ from .choices import check_choices, check_window, complete
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
-                            neck_config, postprocessor_config)
+                            neck_config, postprocessor_config,
+                            score_fusion_config)
 
 #: Defaults of the published code, used where its yaml says nothing.
 MODEL_DEFAULTS = dict(
@@ -56,7 +57,7 @@ def convert_published(reference_cfg: dict) -> dict:
     _check_choices(model, train, test)
 
     coarsest = 2**model['backbone_arch'][2]
-    cfg = dict(
+    return dict(
         type='dyfadet_mm.SingleStageTAD',
         data_preprocessor=dict(
             type='dyfadet_mm.TADDataPreprocessor',
@@ -73,11 +74,8 @@ def convert_published(reference_cfg: dict) -> dict:
             init_std=model['init_conv_vars']),
         neck=neck_config(model),
         head=_head(model, dyn_head, train, num_classes),
-        postprocessor=postprocessor_config(test))
-    if test['ext_score_file']:
-        cfg['score_fusion'] = dict(
-            type='dyfadet_mm.ScoreFusion', score_file=test['ext_score_file'])
-    return cfg
+        postprocessor=postprocessor_config(test),
+        **score_fusion_config(test))
 
 
 def _check_choices(model: dict, train: dict, test: dict) -> None:

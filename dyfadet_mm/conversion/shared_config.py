@@ -222,6 +222,25 @@ def postprocessor_config(test: dict) -> dict:
         voting_thr=test['voting_thresh'])
 
 
+def score_fusion_config(test: dict, **options: Any) -> dict:
+    """Scores of a video classifier, where the yaml names a file of them.
+
+    Args:
+        test (dict): Complete section ``test_cfg``.
+        options (Any): Further arguments of :class:`ScoreFusion`.
+
+    Returns:
+        dict: ``score_fusion`` of the detector, or nothing.
+    """
+    if not test['ext_score_file']:
+        return dict()
+    return dict(
+        score_fusion=dict(
+            type='dyfadet_mm.ScoreFusion',
+            score_file=test['ext_score_file'],
+            **options))
+
+
 def pad_multiple(sizes: Sequence[int]) -> int:
     """Divisor of the padded length of long videos.
 

@@ -5,7 +5,8 @@ from .choices import check_choices, check_window, complete
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
-                            neck_config, pad_multiple, postprocessor_config)
+                            neck_config, pad_multiple, postprocessor_config,
+                            score_fusion_config)
 
 #: Defaults of TriDet, used where its yaml says nothing.
 MODEL_DEFAULTS = dict(
@@ -52,7 +53,7 @@ def convert_tridet(reference_cfg: dict) -> dict:
         downsample_type=('max', 'avg'))
     check_shared_choices(model, train, test)
 
-    cfg = dict(
+    return dict(
         type='dyfadet_mm.SingleStageTAD',
         data_preprocessor=dict(
             type='dyfadet_mm.TADDataPreprocessor',
@@ -62,13 +63,8 @@ def convert_tridet(reference_cfg: dict) -> dict:
         backbone=_backbone(model, train, in_channels),
         neck=neck_config(model),
         head=_head(model, train, num_classes),
-        postprocessor=postprocessor_config(test))
-    if test['ext_score_file']:
-        cfg['score_fusion'] = dict(
-            type='dyfadet_mm.ScoreFusion',
-            score_file=test['ext_score_file'],
-            softmax=False)
-    return cfg
+        postprocessor=postprocessor_config(test),
+        **score_fusion_config(test, softmax=False))
 
 
 def _windows(model: dict) -> List[int]:

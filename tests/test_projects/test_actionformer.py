@@ -13,6 +13,7 @@ from mmengine.registry import DefaultScope
 from one_step import ROOT, check_one_step, run_one_step
 from real_layouts import (write_activitynet, write_ego4d, write_epic100,
                           write_thumos14)
+from settings import RANGES, number
 from spelled_out import comparable
 
 from dyfadet_mm.conversion import convert_config
@@ -24,12 +25,6 @@ CONFIGS = ROOT / 'projects/actionformer/configs'
 RECIPES = sorted(path.stem for path in CONFIGS.glob('*.py'))
 DYHEAD = 'actionformer-dyhead_i3d_1xb2-35e_thumos14'
 DYNE = 'actionformer-dyne_i3d_1xb2-35e_thumos14'
-RANGES = dict(
-    A=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)],
-    B=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)],
-    D=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 128), (64, 10000)],
-    E=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 128), (64, 256),
-       (128, 10000)])
 #: As narrow as 16 heads allow, and few candidates: a step takes seconds.
 NARROW = ['model.postprocessor.pre_nms_topk=50'] + [
     f'model.{key}=48' for key in ('backbone.embed_channels', 'neck.channels',
@@ -39,14 +34,7 @@ NARROW = ['model.postprocessor.pre_nms_topk=50'] + [
 
 def value_of(text):
     """A cell of the table: a number, several of them, text or None."""
-    if ' ' in text:
-        return [value_of(each) for each in text.split()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text or None
+    return [number(x) for x in text.split()] if ' ' in text else number(text)
 
 
 def published_settings():

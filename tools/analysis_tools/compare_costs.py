@@ -81,16 +81,19 @@ class Subject:
     Args:
         cfg (Config): Of the run.
         checkpoint (Path): Weights of the run.
+        batch (dict): The video, see :func:`median_video`.
+        cells (int): Its length.
     """
 
-    def __init__(self, cfg: Config, checkpoint: Path) -> None:
+    def __init__(self, cfg: Config, checkpoint: Path, batch: dict,
+                 cells: int) -> None:
         cfg = Config(cfg.to_dict())
         cfg.model.pop('score_fusion', None)  # it reads scores of all videos
         model = build_model(cfg)
         load_checkpoint(
             model, str(checkpoint), 'cpu', strict=True, logger='silent')
         self.model = model.to(get_device()).eval()
-        self.batch, self.cells = median_video(cfg)
+        self.batch, self.cells = batch, cells
         self.seconds: List[float] = []
         for _ in range(NUM_WARM_UPS):
             self.detect()
@@ -153,9 +156,13 @@ def measure(runs: Runs) -> Measured:
         not be measured.
     """
     subjects, failures = {}, []
-    for label, run in runs.items():
+    videos: Dict[str, Tuple[dict, int]] = {}  # by the config of their data
+    for label, (cfg, checkpoint) in runs.items():
         try:
-            subjects[label] = Subject(*run)
+            data = repr(cfg.test_dataloader.dataset)
+            if data not in videos:
+                videos[data] = median_video(cfg)
+            subjects[label] = Subject(cfg, checkpoint, *videos[data])
         except Exception as error:  # the others have their results, too
             failures.append(f'{label}, latency: {type(error).__name__}: '
                             f'{error}')

@@ -148,10 +148,11 @@ class PyramidEncoder(BaseModule):
                 '(model.backbone.in_channels), but got '
                 f'{x.size(1)}; set in_channels to the dimension of the '
                 'feature files')
-        x = self._embed(x, mask)
+        total, valid = x.size(2), int(last_valid(mask).max())
+        x = self._embed(x, mask, valid)
         if self.position is not None:
             x = self.position(x, mask)
-        total, length = x.size(2), self._needed(mask)
+        length = self._needed(valid, total)
         x, mask = x[..., :length], mask[..., :length]
         for layer in self.stem:
             x, mask = layer(x, mask)
@@ -164,9 +165,11 @@ class PyramidEncoder(BaseModule):
         return (tuple(map(_repeat_last, feats,
                           totals)), tuple(map(_repeat_last, masks, totals)))
 
-    def _needed(self, mask: Tensor) -> int:
-        """Cells of level 0 without which no valid output would be right."""
-        total = mask.size(2)
+    def _needed(self, valid: int, total: int) -> int:
+        """Cells of level 0 without which no valid output would be right.
+
+        The longest video has ``valid`` of the ``total`` cells.
+        """
         halos = [
             getattr(layer, 'halo', None)
             for layer in (*self.stem, *self.branch)
@@ -177,20 +180,21 @@ class PyramidEncoder(BaseModule):
         # at least one padded cell on the coarsest level, and as many or more
         # on all others
         coarsest = 2**(self.num_levels - 1)
-        cells = -(-int(last_valid(mask).max()) // coarsest)
+        cells = -(-valid // coarsest)
         length = (cells + max([1, *halos])) * coarsest
         return min(round_length(length), total)
 
-    def _embed(self, x: Tensor, mask: Tensor) -> Tensor:
+    def _embed(self, x: Tensor, mask: Tensor, valid: int) -> Tensor:
         """Embed the features, (B, C_in, T) to (B, C, T).
 
-        The convolutions are masked, so that all padded cells come out the
-        same; those that valid cells can read, or one, are computed.
+        No video has more than ``valid`` cells. The convolutions are masked,
+        so that all padded cells come out the same; those that valid cells
+        can read, or one, are computed.
         """
         if not self._embeds:
             return x
         total = x.size(2)
-        length = int(last_valid(mask).max()) + max(self._embed_reach, 1)
+        length = valid + max(self._embed_reach, 1)
         length = min(round_length(length), total)
         x, mask = x[..., :length], mask[..., :length]
         if self.ignore_padding:

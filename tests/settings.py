@@ -1,7 +1,8 @@
 """Recipes, and the settings that the published code has for them.
 
-``published_settings.csv`` has a row per published yaml. Ego4D's two do not
-build; their rows hold what the recipes put in the place of unknown options.
+``test_recipes/published_settings.csv`` has a row per published yaml. Ego4D's
+two do not build; their rows hold what the recipes put in the place of unknown
+options.
 """
 import csv
 from pathlib import Path
@@ -12,7 +13,7 @@ from mmengine.registry import DefaultScope
 
 from dyfadet_mm.registry import MODELS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs/dyfadet'
 RANGES = dict(
     A=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)],
@@ -23,7 +24,7 @@ RANGES = dict(
        (128, 10000)])
 
 
-def _number(text):
+def number(text):
     """A cell of the table; None where the yaml has no value."""
     for kind in (int, float):
         try:
@@ -35,10 +36,10 @@ def _number(text):
 
 def published_settings():
     """Settings by the name of a recipe."""
-    with open(Path(__file__).with_name('published_settings.csv')) as file:
+    with open(ROOT / 'tests/test_recipes/published_settings.csv') as file:
         return {
             row['recipe']: {
-                key: _number(text)
+                key: number(text)
                 for key, text in row.items()
             }
             for row in csv.DictReader(file)
