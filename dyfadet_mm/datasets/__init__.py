@@ -2,6 +2,7 @@
 from .activitynet import ActivityNetDataset
 from .base_tad_dataset import TADDataset
 from .charades import CharadesDataset
+from .class_names import dataset_classes, num_detector_classes, use_classes
 from .ego4d_mq import Ego4DMQDataset
 from .epic_kitchens import EpicKitchens100Dataset
 from .fineaction import FineActionDataset
@@ -17,5 +18,6 @@ __all__ = [
     'Ego4DMQDataset', 'EpicKitchens100Dataset', 'FineActionDataset',
     'HACSDataset', 'LoadFeatures', 'MultiTHUMOSDataset', 'PackTADInputs',
     'RandomTruncate', 'ResizeFeatures', 'SecondsToGrid', 'SpreadFeatures',
-    'SubsampleFeatures', 'TADDataset', 'THUMOS14Dataset'
+    'SubsampleFeatures', 'TADDataset', 'THUMOS14Dataset', 'dataset_classes',
+    'num_detector_classes', 'use_classes'
 ]

@@ -1,14 +1,16 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import torch
 from mmengine.dataset import BaseDataset
 
-from dyfadet_mm.fileio import (exclude_videos, load_database, parse_video,
-                               remove_duplicates, remove_short,
+from dyfadet_mm.fileio import (exclude_videos, find_reversed, load_database,
+                               parse_video, remove_duplicates, remove_short,
                                resolve_classes, select_subset)
 from dyfadet_mm.registry import DATASETS
+from .annotation_notes import report_ignored, report_reversed
+from .class_numbering import ClassNumbering
 from .feature_files import join_path, per_source, videos_with_features
+from .sample_rng import SampleRng
 
 FILTERS = ('filter_empty_gt', 'min_action_length')
 
@@ -36,9 +38,16 @@ class TADDataset(BaseDataset):
     ``labels_s`` (N, ) int64, ``class_agnostic`` and ``rng``, a
     :class:`numpy.random.Generator` that depends on the seed, the epoch and
     the index only, so that a sample is the same whichever worker makes it.
+    Without :meth:`set_epoch`, the visits to the video count the epochs.
 
     Classes, in label order, are ``metainfo['classes']`` of the config, else
-    ``METAINFO``, else read from the annotation file.
+    ``METAINFO``, else read from the annotation file; :meth:`use_classes`
+    gives them another order. In ``test_mode``, a file without actions is one
+    of videos to detect in, and has no classes.
+
+    Actions that end before they start, of which published files have some,
+    are in ``segments_s``, as evaluation counts them, but no target in
+    training. A warning says how many there are.
 
     Args:
         ann_file (str): Annotation file, relative to ``data_root``.
@@ -65,10 +74,13 @@ class TADDataset(BaseDataset):
         exclude (str | Sequence[str]): Ids of videos to leave out, or a text
             file with one id per line, relative to ``data_root``. Defaults to
             ().
+        ignore_labels (str | Sequence[str]): Labels of which annotations are
+            neither classes nor targets nor ground truth. Defaults to ().
         filter_cfg (dict, optional): ``filter_empty_gt=True`` leaves out
-            videos without actions, unless ``test_mode``;
+            videos without actions to learn, unless ``test_mode``;
             ``min_action_length`` drops shorter actions, in seconds, in
-            testing too. Defaults to None, which keeps all.
+            testing too, and with them those that end before they start.
+            Defaults to None, which keeps all.
         filter_missing (bool): Skip videos without a feature file and log how
             many. Defaults to False, which raises.
         remove_duplicates (bool): Drop actions that repeat an earlier one of
@@ -101,6 +113,7 @@ class TADDataset(BaseDataset):
                  file_prefix: Union[str, Dict[str, str]] = '',
                  file_suffix: Union[str, Dict[str, str]] = '.npy',
                  exclude: Union[str, Sequence[str]] = (),
+                 ignore_labels: Union[str, Sequence[str]] = (),
                  filter_cfg: Optional[dict] = None,
                  filter_missing: bool = False,
                  remove_duplicates: bool = False,
@@ -131,14 +144,22 @@ class TADDataset(BaseDataset):
         self.file_suffix = per_source('file_suffix', file_suffix,
                                       list(data_prefix))
         self.exclude = exclude
+        if isinstance(ignore_labels, str):
+            ignore_labels = [ignore_labels]
+        self.ignore_labels = {str(name) for name in ignore_labels}
         self.filter_missing = filter_missing
         self.remove_duplicates = remove_duplicates
         self.class_agnostic = class_agnostic
         self.backend_args = backend_args
-        self._seed_and_epoch = torch.zeros(2, dtype=torch.int64)
+        self._rng = SampleRng()
+        self._numbering = ClassNumbering()
         super().__init__(
             ann_file=ann_file,
-            metainfo=metainfo,
+            # classes=None leaves those of METAINFO
+            metainfo={
+                key: value
+                for key, value in (metainfo or {}).items() if value is not None
+            },
             data_root=data_root,
             data_prefix=data_prefix,
             filter_cfg=filter_cfg,
@@ -167,11 +188,72 @@ class TADDataset(BaseDataset):
         entries = exclude_videos(
             select_subset(database, self.subset), self.exclude,
             self.backend_args)
-        return [
+        data_list = [
             self.parse_data_info(
                 dict(video_id=video_id, entry=entry, class_ids=class_ids))
             for video_id, entry in entries.items()
         ]
+        report_ignored(entries, self.ignore_labels)
+        report_reversed(data_list)
+        self._numbering.set_own(
+            classes, np.concatenate([info['labels_s'] for info in data_list]))
+        return data_list
+
+    def full_init(self) -> None:
+        """Read the annotation file, unless that has been done."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        if not self.test_mode:  # in testing a sample stays the same
+            self._rng.count_visits(len(self))
+
+    def find_classes(self) -> Tuple[str, ...]:
+        """Class names in label order, without looking for features.
+
+        Returns:
+            tuple[str]: The given ones, or those of the annotation file.
+        """
+        if self._metainfo.get('classes') is not None:
+            return self.read_classes({})
+        return self.read_classes(
+            load_database(self.ann_file, self.backend_args))
+
+    def use_classes(self, classes: Sequence[str]) -> None:
+        """Number the classes as another data set or a model does, by name.
+
+        Labels and ``metainfo['classes']`` follow from now on. Classes of the
+        videos of this data set that are not among ``classes`` get the labels
+        behind, in their own order: as soon as the file has been read.
+
+        Args:
+            classes (Sequence[str]): Names in label order.
+
+        Raises:
+            TypeError: If they are not a sequence of names.
+            ValueError: If a name is repeated, or there is none.
+        """
+        self._numbering.follow(classes)
+
+    @property
+    def metainfo(self) -> dict:
+        """dict: A copy, where ``classes`` are those in use."""
+        metainfo = super().metainfo
+        if self._numbering.names is not None:
+            metainfo['classes'] = self._numbering.names
+        return metainfo
+
+    def get_data_info(self, idx: int) -> dict:
+        """Get the start of a pipeline.
+
+        Args:
+            idx (int): Index of the video.
+
+        Returns:
+            dict: As listed above, without ``rng``, and ``sample_idx``.
+        """
+        data_info = super().get_data_info(idx)
+        data_info['labels_s'] = self._numbering.convert(data_info['labels_s'])
+        return data_info
 
     def read_classes(self, database: dict) -> Tuple[str, ...]:
         """Class names in label order.
@@ -180,9 +262,14 @@ class TADDataset(BaseDataset):
             database (dict): Entry by video id, of all subsets.
 
         Returns:
-            tuple[str]: Those of the metainfo, or of the database.
+            tuple[str]: Those of the metainfo, or of the database; none if
+            that has no actions, in ``test_mode``.
         """
-        return resolve_classes(database, self._metainfo.get('classes'))
+        return resolve_classes(
+            database,
+            self._metainfo.get('classes'),
+            ignore_labels=self.ignore_labels,
+            allow_empty=self.test_mode)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Convert one entry of the annotation file.
@@ -193,10 +280,12 @@ class TADDataset(BaseDataset):
         Returns:
             dict: Start of a pipeline, without ``rng``.
         """
-        data_info = parse_video(**raw_data_info, fps=self.fps)
+        data_info = parse_video(
+            **raw_data_info, fps=self.fps, ignore_labels=self.ignore_labels)
         segments, labels = data_info['segments_s'], data_info['labels_s']
-        segments, labels = remove_short(segments, labels,
-                                        self._filter('min_action_length', 0.))
+        min_length = self._filter('min_action_length', None)
+        if min_length is not None:
+            segments, labels = remove_short(segments, labels, min_length)
         if self.remove_duplicates:
             segments, labels = remove_duplicates(segments, labels)
         video_id = data_info['video_id']
@@ -232,7 +321,10 @@ class TADDataset(BaseDataset):
         """
         data_list = self.data_list
         if self._filter('filter_empty_gt', False) and not self.test_mode:
-            data_list = [i for i in data_list if len(i['labels_s'])]
+            data_list = [
+                info for info in data_list
+                if not find_reversed(info['segments_s']).all()
+            ]
             if not data_list:
                 raise ValueError(
                     f'subset {self.subset!r} of {self.ann_file!r} must have '
@@ -240,6 +332,14 @@ class TADDataset(BaseDataset):
                     'filter_cfg=dict(filter_empty_gt=False)')
         return videos_with_features(data_list, self.filter_missing,
                                     self.backend_args)
+
+    def _copy_without_annotation(self, memo: Optional[dict] = None) -> Any:
+        """Copy all but the videos, for :meth:`get_subset`.
+
+        MMEngine's default memory is one dict for all calls: a second copy
+        would get what the first one got, classes before a change of them.
+        """
+        return super()._copy_without_annotation({} if memo is None else memo)
 
     def _filter(self, name: str, default: Any) -> Any:
         """One value of ``filter_cfg``."""
@@ -260,13 +360,7 @@ class TADDataset(BaseDataset):
         Raises:
             ValueError: If a number is negative.
         """
-        for name, value in dict(epoch=epoch, seed=seed).items():
-            if value is not None and value < 0:
-                raise ValueError(f'{name} must be at least 0, but got {value}')
-        self._seed_and_epoch.share_memory_()
-        if seed is not None:
-            self._seed_and_epoch[0] = seed
-        self._seed_and_epoch[1] = epoch
+        self._rng.set_epoch(epoch, seed)
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on one video.
@@ -278,9 +372,7 @@ class TADDataset(BaseDataset):
             Any: What the last step of the pipeline returns.
         """
         data_info = self.get_data_info(idx)
-        seed, epoch = self._seed_and_epoch.tolist()
-        data_info['rng'] = np.random.default_rng(
-            (seed, epoch, data_info['sample_idx']))
+        data_info['rng'] = self._rng.draw(data_info['sample_idx'])
         return self.pipeline(data_info)
 
     def get_cat_ids(self, idx: int) -> List[int]:
@@ -290,6 +382,8 @@ class TADDataset(BaseDataset):
             idx (int): Index of the video.
 
         Returns:
-            list[int]: Labels, one per action.
+            list[int]: Labels, one per action to learn.
         """
-        return self.get_data_info(idx)['labels_s'].tolist()
+        data_info = self.get_data_info(idx)
+        targets = ~find_reversed(data_info['segments_s'])
+        return data_info['labels_s'][targets].tolist()

@@ -48,10 +48,15 @@ class EpicKitchens100Dataset(TADDataset):
             database (dict): Entry by video id, of all subsets.
 
         Returns:
-            tuple[str]: 97 verbs or 300 nouns.
+            tuple[str]: 97 verbs or 300 nouns; none if the database has no
+            actions, in ``test_mode``.
 
         Raises:
             ValueError: If an id is not one of the task's.
         """
-        return resolve_classes(database, self._metainfo.get('classes'),
-                               NUM_CLASSES[self.task])
+        return resolve_classes(
+            database,
+            self._metainfo.get('classes'),
+            NUM_CLASSES[self.task],
+            ignore_labels=self.ignore_labels,
+            allow_empty=self.test_mode)

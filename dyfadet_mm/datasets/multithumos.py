@@ -16,6 +16,7 @@ class MultiTHUMOSDataset(TADDataset):
       being THUMOS14's classes and 20-64 the new ones; sorted by name in
       OpenTAD's. Weights trained with one order cannot be tested with the
       other, unless ``metainfo=dict(classes=...)`` gives it.
+    - Of the 38,668 actions of the former, 30 end before they start.
 
     Args:
         filter_missing (bool): Skip videos without features, as for THUMOS14.

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Sequence, Union
 
 from dyfadet_mm.registry import DATASETS
 from .base_tad_dataset import TADDataset
@@ -20,8 +20,12 @@ class THUMOS14Dataset(TADDataset):
       classes there.
     - ``fps`` is in the file, 30.0 for every video, or follows from the number
       of frames in OpenTAD's. Actions beyond the end of the features stay.
+    - The official annotations have a list *Ambiguous*, left out by both
+      files and here.
 
     Args:
+        ignore_labels (str | Sequence[str]): See :class:`TADDataset`.
+            Defaults to ``('Ambiguous', )``.
         filter_missing (bool): Skip videos without features, as the published
             code does here. Defaults to True.
         kwargs: Other arguments of :class:`TADDataset`.
@@ -37,6 +41,11 @@ class THUMOS14Dataset(TADDataset):
 
     def __init__(self,
                  *args: Any,
+                 ignore_labels: Union[str, Sequence[str]] = ('Ambiguous', ),
                  filter_missing: bool = True,
                  **kwargs: Any) -> None:
-        super().__init__(*args, filter_missing=filter_missing, **kwargs)
+        super().__init__(
+            *args,
+            ignore_labels=ignore_labels,
+            filter_missing=filter_missing,
+            **kwargs)

@@ -15,12 +15,13 @@
 Files made for OpenTAD are read as well: they have "frame", the number of
 frames, instead of "fps", and name the classes of EPIC-Kitchens "id_007".
 """
-import json
 from typing import Optional, Sequence, Union
 from urllib.error import HTTPError
 
 from mmengine import fileio
 from mmengine.logging import print_log
+
+from .strict_json import load_json_strict
 
 
 def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
@@ -36,7 +37,8 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not JSON.
+        ValueError: If it is not JSON, has a key twice, or a video id is no
+            plain name, see :func:`check_video_id`.
         TypeError: If the layout is not as shown above.
         KeyError: If ``database`` is missing.
     """
@@ -46,11 +48,7 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
         raise FileNotFoundError(
             f'no annotation file at {ann_file!r}; set ann_file, relative to '
             'data_root if that is given') from error
-    try:
-        data = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f'annotation file {ann_file!r} must be JSON, but '
-                         f'got: {error}') from error
+    data = load_json_strict(content, f'annotation file {ann_file!r}')
     if not isinstance(data, dict) or 'database' not in data:
         keys = sorted(data) if isinstance(data, dict) else type(data).__name__
         raise KeyError(
@@ -62,10 +60,33 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
         raise TypeError(f"'database' of {ann_file!r} must map video ids to "
                         f'entries, but got {type(database).__name__}')
     for video_id, entry in database.items():
+        check_video_id(video_id, f'of {ann_file!r}')
         if not isinstance(entry, dict):
             raise TypeError(f'entry of video {video_id!r} in {ann_file!r} '
                             f'must be a dict, but got {type(entry).__name__}')
     return database
+
+
+def check_video_id(video_id: str, where: str) -> None:
+    """Refuse an id that could lead out of the folder of the features.
+
+    Names of feature files are made of ids, so an id is a relative path of
+    plain names: ``'vid'``, or ``'folder/vid'`` where files lie in folders.
+
+    Args:
+        video_id (str): The id.
+        where (str): Its file, for the message.
+
+    Raises:
+        ValueError: If it is empty, begins or ends with a slash, or has a
+            backslash, a NUL, or a part that is ``'.'``, ``'..'`` or empty.
+    """
+    outside = {'', '.', '..'} & set(video_id.split('/'))
+    if outside or '\\' in video_id or '\0' in video_id:
+        raise ValueError(
+            f'video id {video_id!r} {where} must be the name of a video, or '
+            "folders and a name as in 'folder/video', but leads elsewhere or "
+            'nowhere; rename the video')
 
 
 def _shorten(keys: Union[str, list]) -> str:

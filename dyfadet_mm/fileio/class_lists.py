@@ -1,11 +1,12 @@
 """Class names of an annotation file, in label order."""
 import logging
 import re
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import (Collection, Dict, List, Optional, Sequence, Set, Tuple,
+                    Union)
 
 from mmengine.logging import print_log
 
-from .video_entries import actions_of, required_field
+from .video_entries import actions_of, label_name
 
 #: Name of a class without data, by its label.
 EMPTY_NAME = 'class_{}'
@@ -13,7 +14,9 @@ EMPTY_NAME = 'class_{}'
 
 def resolve_classes(database: dict,
                     classes: Optional[Sequence[str]] = None,
-                    num_classes: Optional[int] = None) -> Tuple[str, ...]:
+                    num_classes: Optional[int] = None,
+                    ignore_labels: Collection[str] = (),
+                    allow_empty: bool = False) -> Tuple[str, ...]:
     """Class names in label order.
 
     Given names win. Otherwise ``label_id`` decides where every annotation
@@ -27,6 +30,10 @@ def resolve_classes(database: dict,
         num_classes (int, optional): Classes of the official list, where the
             last ones may have no action. Ids must then decide. Defaults to
             None, up to the highest id.
+        ignore_labels (Collection[str]): Names that are no classes. Defaults
+            to ().
+        allow_empty (bool): Accept a database without actions, which has no
+            classes, as of new videos to detect in. Defaults to False.
 
     Returns:
         tuple[str]: Names; the label of a class is its position. An id that
@@ -34,25 +41,26 @@ def resolve_classes(database: dict,
         name ``'class_<id>'``.
 
     Raises:
-        TypeError: If ``classes`` are not names.
-        ValueError: If ``classes`` repeat a name, or there are none, or ids
-            do not fit ``num_classes``.
+        TypeError: If ``classes`` are not names, or a label is a list.
+        ValueError: If ``classes`` repeat a name or have an ignored one, or
+            there are none, or ids do not fit ``num_classes``.
     """
-    if classes is not None:
-        return _checked_classes(classes)
-    pairs = set()
-    for video_id, entry in database.items():
-        for index, item in enumerate(actions_of(video_id, entry)):
-            name = str(required_field(video_id, index, item, 'label'))
-            label_id = item.get('label_id', _id_in_name(name))
-            if not isinstance(label_id, (int, type(None))):
-                label_id = repr(label_id)
-            pairs.add((name, label_id))
+    if classes is not None and not (allow_empty and classes == ()):
+        classes = check_classes(classes)
+        both = [name for name in classes if name in ignore_labels]
+        if both:
+            raise ValueError('classes must not be among ignore_labels, but '
+                             f'both have {both}; set ignore_labels=()')
+        return classes
+    pairs = _names_and_ids(database, ignore_labels)
     names = sorted({name for name, _ in pairs})
+    if not names and allow_empty:
+        return ()
     if not names:
         raise ValueError('classes must be given, for example '
                          "metainfo=dict(classes=('run', 'jump')), since the "
-                         'annotation file has no actions')
+                         'annotation file has no actions; a data set to '
+                         'detect in needs none with test_mode=True')
     ids = {label_id: name for name, label_id in pairs}
     if num_classes is not None:
         return _official_classes(ids, len(pairs), num_classes)
@@ -70,6 +78,21 @@ def resolve_classes(database: dict,
     return _classes_by_id(ids)
 
 
+def extend_classes(classes: Sequence[str],
+                   others: Sequence[str]) -> Tuple[str, ...]:
+    """Append the names that a list of classes lacks.
+
+    Args:
+        classes (Sequence[str]): Names in label order, which stay.
+        others (Sequence[str]): Names, of which some may be new.
+
+    Returns:
+        tuple[str]: ``classes``, then the new ones in their own order.
+    """
+    known = set(classes)
+    return (*classes, *(name for name in others if name not in known))
+
+
 def find_empty_classes(classes: Sequence[str]) -> List[int]:
     """Labels of the classes that :func:`resolve_classes` had to name.
 
@@ -85,8 +108,19 @@ def find_empty_classes(classes: Sequence[str]) -> List[int]:
     ]
 
 
-def _checked_classes(classes: Sequence[str]) -> Tuple[str, ...]:
-    """Check class names given by the user."""
+def check_classes(classes: Sequence[str]) -> Tuple[str, ...]:
+    """Check class names that come from outside of an annotation file.
+
+    Args:
+        classes (Sequence[str]): Names in label order.
+
+    Returns:
+        tuple[str]: The same.
+
+    Raises:
+        TypeError: If they are not a sequence of names.
+        ValueError: If a name is repeated, or there is none.
+    """
     if isinstance(classes,
                   str) or not all(isinstance(name, str) for name in classes):
         raise TypeError('classes must be a sequence of names or a text file '
@@ -97,6 +131,23 @@ def _checked_classes(classes: Sequence[str]) -> Tuple[str, ...]:
                          f'got {repeated or classes} ' +
                          ('repeatedly' if repeated else ''))
     return tuple(classes)
+
+
+def _names_and_ids(
+        database: dict, ignore_labels: Collection[str]
+) -> Set[Tuple[str, Union[int, str, None]]]:
+    """Every pair of a name and a ``label_id`` in the file."""
+    pairs = set()
+    for video_id, entry in database.items():
+        for index, item in enumerate(actions_of(video_id, entry)):
+            name = label_name(video_id, index, item)
+            if name in ignore_labels:
+                continue
+            label_id = item.get('label_id', _id_in_name(name))
+            if not isinstance(label_id, (int, type(None))):
+                label_id = repr(label_id)
+            pairs.add((name, label_id))
+    return pairs
 
 
 def _classes_by_id(ids: Dict[int, str]) -> Tuple[str, ...]:

@@ -14,7 +14,6 @@ suffix       content
 Scores of a video are A numbers, or one list of them: ``[[...]]``.
 """
 import io
-import json
 import os.path as osp
 from collections import Counter
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
@@ -24,6 +23,7 @@ import numpy as np
 from mmengine import fileio
 
 from .feature_readers.safe_loading import load_tensor_pickle
+from .strict_json import load_json_strict
 
 # columns of the 20 classes of THUMOS14, alphabetical, among the 101
 _THUMOS_COLUMNS = (6, 8, 11, 20, 21, 22, 23, 25, 30, 32, 35, 39, 44, 50, 67,
@@ -57,9 +57,9 @@ def load_scores(path: str, backend_args: Optional[dict] = None) -> VideoScores:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is of another format or damaged, names code, holds
-            anything but finite numbers, or has another number of scores for
-            some videos.
+        ValueError: If it is of another format or damaged, names code, has a
+            key twice, holds anything but finite numbers, or has another
+            number of scores for some videos.
     """
     suffix = osp.splitext(path)[1].lower()
     if suffix not in _DECODERS:
@@ -70,6 +70,8 @@ def load_scores(path: str, backend_args: Optional[dict] = None) -> VideoScores:
     except (FileNotFoundError, IsADirectoryError, HTTPError) as error:
         raise FileNotFoundError(f'no class scores at {path!r}; set score_file '
                                 'to the path of the file') from error
+    if suffix == '.json':
+        content = load_json_strict(content, f'score_file {path!r}')
     try:
         found = _DECODERS[suffix](content)
         _check_lengths(found)
@@ -115,15 +117,6 @@ def _some(names: Sequence[str]) -> str:
     return f"{len(names)} ({', '.join(map(repr, names[:3]))}{dots})"
 
 
-def _decode_json(content: bytes) -> VideoScores:
-    """Read JSON."""
-    try:
-        data = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f'be JSON, but got: {error}') from error
-    return _parse(data)
-
-
 def _decode_pickle(content: bytes) -> VideoScores:
     """Read a pickle."""
     return _parse(load_tensor_pickle(content))
@@ -143,14 +136,6 @@ def _decode_unet(content: bytes) -> VideoScores:
         f'video_test_{row:07d}': scores
         for row, scores in enumerate(array[:, _THUMOS_COLUMNS], start=1)
     })
-
-
-_DECODERS = {
-    '.json': _decode_json,
-    '.pkl': _decode_pickle,
-    '.pickle': _decode_pickle,
-    '.npy': _decode_unet,
-}
 
 
 def _parse(data: Any) -> VideoScores:
@@ -175,6 +160,14 @@ def _parse(data: Any) -> VideoScores:
         raise ValueError("have a list of names under 'class' or 'classes', "
                          f'but got {_describe(names)}')
     return VideoScores(scores, tuple(names))
+
+
+_DECODERS = {
+    '.json': _parse,
+    '.pkl': _decode_pickle,
+    '.pickle': _decode_pickle,
+    '.npy': _decode_unet,
+}
 
 
 def _describe(value: Any) -> str:

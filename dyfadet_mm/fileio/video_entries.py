@@ -1,7 +1,7 @@
 """One video of an annotation file: checked, and converted to numbers."""
 import difflib
 import math
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -9,8 +9,13 @@ import numpy as np
 def parse_video(video_id: str,
                 entry: dict,
                 class_ids: Dict[str, int],
-                fps: Optional[float] = None) -> Dict[str, Any]:
+                fps: Optional[float] = None,
+                ignore_labels: Collection[str] = (),
+                allow_reversed: bool = True) -> Dict[str, Any]:
     """Check one entry and convert it to numbers.
+
+    Published files have some reversed actions, which end before they start.
+    They stay, since evaluation counts them; see :func:`find_reversed`.
 
     Args:
         video_id (str): Name of the video.
@@ -18,6 +23,9 @@ def parse_video(video_id: str,
         class_ids (dict[str, int]): Label of every class name.
         fps (float, optional): Frames per second that win over the file's.
             Defaults to None: ``fps`` of the entry, or ``frame / duration``.
+        ignore_labels (Collection[str]): Names of which all annotations are
+            left out unread. Defaults to ().
+        allow_reversed (bool): Keep reversed actions. Defaults to True.
 
     Returns:
         dict: ``video_id``, ``duration`` (seconds, infinite if the file does
@@ -27,16 +35,19 @@ def parse_video(video_id: str,
     Raises:
         KeyError: If ``fps``, ``segment`` or ``label`` is missing.
         TypeError: If a field is of the wrong kind.
-        ValueError: If a number is not finite or not positive, an action ends
-            before it starts, or a label is unknown.
+        ValueError: If a number is not finite or not positive, a label is
+            unknown, or an action is reversed and ``allow_reversed`` is False.
     """
     duration = math.inf
     if entry.get('duration') is not None:
         duration = _positive(video_id, 'duration', entry['duration'])
     segments, labels = [], []
     for index, item in enumerate(actions_of(video_id, entry)):
-        segments.append(_parse_segment(video_id, index, item))
-        labels.append(_parse_label(video_id, index, item, class_ids))
+        name = label_name(video_id, index, item)
+        if name in ignore_labels:
+            continue
+        segments.append(_parse_segment(video_id, index, item, allow_reversed))
+        labels.append(_look_up(video_id, index, name, class_ids))
     return dict(
         video_id=video_id,
         duration=duration,
@@ -84,6 +95,21 @@ def remove_short(segments: np.ndarray, labels: np.ndarray,
     return segments[kept], labels[kept]
 
 
+def find_reversed(segments: np.ndarray) -> np.ndarray:
+    """Find actions that end before they start, an error of annotation.
+
+    No detector can learn or find one: they are no target in training, and
+    evaluation counts them among the actions without ever matching them.
+
+    Args:
+        segments (ndarray): Seconds, (N, 2).
+
+    Returns:
+        ndarray: bool, True on reversed actions, (N, ).
+    """
+    return segments[:, 1] < segments[:, 0]
+
+
 def actions_of(video_id: str, entry: dict) -> list:
     """Get the actions of an entry; a missing list has none.
 
@@ -128,6 +154,30 @@ def required_field(video_id: str, index: int, item: dict, key: str) -> Any:
     return item[key]
 
 
+def label_name(video_id: str, index: int, item: dict) -> str:
+    """Class name of one action; a number becomes text.
+
+    Args:
+        video_id (str): Name of the video.
+        index (int): Position of the action in its video.
+        item (dict): The action.
+
+    Returns:
+        str: The name.
+
+    Raises:
+        KeyError: If it is missing or null.
+        TypeError: If it is neither text nor a number, such as a list.
+    """
+    value = required_field(video_id, index, item, 'label')
+    if not isinstance(value, (str, int, float)):
+        raise TypeError(
+            f'label of annotation {index} of video {video_id!r} must be one '
+            f'class name, but got {str(value)[:80]}; write one annotation '
+            'per label, each with the segment')
+    return str(value)
+
+
 def _number(value: Any) -> float:
     """Convert a number or a numeric string; anything else becomes NaN."""
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
@@ -161,8 +211,8 @@ def _resolve_fps(video_id: str, entry: dict, duration: float,
                    'the dataset in the config')
 
 
-def _parse_segment(video_id: str, index: int,
-                   item: dict) -> Tuple[float, float]:
+def _parse_segment(video_id: str, index: int, item: dict,
+                   allow_reversed: bool) -> Tuple[float, float]:
     """Check the segment of one action, in seconds."""
     value = required_field(video_id, index, item, 'segment')
     where = f'segment of annotation {index} of video {video_id!r}'
@@ -173,16 +223,15 @@ def _parse_segment(video_id: str, index: int,
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError(f'{where} must be two finite numbers of seconds, but '
                          f'got {value!r}')
-    if end < start:
+    if end < start and not allow_reversed:
         raise ValueError(f'{where} must not end before it starts, but got '
                          f'{value!r}; correct or remove it')
     return start, end
 
 
-def _parse_label(video_id: str, index: int, item: dict,
-                 class_ids: Dict[str, int]) -> int:
+def _look_up(video_id: str, index: int, name: str,
+             class_ids: Dict[str, int]) -> int:
     """Look up the label of one action."""
-    name = str(required_field(video_id, index, item, 'label'))
     if name not in class_ids:
         near = difflib.get_close_matches(name, class_ids, n=3, cutoff=0.3)
         raise ValueError(

@@ -376,6 +376,32 @@ def test_samples_do_not_depend_on_workers(make_dataset, num_workers,
     assert any(changed)  # the second epoch differs
 
 
+@pytest.mark.parametrize('num_workers, persistent', [(0, False), (2, False),
+                                                     (2, True)])
+def test_visits_count_the_epochs_that_nobody_tells(make_dataset, num_workers,
+                                                   persistent):
+    options = dict(subset=['train', 'test'], pipeline=[_keep_first_number])
+    told, untold = make_dataset(**options), make_dataset(**options)
+    expected = []
+    for epoch in range(3):
+        told.set_epoch(epoch)
+        expected.append([told[index] for index in range(3)])
+    loader = DataLoader(
+        untold,
+        batch_size=1,
+        num_workers=num_workers,
+        persistent_workers=persistent)
+    assert [[int(i) for i in loader] for _ in range(3)] == expected
+    assert len({number for numbers in expected for number in numbers}) == 9
+    untold.full_init()  # as a data loader of MMEngine does
+    assert untold[0] not in [numbers[0] for numbers in expected]
+
+
+def test_a_sample_in_testing_is_always_the_same(make_dataset):
+    dataset = make_dataset(pipeline=[_keep_first_number], test_mode=True)
+    assert dataset[0] == dataset[0] != dataset[1]
+
+
 @pytest.mark.parametrize('num_workers', [0, 1, 2])
 def test_features_are_kept_over_epochs(make_dataset, data_root, num_workers):
     dataset = make_dataset(subset=['train', 'test'], pipeline=PIPELINE)
@@ -385,6 +411,7 @@ def test_features_are_kept_over_epochs(make_dataset, data_root, num_workers):
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         collate_fn=pseudo_collate)
+    dataset.set_epoch(0)  # the same windows twice
     expected = [batch['inputs'][0] for batch in loader]
     for path in (data_root / 'feats').iterdir():
         path.unlink()
@@ -413,3 +440,69 @@ def test_whole_pipeline_by_hand(make_dataset):
     assert gt.segments.tolist() == [[1.5, 6.5]]
     assert gt.labels.tolist() == [0]
     assert np.array_equal(sample['data_samples'].gt_segments, [[0.5, 1.5]])
+
+
+def _reverse(database):
+    database['long']['annotations'][0]['segment'].reverse()
+    database['short']['annotations'] = [dict(segment=[2, 1], label='hop')]
+
+
+def test_reversed_actions_are_set_aside(make_dataset, data_root, capsys):
+    """No target, but ground truth; a video of theirs alone is empty."""
+    _edit(data_root, _reverse)
+    MMLogger.get_instance('reversed', log_level='INFO')
+    dataset = make_dataset(pipeline=[PIPELINE[0], PIPELINE[1], PIPELINE[3]])
+    logged = ' '.join(''.join(capsys.readouterr()).split())
+    assert ('2 actions in 2 of 2 videos end before they start: '
+            "'long' [2.0, 1.0], 'short' [2.0, 1.0];" in logged)
+    sample = dataset[0]['data_samples']
+    assert sample.gt_instances.labels.tolist() == [2, 1]
+    assert sample.gt_segments.tolist() == [[2, 1], [1, 2], [-0.1, 6.5]]
+    assert sample.gt_labels.tolist() == [2, 2, 1]
+    assert [dataset.get_cat_ids(i) for i in range(2)] == [[2, 1], []]
+    for filter_cfg, options, names in ((dict(filter_empty_gt=True), {}, [
+            'long'
+    ]), (dict(filter_empty_gt=True), dict(test_mode=True),
+         ['long',
+          'short']), (dict(min_action_length=0.), {}, ['long', 'short'])):
+        dataset = make_dataset(filter_cfg=filter_cfg, **options)
+        assert [info['video_id'] for info in dataset] == names
+    # a least length leaves them out of the ground truth too
+    assert dataset.get_data_info(0)['labels_s'].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize('step', [
+    dict(type='dyfadet_mm.ClipActions', min_share=0.),
+    dict(type='dyfadet_mm.RandomTruncate', max_seq_len=12)
+])
+def test_no_step_sees_a_reversed_action(make_dataset, data_root, step):
+    _edit(data_root, _reverse)
+    dataset = make_dataset(pipeline=[*PIPELINE[:2], step, PIPELINE[3]])
+    for index in (0, 1):
+        segments = dataset[index]['data_samples'].gt_instances.segments
+        assert (segments[:, 0] <= segments[:, 1]).all()
+    assert len(segments) == 0
+
+
+def test_labels_are_ignored_by_name(make_dataset, data_root, capsys):
+    MMLogger.get_instance('ignored', log_level='INFO')
+    dataset = make_dataset(ignore_labels='run')
+    assert ('ignored 2 annotations in 1 of 2 videos'
+            in ' '.join(''.join(capsys.readouterr()).split()))
+    assert dataset.metainfo['classes'] == ('hop', 'jump')
+    assert dataset.get_data_info(0)['segments_s'].tolist() == [[-0.1, 6.5]]
+    assert dataset.get_cat_ids(0) == [1]
+
+
+def test_new_videos_load_in_testing_only(make_dataset, data_root):
+    _edit(
+        data_root, lambda database:
+        [entry.pop('annotations') for entry in database.values()])
+    dataset = make_dataset(test_mode=True, pipeline=PIPELINE)
+    assert dataset.metainfo['classes'] == ()
+    assert dataset.find_classes() == ()
+    assert dataset[0]['data_samples'].gt_labels.shape == (0, )
+    dataset.use_classes(['run', 'jump'])
+    assert dataset.metainfo['classes'] == ('run', 'jump')
+    with pytest.raises(ValueError, match='classes must be given'):
+        make_dataset()

@@ -43,6 +43,21 @@ def test_videos_without_features_are_skipped(write_set):
         THUMOS14Dataset(**options, filter_missing=False)
 
 
+def test_ambiguous_annotations_are_ignored(write_set):
+    actions = [
+        dict(segment=[0, 1], label=name)
+        for name in ('Ambiguous', 'Diving', 'Ambiguous')
+    ]
+    entry = dict(subset='test', duration=4., fps=30., annotations=actions)
+    options = write_set(dict(a=entry), 'a.npy', subset='test')
+    assert THUMOS14Dataset(**options)[0]['labels_s'].tolist() == [7]
+    with pytest.raises(ValueError, match="got 'Ambiguous'"):
+        THUMOS14Dataset(**options, ignore_labels=())
+    with pytest.raises(ValueError, match='must not be among ignore_labels'):
+        THUMOS14Dataset(
+            **options, metainfo=dict(classes=['Diving', 'Ambiguous']))
+
+
 @pytest.mark.skipif(not osp.exists(ANN_FILE), reason='../shared is absent')
 @pytest.mark.parametrize('subset, num_videos, num_actions',
                          [('validation', 200, 3007), ('test', 212, 3358)])

@@ -34,6 +34,12 @@ def test_missing_file_names_the_path(tmp_path):
     ('{"v1": {}}', KeyError, "the key 'database'"),
     ('{"database": [1]}', TypeError, 'must map video ids to entries'),
     ('{"database": {"v1": [1]}}', TypeError, "entry of video 'v1'"),
+    ('{"database": {"v1": {}, "v2": {}, "v1": {}}}', ValueError,
+     "must have every key once, but has 'v1' more than once in 'database'"),
+    ('{"database": {}, "database": {}}', ValueError,
+     "has 'database' more than once in the top level"),
+    ('{"database": {"v1": {"annotations": [{}, {"label": 1, "label": 2}]}}}',
+     ValueError, "'label' .* in 'database' > 'v1' > 'annotations' > 1;"),
 ])
 def test_other_layouts_are_refused_with_the_path(tmp_path, content, kind,
                                                  words):
@@ -41,6 +47,32 @@ def test_other_layouts_are_refused_with_the_path(tmp_path, content, kind,
     with pytest.raises(kind, match=words) as error:
         load_database(path)
     assert path in str(error.value)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+def test_a_byte_order_mark_is_accepted(tmp_path, encoding):
+    path = tmp_path / 'ann.json'
+    path.write_bytes('{"database": {"跳": {}}}'.encode(encoding))
+    assert load_database(str(path)) == {'跳': {}}
+
+
+@pytest.mark.parametrize('video_id', [
+    '', '.', '..', '../secret', 'a/../../b', 'a/..', '/etc/passwd', 'a//b',
+    'a/', './a', '..\\secret', 'a\0b', 'http://host/a'
+])
+def test_ids_that_lead_elsewhere_are_refused(tmp_path, video_id):
+    path = _write(tmp_path, json.dumps(dict(database={video_id: {}})))
+    with pytest.raises(ValueError, match='rename the video') as error:
+        load_database(path)
+    text = str(error.value)
+    assert path in text and repr(video_id) in text
+
+
+@pytest.mark.parametrize('video_id',
+                         ['v_-a', 'sub/vid', 'a..b', '...', '跳 高', '.hidden'])
+def test_names_and_folders_are_ids(tmp_path, video_id):
+    path = _write(tmp_path, json.dumps(dict(database={video_id: {}})))
+    assert list(load_database(path)) == [video_id]
 
 
 def test_subset_is_compared_in_any_case():

@@ -1,6 +1,6 @@
 import pytest
 
-from dyfadet_mm.fileio import resolve_classes
+from dyfadet_mm.fileio import extend_classes, resolve_classes
 
 
 def _database(*pairs):
@@ -99,3 +99,28 @@ def test_official_lists_keep_classes_without_actions():
 def test_ids_that_are_not_official_are_refused(pairs):
     with pytest.raises(ValueError, match='official id from 0 to 3'):
         resolve_classes(_database(*pairs), num_classes=4)
+
+
+def test_ignored_labels_are_no_classes():
+    database = _database(('run', 1), ('Ambiguous', 0), ('jump', 0))
+    assert resolve_classes(
+        database, ignore_labels=['Ambiguous']) == ('jump', 'run')
+    with pytest.raises(ValueError, match='must not be among ignore_labels'):
+        resolve_classes({}, ['run', 'Ambiguous'], ignore_labels=['Ambiguous'])
+
+
+def test_new_videos_have_no_classes_if_that_is_allowed():
+    database = dict(a=dict(subset='test'))
+    assert resolve_classes(database, allow_empty=True) == ()
+    assert resolve_classes(database, num_classes=97, allow_empty=True) == ()
+    with pytest.raises(ValueError, match='test_mode=True'):
+        resolve_classes(database)
+
+
+def test_list_labels_are_refused_where_classes_are_read():
+    with pytest.raises(TypeError, match="annotation 0 of video 'v0' must be"):
+        resolve_classes(_database((['run', 'jump'], None)))
+
+
+def test_new_names_are_appended_in_their_order():
+    assert extend_classes(['b', 'a'], ['d', 'a', 'c']) == ('b', 'a', 'd', 'c')

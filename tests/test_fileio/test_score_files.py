@@ -36,6 +36,7 @@ def listed(found):
     (dict(results=SCORES, **{'class': NAMES}), ('run', 'jump')),
     (dict(results=SCORES, classes=NAMES), ('run', 'jump')),
     (dict(SCORES, classes=NAMES), ('run', 'jump')),
+    (json.dumps(SCORES).encode('utf-8-sig'), None),
     (dict(results=dict(v=[[0.25, 0.75]], w=[[1., 0.]])), None),
 ])
 def test_layouts_of_json(content, classes, write):
@@ -91,6 +92,8 @@ def test_scores_of_untrimmednet(write):
     ([0.1, 0.2], 'a.json', 'must map video ids to class scores, but holds l'),
     (dict(results=[1]), 'a.json', 'must map video ids to class scores'),
     (b'{"v": [', 'a.json', 'a.json.* must be JSON, but got'),
+    (b'{"v": [1], "w": [1], "v": [2]}', 'a.json',
+     "a.json.* must have every key once, but has 'v' more than once"),
     (dict(v=[0.1], w='many'), 'a.json',
      "a list of numbers for each video, but video 'w' has str many"),
     (dict(v=[[0.1], [0.2]]), 'a.json', "video 'v' has list"),

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dyfadet_mm.fileio import parse_video, remove_duplicates, remove_short
+from dyfadet_mm.fileio import (find_reversed, parse_video, remove_duplicates,
+                               remove_short)
 
 CLASS_IDS = dict(jump=0, run=1)
 
@@ -79,7 +80,6 @@ def test_impossible_numbers_name_the_video(name, value):
 
 
 @pytest.mark.parametrize('segment, words', [
-    ([3, 1], 'must not end before it starts'),
     ([0, math.nan], 'must be two finite numbers'),
     ([-math.inf, 1], 'must be two finite numbers'),
     ([0, None], 'must be two finite numbers'),
@@ -92,6 +92,41 @@ def test_impossible_segments_name_video_and_annotation(segment, words):
     with pytest.raises(
             ValueError, match=f"annotation 1 of video 'vid' {words}"):
         _parse(annotations=actions)
+
+
+def test_reversed_actions_stay_unless_refused():
+    actions = [_action(0, 1), _action(3, 1), _action(2, 2)]
+    info = _parse(annotations=actions)
+    assert info['segments_s'].tolist() == [[0, 1], [3, 1], [2, 2]]
+    assert find_reversed(info['segments_s']).tolist() == [False, True, False]
+    entry = dict(fps=2., annotations=actions)
+    with pytest.raises(
+            ValueError,
+            match="annotation 1 of video 'vid' must "
+            'not end before it starts'):
+        parse_video('vid', entry, CLASS_IDS, allow_reversed=False)
+
+
+@pytest.mark.parametrize('label', [['run', 'jump'], ['run'], dict(run=1)])
+def test_one_annotation_has_one_label(label):
+    with pytest.raises(
+            TypeError,
+            match="annotation 1 of video 'vid' must be one class "
+            "name, but got .*run.*; write one annotation per label"):
+        _parse(annotations=[_action(0, 1), _action(0, 1, label=label)])
+
+
+def test_a_number_is_a_name():
+    entry = dict(fps=2., annotations=[_action(0, 1, label=7)])
+    assert parse_video('vid', entry, {'7': 3})['labels_s'].tolist() == [3]
+
+
+def test_ignored_labels_are_not_read():
+    actions = [_action('x', label='Ambiguous'), _action(0, 1)]
+    entry = dict(fps=2., annotations=actions)
+    info = parse_video('vid', entry, CLASS_IDS, ignore_labels={'Ambiguous'})
+    assert info['segments_s'].tolist() == [[0, 1]]
+    assert info['labels_s'].tolist() == [1]
 
 
 @pytest.mark.parametrize('key', ['segment', 'label'])

@@ -4,8 +4,8 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from converter_inputs import get_field, naming, read_ids
 
-from dyfadet_mm.fileio import load_database, parse_video
-from dyfadet_mm.fileio.video_entries import actions_of, required_field
+from dyfadet_mm.fileio import (actions_of, label_name, load_database,
+                               parse_video)
 
 Action = Tuple[float, float, str]  # start and end in seconds, label
 
@@ -123,12 +123,13 @@ def parse_entry(path: str, video_id: str, entry: dict,
     has_rate = any(entry.get(key) is not None for key in ('fps', 'frame'))
     with naming(repr(path)):
         names = [
-            str(required_field(video_id, index, item, 'label'))
+            label_name(video_id, index, item)
             for index, item in enumerate(actions_of(video_id, entry))
         ]
         class_ids = {name: label for label, name in enumerate(names)}
         fps = None if has_rate else 1.0
-        info = parse_video(video_id, entry, class_ids, fps)
+        info = parse_video(
+            video_id, entry, class_ids, fps, allow_reversed=False)
     actions = [(*segment, name)
                for segment, name in zip(info['segments_s'].tolist(), names)]
     fields = dict(fps=info['fps']) if has_rate else {}

@@ -27,7 +27,8 @@ class PackTADInputs(BaseTransform):
       (N, 2) on the feature grid and ``labels`` (N, ), where there are any;
       metainfo with ``meta_keys`` and, where ``segments_s`` is given, the
       untouched ground truth of the whole video for evaluation:
-      ``gt_segments`` (N, 2) in seconds and ``gt_labels`` (N, ), both numpy.
+      ``gt_segments`` (N, 2) float64 in seconds and ``gt_labels`` (N, ),
+      tensors that stay on the CPU.
 
     Args:
         meta_keys (Sequence[str]): Keys stored as metainfo.
@@ -58,8 +59,9 @@ class PackTADInputs(BaseTransform):
                            f'got {sorted(results)}')
         metainfo = {key: results[key] for key in self.meta_keys}
         if 'segments_s' in results:
-            metainfo['gt_segments'] = results['segments_s']
-            metainfo['gt_labels'] = results['labels_s']
+            # torch.compile cannot copy the metainfo if it has NumPy arrays
+            metainfo['gt_segments'] = torch.from_numpy(results['segments_s'])
+            metainfo['gt_labels'] = torch.from_numpy(results['labels_s'])
         data_sample = ActionDataSample(metainfo=metainfo)
         if 'segments' in results:
             data_sample.gt_instances = InstanceData(

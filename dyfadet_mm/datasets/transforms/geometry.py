@@ -3,6 +3,7 @@ from typing import Optional, Sequence, Tuple, Union
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from dyfadet_mm.fileio import find_reversed
 from dyfadet_mm.registry import TRANSFORMS
 from dyfadet_mm.structures.segments import seconds_to_grid
 
@@ -12,7 +13,8 @@ class SecondsToGrid(BaseTransform):
     """Convert the actions of a video from seconds to the feature grid.
 
     Slightly negative starts, which belong to actions at the very beginning,
-    are kept.
+    are kept. Actions that end before they start are no targets: no later step
+    sees one, while ``segments_s`` keeps them for evaluation.
 
     Required Keys:
 
@@ -23,8 +25,8 @@ class SecondsToGrid(BaseTransform):
 
     Added Keys:
 
-    - segments (ndarray): feature grid, (N, 2) float32
-    - labels (ndarray): (N, ) int64, all 0 if ``class_agnostic``
+    - segments (ndarray): feature grid, (M, 2) float32
+    - labels (ndarray): (M, ) int64, all 0 if ``class_agnostic``
     """
 
     def transform(self, results: dict) -> dict:
@@ -44,14 +46,15 @@ class SecondsToGrid(BaseTransform):
                 'feat_stride and feat_num_frames must be numbers to convert '
                 'seconds to cells, but got None; set them in the dataset, or '
                 'put SpreadFeatures before SecondsToGrid')
-        segments = seconds_to_grid(results['segments_s'], results['fps'],
-                                   results['feat_stride'],
+        targets = ~find_reversed(results['segments_s'])  # (N, )
+        segments = seconds_to_grid(results['segments_s'][targets],
+                                   results['fps'], results['feat_stride'],
                                    results['feat_num_frames'])
-        results['segments'] = segments.astype(np.float32)  # (N, 2)
-        labels = results['labels_s'].astype(np.int64)
+        results['segments'] = segments.astype(np.float32)  # (M, 2)
+        labels = results['labels_s'][targets].astype(np.int64)
         if results.get('class_agnostic', False):
             labels = np.zeros_like(labels)
-        results['labels'] = labels  # (N, )
+        results['labels'] = labels  # (M, )
         return results
 
     def __repr__(self) -> str:

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
 
 from dyfadet_mm.datasets import PackTADInputs
 
@@ -36,6 +39,8 @@ def test_actions_and_metainfo_are_packed():
     assert sample.gt_instances.labels.tolist() == [0]
     assert sample.gt_instances.labels.dtype == torch.int64
     metainfo = sample.metainfo
+    # torch.compile cannot copy arrays
+    assert not any(isinstance(v, np.ndarray) for v in metainfo.values())
     assert metainfo.pop('gt_segments').tolist() == [[0.5, 3]]
     assert metainfo.pop('gt_labels').tolist() == [4]
     assert metainfo == dict(
@@ -62,3 +67,39 @@ def test_missing_key_is_named():
     del results['fps']
     with pytest.raises(KeyError, match=r"meta_keys \['fps'\]"):
         PackTADInputs()(results)
+
+
+class _Toy(BaseModel):
+    """Learns the mean of the features."""
+
+    def __init__(self):
+        super().__init__(
+            dict(type='dyfadet_mm.TADDataPreprocessor', max_seq_len=32))
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        lengths = [len(sample.gt_segments) for sample in data_samples]
+        return dict(loss=self.weight * sum(lengths))
+
+
+def test_a_compiled_model_takes_the_samples(make_dataset, tmp_path):
+    """MMEngine compiles the copy of the samples to the device too."""
+    dataset = make_dataset(pipeline=[
+        dict(type='dyfadet_mm.LoadFeatures'),
+        dict(type='dyfadet_mm.SecondsToGrid'),
+        dict(type='dyfadet_mm.PackTADInputs')
+    ])
+    runner = Runner(
+        model=_Toy(),
+        work_dir=str(tmp_path / 'work'),
+        train_dataloader=dict(
+            dataset=dataset,
+            batch_size=2,
+            sampler=dict(type='DefaultSampler', shuffle=False)),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.5)),
+        cfg=dict(compile=dict(backend='eager')),
+        default_scope='dyfadet_mm',
+        experiment_name='compiled')
+    model = runner.train()
+    assert model.weight.item() == 1 - 0.5 * 3  # three actions, one step

@@ -252,7 +252,8 @@ def test_what_was_written_wrongly_is_noticed(converter, pack, source, tmp_path,
     (('nowhere', 'out'), 'nowhere'),
     (('npz', 'out.h5', '--resume'), '--resume must be used with a folder'),
     (('npz', 'out', '--ann-file', 'nowhere.json'), 'no annotation file at'),
-    (('npz', 'out', '--ann-file', 'away.json'), "file names, but got '../a'"),
+    (('npz', 'out', '--ann-file', 'away.json'),
+     "video id '../a' of 'away.json' must be the name"),
 ])
 def test_mistakes_end_in_one_line(pack, source, tmp_path, monkeypatch, args,
                                   words):
