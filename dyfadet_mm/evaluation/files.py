@@ -1,4 +1,4 @@
-"""Predictions and ground truth as files in the layout of ActivityNet.
+"""Files of predictions in the layout of ActivityNet.
 
 .. code-block:: none
 
@@ -12,17 +12,20 @@
 """
 import json
 import os
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from dyfadet_mm.fileio import (load_database, parse_video, resolve_classes,
-                               select_subset)
+from dyfadet_mm.fileio import extend_classes, load_json_strict
 from dyfadet_mm.structures import class_name
+from .functional.checks import check_finite
+from .functional.inputs import read_video
 
 VERSION = 'dyfadet_mm predictions 1'
 # how a file of ours begins; nothing else is ever replaced
 HEAD = '{"version": "dyfadet_mm predictions'
+# class names shown in a message
+NUM_NAMED = 20
 
 
 def check_out_file(path: str) -> None:
@@ -64,8 +67,14 @@ def save_predictions(path: str,
 
     Raises:
         FileExistsError: As in :func:`check_out_file`.
+        ValueError: If a score or segment is not finite; the video is named.
     """
     check_out_file(path)
+    for video_id, video in predictions.items():
+        check_finite(
+            f'video {video_id!r}',
+            segments=np.asarray(video['segments']),
+            scores=np.asarray(video['scores']))
     results = {
         str(video_id): [
             dict(
@@ -94,7 +103,8 @@ def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
 
     Args:
         path (str): JSON file with the key ``results``.
-        classes (Sequence[str]): Names in label order.
+        classes (Sequence[str]): Names in label order. Labels of the file are
+            looked up among them by name.
 
     Returns:
         dict: ``predictions[video_id] = dict(segments, scores, labels)`` with
@@ -102,69 +112,69 @@ def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not JSON of this layout, or a label is unknown.
+        ValueError: If it is not JSON of this layout, a key is there twice, a
+            number is not finite, a detection ends before it starts, or a
+            label is unknown.
     """
+    predictions, names = load_predictions_and_classes(path, classes)
+    for video_id, video in predictions.items():
+        if (video['labels'] >= len(classes)).any():
+            raise ValueError(
+                f'labels of video {video_id!r} must be among the '
+                f'{len(classes)} classes of the annotations, '
+                f'{_first_of(classes)}, but got '
+                f'{_first_of(names[len(classes):])}; labels are matched by '
+                'name: rename them, or give the class names of the model '
+                '(--classes of eval_predictions.py)')
+    return predictions
+
+
+def load_predictions_and_classes(
+    path: str, classes: Sequence[str] = ()
+) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
+    """Read a predictions file, whatever its labels are.
+
+    Args:
+        path (str): As of :func:`load_predictions`.
+        classes (Sequence[str]): Names in label order. Defaults to ().
+
+    Returns:
+        tuple: As of :func:`load_predictions`, and the names in label order:
+        ``classes``, then the other ones of the file, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: As of :func:`load_predictions`, but for labels.
+    """
+    results = _read_results(path)
+    found = {
+        video_id: _read_detections(video_id, detections)
+        for video_id, detections in results.items()
+    }
+    others = {name for video in found.values() for name in video['labels']}
+    names = extend_classes(classes, sorted(others))
+    ids = {name: label for label, name in enumerate(names)}
+    for video_id, video in found.items():
+        video['labels'] = np.array([ids[name] for name in video['labels']],
+                                   dtype=np.int64)
+        read_video(video_id, video, 0, 'predictions', has_scores=True)
+    return found, names
+
+
+def _read_results(path: str) -> Dict[str, Any]:
+    """Detections by video id, as stored in a predictions file."""
     try:
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
+        with open(path, 'rb') as file:
+            content = file.read()
     except FileNotFoundError as error:
         raise FileNotFoundError(f'no predictions file at {path!r}') from error
-    except ValueError as error:
-        raise ValueError(f'predictions file {path!r} must be JSON, but got: '
-                         f'{error}') from error
+    content = load_json_strict(content, f'predictions file {path!r}')
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise ValueError(f"predictions file {path!r} must have 'results', a "
                          'dict of video ids, but got '
                          f'{type(results).__name__}')
-    labels = {name: label for label, name in enumerate(classes)}
-    return {
-        video_id: _read_detections(video_id, detections, labels)
-        for video_id, detections in results.items()
-    }
-
-
-def load_ground_truth(
-    ann_file: str,
-    subset: Optional[Union[str, Sequence[str]]] = None,
-    classes: Optional[Sequence[str]] = None
-) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
-    """Read the actions of a subset from an annotation file.
-
-    Args:
-        ann_file (str): JSON in the layout of ActivityNet.
-        subset (str | Sequence[str], optional): Names, in any case. Defaults
-            to None, for a file that has only one.
-        classes (Sequence[str], optional): Names in label order. Defaults to
-            None: from the file.
-
-    Returns:
-        tuple: ``ground_truth[video_id] = dict(segments, labels, duration)``,
-        in seconds, and the class names.
-
-    Raises:
-        ValueError: If the file has several subsets and none is named, or as
-            in :func:`dyfadet_mm.fileio.parse_video`.
-    """
-    database = load_database(ann_file)
-    if subset is None:
-        stored = {str(e.get('subset')).lower() for e in database.values()}
-        if len(stored) > 1:
-            raise ValueError(f'subset must be one of {sorted(stored)}, the '
-                             f'subsets in {ann_file!r}, but got None')
-    classes = resolve_classes(database, classes)
-    if subset is not None:
-        database = select_subset(database, subset)
-    labels = {name: label for label, name in enumerate(classes)}
-    ground_truth = {}
-    for video_id, entry in database.items():
-        # seconds need no frame rate
-        video = parse_video(video_id, entry, labels, fps=1.)
-        ground_truth[video_id] = dict(
-            segments=video['segments_s'],
-            labels=video['labels_s'],
-            duration=video['duration'])
-    return ground_truth, classes
+    return results
 
 
 def _short_floats(values: np.ndarray) -> Any:
@@ -173,28 +183,29 @@ def _short_floats(values: np.ndarray) -> Any:
     return values.astype(str).astype(float).tolist()
 
 
-def _read_detections(video_id: str, detections: Any,
-                     labels: Dict[str, int]) -> Dict[str, np.ndarray]:
-    """Check and convert the detections of one video."""
-    segments, scores, own_labels = [], [], []
+def _first_of(names: Sequence[str]) -> str:
+    """A list of names for a message, with their number if it is cut."""
+    shown = str(list(names[:NUM_NAMED]))
+    if len(names) <= NUM_NAMED:
+        return shown
+    return f'{shown[:-1]}, ...] ({len(names)} in all)'
+
+
+def _read_detections(video_id: str, detections: Any) -> Dict[str, Any]:
+    """Convert the detections of one video; labels remain names."""
+    segments, scores, names = [], [], []
     try:
         for detection in detections:
             start, end = detection['segment']
             segments.append((float(start), float(end)))
             scores.append(float(detection['score']))
-            own_labels.append(str(detection['label']))
+            names.append(str(detection['label']))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'detections of video {video_id!r} must be a list of '
             '{"label": name, "segment": [start, end], "score": number}, '
             f'but got {str(detections)[:80]}') from error
-    unknown = sorted({name for name in own_labels if name not in labels})
-    if unknown:
-        raise ValueError(
-            f'labels of video {video_id!r} must be among the {len(labels)} '
-            f'classes of the annotations, such as {list(labels)[:3]}, but got '
-            f'{unknown[:3]}; give the class names of the model')
     return dict(
         segments=np.array(segments).reshape(-1, 2),
         scores=np.array(scores),
-        labels=np.array([labels[n] for n in own_labels], dtype=np.int64))
+        labels=names)

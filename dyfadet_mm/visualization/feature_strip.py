@@ -3,8 +3,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from .layout import LEFT, RIGHT
 from .styles import AXIS_INK, INK
-from .timeline import LEFT, RIGHT
 
 # inches
 NORM, STRIP, MARGIN = 0.5, 0.7, 0.12

@@ -1,12 +1,18 @@
-"""What a timeline shows of a video, and in which lane."""
+"""What a timeline shows of a video, in which lane, and what it leaves out."""
 import math
+from collections import Counter
 from typing import Any, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 from torch import Tensor
 
+from dyfadet_mm.fileio import find_reversed
+
 # inches
 LANE, GAP, VIDEO_TITLE, VIDEO_AXIS = 0.24, 0.06, 0.24, 0.30
+LEFT, RIGHT = 1.05, 0.2
+
+OVERLAPPING = 'more overlapping'
 
 
 class Group(NamedTuple):
@@ -31,6 +37,7 @@ class VideoLayout(NamedTuple):
     duration: float  # seconds
     groups: List[Group]
     num_hidden: int  # segments for which there is no lane
+    note: str  # how many segments are not drawn, and why
 
     @property
     def height(self) -> float:
@@ -53,7 +60,7 @@ def lay_out(video: Mapping[str, Any], score_thr: float,
     Returns:
         VideoLayout: Ground truth first, where there is any.
     """
-    groups, hidden = [], 0
+    groups, hidden = [], Counter()
     for name, prefix in (('ground truth', 'gt_'), ('detections', '')):
         if video.get(f'{prefix}segments') is None:
             continue
@@ -65,10 +72,17 @@ def lay_out(video: Mapping[str, Any], score_thr: float,
         else:
             scores = _to_array(video['scores'])
             order = np.argsort(-scores, kind='stable')
-            order = order[scores[order] >= score_thr][:max_detections]
+            high = order[scores[order] >= score_thr]
+            hidden[f'below score {score_thr:g}'] = len(order) - len(high)
+            order = high[:max_detections]
+            hidden[f'beyond the best {max_detections}'] = len(high) - len(
+                order)
+        is_reversed = find_reversed(segments[order])
+        hidden['ending before they start'] += int(is_reversed.sum())
+        order = order[~is_reversed]
         lanes = _assign_lanes(segments[order], max_lanes)
         shown = order[lanes < max_lanes]
-        hidden += len(order) - len(shown)
+        hidden[OVERLAPPING] += len(order) - len(shown)
         groups.append(
             Group(name, segments[shown], labels[shown],
                   None if scores is None else scores[shown],
@@ -76,8 +90,10 @@ def lay_out(video: Mapping[str, Any], score_thr: float,
     duration = float(video.get('duration', math.inf))
     if not math.isfinite(duration):
         duration = max([1., *(g.segments.max(initial=0) for g in groups)])
+    notes = [f'{count} {reason}' for reason, count in hidden.items() if count]
     return VideoLayout(
-        str(video.get('video_id', '')), duration, groups, hidden)
+        str(video.get('video_id', '')), duration, groups, hidden[OVERLAPPING],
+        ', '.join(notes + ['not drawn']) if notes else '')
 
 
 def _assign_lanes(segments: np.ndarray, max_lanes: int) -> np.ndarray:

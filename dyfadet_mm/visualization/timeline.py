@@ -1,21 +1,24 @@
 """Timelines of ground truth and detections, drawn without a display."""
-import math
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
-from .layout import (GAP, LANE, VIDEO_AXIS, VIDEO_TITLE, Group, VideoLayout,
-                     lay_out)
-from .styles import AXIS_INK, INK, ClassStyles, fade, text_color
+from .layout import (GAP, LANE, LEFT, RIGHT, VIDEO_AXIS, VIDEO_TITLE, Group,
+                     VideoLayout, lay_out)
+from .legends import Legends
+from .lettering import Lettering
+from .styles import AXIS_INK, INK, ClassStyles, text_color
 
 # inches
-LEFT, RIGHT, TITLE, LEGEND_ROW, PADDING = 1.05, 0.2, 0.4, 0.2, 0.12
-# a letter of the size used in bars, in inches
-LETTER = 0.06
+TITLE, TITLE_LINE, VIDEO_TITLE_LINE, PADDING = 0.4, 0.2, 0.15, 0.12
+# room beside the text of a bar, in inches
+MARGIN = 0.06
+# points
+TITLE_SIZE, VIDEO_SIZE, NOTE_SIZE, BAR_SIZE = 12, 9, 7, 7
 
 
 def draw_timeline(videos: Sequence[Mapping[str, Any]],
@@ -29,8 +32,9 @@ def draw_timeline(videos: Sequence[Mapping[str, Any]],
     """Draw videos below each other, ground truth above detections.
 
     Detections fade with their score; segments that overlap in time are put
-    into lanes, the best detections uppermost. How many found no lane is said
-    beside the name of the video.
+    into lanes, the best detections uppermost. How many are not drawn, and
+    why, is said beside the name of the video. Names may hold any characters,
+    see :class:`Lettering`.
 
     Args:
         videos (Sequence[Mapping]): Each with ``video_id`` (str),
@@ -62,25 +66,31 @@ def draw_timeline(videos: Sequence[Mapping[str, Any]],
     ]
     labels = [n for row in rows for g in row.groups for n in g.labels.tolist()]
     styles = ClassStyles(labels, classes)
-    columns = _legend_columns(styles, width)
-    title_height = TITLE if title else 0.5 * PADDING
-    head = title_height + PADDING + LEGEND_ROW * max(
-        math.ceil(len(styles.labels) / columns), 1)
-    height = head + sum(row.height for row in rows)
-    figure = Figure(figsize=(width, height), dpi=150, facecolor='white')
-    FigureCanvasAgg(figure)
+    letters = Lettering([
+        title or '', *(styles.name(n) for n in styles.labels),
+        *(row.name for row in rows)
+    ])
+    legends = Legends(styles, letters, width)
+    titles = letters.lines(title or '', TITLE_SIZE, width - 2 * RIGHT, 'bold')
+    below_title = 0.5 * PADDING
     if title:
-        figure.text(0.5, 1 - 0.55 * TITLE / height, title, size=12, color=INK,
-                    ha='center', va='center', weight='bold')  # yapf: disable
-    _add_legends(figure, styles, columns, 1 - title_height / height)
-    top = height - head
-    for row in rows:
-        bottom = top - row.height + VIDEO_AXIS
-        inner = row.height - VIDEO_AXIS - VIDEO_TITLE
-        axes = figure.add_axes((LEFT / width, bottom / height,
-                                1 - (LEFT + RIGHT) / width, inner / height))
-        _draw_video(axes, row, styles, width - LEFT - RIGHT)
-        top -= row.height
+        below_title = TITLE + (len(titles) - 1) * TITLE_LINE
+    headings = [_head(row, letters, width - LEFT - RIGHT) for row in rows]
+    heights = [
+        row.height + (len(heading) - 1) * VIDEO_TITLE_LINE
+        for row, heading in zip(rows, headings)
+    ]
+    top = below_title + legends.height + PADDING  # inches from the upper edge
+    figure = Figure(
+        figsize=(width, top + sum(heights)), dpi=150, facecolor='white')
+    FigureCanvasAgg(figure)
+    _draw_title(figure, titles, letters, below_title)
+    legends.add_to(figure, below_title)
+    for row, heading, height in zip(rows, headings, heights):
+        top += height
+        axes = _new_axes(figure, top - VIDEO_AXIS,
+                         row.height - VIDEO_AXIS - VIDEO_TITLE)
+        _draw_video(axes, row, heading, styles, letters, width - LEFT - RIGHT)
     return figure
 
 
@@ -97,8 +107,39 @@ def figure_to_image(figure: Figure) -> np.ndarray:
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def _draw_video(axes: Axes, video: VideoLayout, styles: ClassStyles,
-                width: float) -> None:
+def _draw_title(figure: Figure, lines: List[str], letters: Lettering,
+                height: float) -> None:
+    """Write lines into the uppermost ``height`` inches."""
+    figure.text(0.5, 1 - 0.55 * height / figure.get_figheight(),
+                '\n'.join(lines), size=TITLE_SIZE, color=INK, ha='center',
+                va='center', weight='bold', **letters.font())  # yapf: disable
+
+
+def _new_axes(figure: Figure, bottom: float, height: float) -> Axes:
+    """Axes that end ``bottom`` inches below the upper edge."""
+    width, full_height = figure.get_size_inches()
+    return figure.add_axes((LEFT / width, 1 - bottom / full_height,
+                            1 - (LEFT + RIGHT) / width, height / full_height))
+
+
+def _head(video: VideoLayout, letters: Lettering,
+          width: float) -> List[Tuple[str, str]]:
+    """Lines above a video: its name on the left, its note on the right.
+
+    The note has lines of its own where the two do not fit side by side.
+    """
+    names = letters.lines(video.name, VIDEO_SIZE, width)
+    notes = letters.lines(video.note, NOTE_SIZE, width)
+    together = (
+        letters.width(names[-1], VIDEO_SIZE) +
+        letters.width(notes[0], NOTE_SIZE) + 4 * MARGIN)
+    if len(notes) == 1 and together <= width:
+        return [*((name, '') for name in names[:-1]), (names[-1], notes[0])]
+    return [*((name, '') for name in names), *(('', note) for note in notes)]
+
+
+def _draw_video(axes: Axes, video: VideoLayout, heading: List[Tuple[str, str]],
+                styles: ClassStyles, letters: Lettering, width: float) -> None:
     """Draw one video; x counts seconds, y counts inches downwards."""
     y = 0.
     for group in video.groups:
@@ -108,7 +149,7 @@ def _draw_video(axes: Axes, video: VideoLayout, styles: ClassStyles,
                   transform=axes.get_yaxis_transform(),
                   ha='right', va='center')  # yapf: disable
         for index, lane in enumerate(group.lanes):
-            _draw_bar(axes, group, index, y + lane * LANE, styles,
+            _draw_bar(axes, group, index, y + lane * LANE, styles, letters,
                       video.duration / width)
         y += group.height + GAP
     axes.set_xlim(0, video.duration)
@@ -118,22 +159,21 @@ def _draw_video(axes: Axes, video: VideoLayout, styles: ClassStyles,
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g} s')
     axes.spines[['left', 'right', 'top']].set_visible(False)
     axes.spines['bottom'].set_color(AXIS_INK)
-    axes.set_title(video.name, loc='left', size=9, color=INK, pad=3)
-    if video.num_hidden:
-        axes.set_title(
-            f'{video.num_hidden} more overlapping, not drawn',
-            loc='right',
-            size=7,
-            color=AXIS_INK,
-            pad=3)
+    # from the lowest line upwards
+    names, notes = ('\n'.join(side) for side in zip(*heading))
+    axes.set_title(names, loc='left', size=VIDEO_SIZE, color=INK, pad=3,
+                   **letters.font())  # yapf: disable
+    axes.set_title(notes.lstrip('\n'), loc='right', size=NOTE_SIZE,
+                   color=AXIS_INK, pad=3)  # yapf: disable
 
 
 def _draw_bar(axes: Axes, group: Group, index: int, y: float,
-              styles: ClassStyles, seconds_per_inch: float) -> None:
+              styles: ClassStyles, letters: Lettering,
+              seconds_per_inch: float) -> None:
     """Draw one segment with its class, and score, where they fit."""
     start, end = group.segments[index]
     label, score = int(group.labels[index]), 1.
-    texts = [styles.name(label)]
+    texts = [letters.spell(styles.name(label))]
     if group.scores is not None:
         score = float(group.scores[index])
         texts.insert(0, f'{texts[0]}  {score:.2f}')
@@ -143,49 +183,12 @@ def _draw_bar(axes: Axes, group: Group, index: int, y: float,
     axes.add_patch(
         Rectangle((start, y + 0.025), width, LANE - 0.05, lw=0.6, **style))
     for text in texts:
-        if LETTER * (len(text) + 1) * seconds_per_inch <= width:
+        room = (letters.width(text, BAR_SIZE) + MARGIN) * seconds_per_inch
+        if room <= width:
             # a ground of its own keeps it readable on a hatch
-            axes.text(start + width / 2, y + LANE / 2, text, size=7,
+            axes.text(start + width / 2, y + LANE / 2, text, size=BAR_SIZE,
                       color=text_color(style['facecolor']), clip_on=True,
-                      ha='center', va='center_baseline',
+                      ha='center', va='center_baseline', **letters.font(),
                       bbox=dict(fc=style['facecolor'], lw=0, pad=0.5)
                       )  # yapf: disable
             break
-
-
-def _legend_columns(styles: ClassStyles, width: float) -> int:
-    """Class names that fit beside each other, left of the score legend."""
-    longest = max((len(styles.name(n)) for n in styles.labels), default=1)
-    columns = max(int((width - LEFT - 2.6) / (0.45 + 0.075 * longest)), 1)
-    lines = math.ceil(len(styles.labels) / columns)
-    return math.ceil(len(styles.labels) / max(lines, 1)) or 1
-
-
-def _add_legends(figure: Figure, styles: ClassStyles, columns: int,
-                 top: float) -> None:
-    """List the classes, and what fading means, at relative height ``top``."""
-    width = figure.get_figwidth()
-    names = [
-        Patch(label=styles.name(label), **styles.patch(label))
-        for label in styles.labels
-    ]
-    scores = [
-        Patch(label=f'{score:g}', facecolor=fade('#444444', score))
-        for score in (0.2, 0.6, 1.)
-    ]
-    scores.insert(0, Patch(label='score', visible=False))
-    options = dict(frameon=False, fontsize=8, labelcolor=INK, borderpad=0.3,
-                   handlelength=1.2, columnspacing=1.2, handletextpad=0.5,
-                   borderaxespad=0.)  # yapf: disable
-    figure.legend(
-        handles=names,
-        loc='upper left',
-        bbox_to_anchor=(LEFT / width, top),
-        ncols=columns,
-        **options)
-    figure.legend(
-        handles=scores,
-        loc='upper right',
-        bbox_to_anchor=(1 - RIGHT / width, top),
-        ncols=4,
-        **options)

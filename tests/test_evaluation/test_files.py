@@ -1,9 +1,11 @@
 import json
+import math
 
 import numpy as np
 import pytest
 
-from dyfadet_mm.evaluation import (load_ground_truth, load_predictions,
+from dyfadet_mm.evaluation import (load_predictions,
+                                   load_predictions_and_classes,
                                    save_predictions)
 
 CLASSES = ('run', 'jump')
@@ -15,22 +17,6 @@ def one_video(**changes):
         scores=np.array([0.7, 1 / 7], dtype=np.float32),
         labels=np.array([1, 0]))
     return dict(v={**video, **changes})
-
-
-def annotations(path, **entries):
-    path.write_text(json.dumps(dict(database=entries)))
-    return str(path)
-
-
-def entry(subset, *actions, **fields):
-    return dict(
-        subset=subset,
-        duration=30,
-        annotations=[
-            dict(segment=list(segment), label=label)
-            for *segment, label in actions
-        ],
-        **fields)
 
 
 def test_predictions_survive_a_round_trip_exactly(tmp_path):
@@ -99,6 +85,12 @@ def test_a_folder_is_not_replaced(tmp_path):
     ('{"results": {"v": [{"label": "run", "score": 1, "segment": [0, 1]}, '
      '{"label": "run", "score": 1, "segment": [0, 1, 2]}]}}',
      "detections of video 'v' must be a list"),
+    ('{"results": {"v": [], "w": [], "v": []}}',
+     "bad.json.*must have every key once, but has 'v' more than once"),
+    ('{"results": {"v": [{"label": "run", "score": NaN, "segment": [0, 1]}]}}',
+     r"scores of predictions\['v'\] must be finite, but got nan; see whether"),
+    ('{"results": {"v": [{"label": "run", "score": 1, "segment": [2, 1]}]}}',
+     r"segments of predictions\['v'\] must end .*\[2.0, 1.0\]; correct or"),
 ])
 def test_bad_predictions_are_refused(tmp_path, content, message):
     path = tmp_path / 'bad.json'
@@ -107,38 +99,42 @@ def test_bad_predictions_are_refused(tmp_path, content, message):
         load_predictions(str(path), CLASSES)
 
 
+def test_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / 'predictions.json'
+    path.write_text('{"results": {"v": []}}', encoding='utf-8-sig')
+    assert list(load_predictions(str(path), CLASSES)) == ['v']
+
+
+def test_unknown_labels_are_listed_beside_the_known_ones(tmp_path):
+    path = str(tmp_path / 'predictions.json')
+    save_predictions(path, one_video(), ('swim', 'fly'))
+    names = [f'c{i:02d}' for i in range(30)]
+    with pytest.raises(ValueError) as error:
+        load_predictions(path, names)
+    text = str(error.value)
+    assert "but got ['fly', 'swim']; labels are matched by name" in text
+    assert "'c00'" in text and "'c19', ...] (30 in all)" in text
+    found, classes = load_predictions_and_classes(path, CLASSES)
+    assert classes == (*CLASSES, 'fly', 'swim')
+    assert found['v']['labels'].tolist() == [2, 3]
+
+
+def test_labels_go_by_name_whatever_their_order(tmp_path):
+    path = str(tmp_path / 'predictions.json')
+    save_predictions(path, one_video(), CLASSES)
+    found = load_predictions(path, ('hop', *CLASSES[::-1]))['v']
+    assert found['labels'].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize('field', ['segments', 'scores'])
+def test_numbers_that_are_not_finite_are_not_written(tmp_path, field):
+    video = one_video()
+    video['v'][field][-1] = math.inf
+    with pytest.raises(ValueError, match=f"{field} of video 'v' .* got inf"):
+        save_predictions(str(tmp_path / 'a.json'), video, CLASSES)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_predictions_file_is_named():
     with pytest.raises(FileNotFoundError, match="file at 'nowhere.json'"):
         load_predictions('nowhere.json', CLASSES)
-
-
-def test_ground_truth_of_a_subset_needs_no_frame_rate(tmp_path):
-    path = annotations(
-        tmp_path / 'a.json',
-        t=entry('training', (1, 2, 'swim')),
-        v=entry('Validation', (0, 1, 'run'), (3, 4.5, 'jump')),
-        w=entry('validation'))
-    truth, classes = load_ground_truth(path, 'validation')
-    # the class of the other subset counts: labels agree with training
-    assert classes == ('jump', 'run', 'swim')
-    assert list(truth) == ['v', 'w']
-    assert truth['v']['segments'].tolist() == [[0, 1], [3, 4.5]]
-    assert truth['v']['labels'].tolist() == [1, 0]
-    assert truth['v']['duration'] == 30
-    assert truth['w']['segments'].shape == (0, 2)
-
-
-def test_the_only_subset_need_not_be_named(tmp_path):
-    path = annotations(tmp_path / 'a.json', v=entry('test', (0, 1, 'run')))
-    assert list(load_ground_truth(path)[0]) == ['v']
-    path = annotations(
-        tmp_path / 'b.json', v=entry('test', (0, 1, 'run')), w=entry('val'))
-    with pytest.raises(ValueError, match=r"one of \['test', 'val'\], .*None"):
-        load_ground_truth(path)
-
-
-def test_given_classes_win(tmp_path):
-    path = annotations(tmp_path / 'a.json', v=entry('test', (0, 1, 'run')))
-    truth, classes = load_ground_truth(path, classes=['jump', 'run'])
-    assert classes == ('jump', 'run')
-    assert truth['v']['labels'].tolist() == [1]

@@ -114,6 +114,17 @@ def test_swapped_files_are_refused(tool, files):
         tool.main([noun, verb, verb_truth, noun_truth])
 
 
+def test_ids_spelled_otherwise_are_matched_on_request(tool, files, capsys):
+    for path in files[:2]:
+        text = Path(path).read_text()
+        Path(path).write_text(text.replace('P01_01', '01_01'))
+    hint = r"1 of 1 are not; --rename-ids '{}' 'P{}' matches 1 of these 1$"
+    with pytest.raises(SystemExit, match=hint):
+        tool.main(files)
+    tool.main([*files, '--rename-ids', '{}', 'P{}'])
+    assert 'noun: average mAP 100.00 %' in capsys.readouterr().out
+
+
 def test_existing_numbers_are_not_replaced(tool, files, tmp_path):
     out = tmp_path / 'numbers.json'
     out.write_text('precious')

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os.path as osp
 import subprocess
@@ -15,11 +14,13 @@ SCRIPT = osp.join(
 
 @pytest.fixture(scope='module')
 def tool():
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location('eval_predictions', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The script as a module; it imports another of its folder."""
+    sys.path.insert(0, osp.dirname(SCRIPT))
+    try:
+        import eval_predictions
+        yield eval_predictions
+    finally:
+        sys.path.remove(osp.dirname(SCRIPT))
 
 
 @pytest.fixture
@@ -173,6 +174,61 @@ def test_errors_are_one_clear_line(tool, annotations, write, videos, options,
     with pytest.raises(SystemExit, match=message) as error:
         tool.main(args)
     assert '\n' not in str(error.value)
+
+
+def test_ids_spelled_otherwise_are_matched_on_request(annotations, write,
+                                                      tmp_path):
+    """The prefixed case: the hint of the refusal is what helps."""
+    found = [(0, 10, 0.5, 1), (15, 20, 0.5, 0)]
+    args = [annotations, '--subset', 'validation', '--no-classwise']
+
+    def run(predictions, *options):
+        return subprocess.run(
+            [sys.executable, SCRIPT, predictions, *args, *options],
+            capture_output=True,
+            text=True)
+
+    done = run(write(**{'V0.mp4': found, 'v1.mp4': [(5, 9, 0.5, 1)]}))
+    assert done.returncode == 1 and done.stdout == ''
+    assert done.stderr.strip().endswith(
+        "2 of 2 are not; --rename-ids '{}.mp4' '{}' matches 1 of these 2")
+    options = ['--rename-ids', '{}.mp4', '{}']
+    done = run(str(tmp_path / 'predictions.json'), *options)
+    assert done.stderr.strip().endswith(
+        "1 of 2 are not; --ignore-case matches 1 of these 1")
+    done = run(str(tmp_path / 'predictions.json'), *options, '--ignore-case')
+    assert done.returncode == 0, done.stderr
+    assert 'average mAP 100.00 % on 2 videos' in done.stdout
+    assert 'no detections' not in done.stdout
+
+
+def test_what_scores_nothing_is_refused(tool, annotations, write, tmp_path):
+    only_training = write(t0=[(0, 1, 0.9, 2)])
+    with pytest.raises(SystemExit, match='must have videos of the chosen'):
+        tool.main([only_training, annotations, '--subset', 'validation'])
+    bare = tmp_path / 'bare.json'
+    entry = dict(subset='validation', duration=3)
+    bare.write_text(json.dumps(dict(database=dict(t0=entry))))
+    numbers = tmp_path / 'numbers.json'
+    with pytest.raises(SystemExit, match='must have an action to evaluate'):
+        tool.main([only_training, str(bare), '--json', str(numbers)])
+    assert not numbers.exists()
+
+
+def test_ambiguous_actions_are_ignored_unless_wanted(tool, write, tmp_path,
+                                                     capsys):
+    path = tmp_path / 'thumos.json'
+    actions = [
+        dict(segment=[0, 10], label='run'),
+        dict(segment=[20, 30], label='Ambiguous')
+    ]
+    entry = dict(subset='test', annotations=actions)
+    path.write_text(json.dumps(dict(database=dict(v0=entry))))
+    predictions = write(v0=[(0, 10, 0.5, 1)])
+    tool.main([predictions, str(path)])
+    assert 'average mAP 100.00 % on 1 videos' in capsys.readouterr().out
+    tool.main([predictions, str(path), '--ignore-labels'])
+    assert 'average mAP 50.00 % on 1 videos' in capsys.readouterr().out
 
 
 def test_missing_files_are_named(tool, annotations, write):

@@ -1,6 +1,7 @@
-import importlib.util
 import json
 import os.path as osp
+import subprocess
+import sys
 
 import mmcv
 import numpy as np
@@ -14,11 +15,13 @@ SCRIPT = osp.join(
 
 @pytest.fixture(scope='module')
 def tool():
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location('plot_timeline', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The script as a module; it imports another of its folder."""
+    sys.path.insert(0, osp.dirname(SCRIPT))
+    try:
+        import plot_timeline
+        yield plot_timeline
+    finally:
+        sys.path.remove(osp.dirname(SCRIPT))
 
 
 @pytest.fixture
@@ -51,8 +54,39 @@ def test_each_video_adds_to_the_image(tool, files, tmp_path):
 def test_first_detected_videos_are_the_default(tool, files, tmp_path, capsys):
     out = tmp_path / 'timeline.png'
     tool.main([*files, '--out', str(out), '--title', 'Digits'])
-    assert 'timelines of 2 videos are in' in capsys.readouterr().out
+    assert 'timelines of 2 of 3 videos are in' in capsys.readouterr().out
     assert out.exists()
+
+
+def test_odd_labels_ids_and_files_without_actions_are_drawn(tmp_path):
+    """As a script; the picture's title counts the videos."""
+    found = dict(
+        segments=np.array([[3., 8.], [9., 20.]]),
+        scores=np.array([0.8, 0.5]),
+        labels=np.array([0, 1]))
+    predictions = str(tmp_path / 'predictions.json')
+    save_predictions(predictions, {'a/$x$': found},
+                     ['$\\frac$', '\u8df3\u9ad8'])
+    annotations = tmp_path / 'annotations.json'
+    entry = dict(subset='test', duration=30)
+    annotations.write_text(json.dumps(dict(database={'v_a/$x$': entry})))
+    command = [sys.executable, SCRIPT, predictions, str(annotations)]
+    out = tmp_path / 'timeline.png'
+    done = subprocess.run([*command, '--out', str(out)],
+                          capture_output=True,
+                          text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(
+        "--rename-ids '{}' 'v_{}' matches 1 of these 1")
+    done = subprocess.run([
+        *command, '--out',
+        str(out), '--rename-ids', '{}', 'v_{}', '--title', '$x_{$ \u8df3'
+    ],
+                          capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'timelines of 1 of 1 videos are in' in done.stdout
+    assert 'Glyph' not in done.stderr and mmcv.imread(str(out)).min() < 128
 
 
 @pytest.mark.parametrize('options, message', [

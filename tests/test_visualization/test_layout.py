@@ -41,6 +41,18 @@ def test_what_fits_no_lane_is_counted():
     assert layout.groups[0].scores.tolist() == [0.9, 0.8, 0.6]
 
 
+def test_what_is_not_drawn_is_counted_by_reason():
+    rows = [(0, 5, 0.9), (1, 5, 0.8), (6, 7, 0.6), (8, 9, 0.5), (8, 9, 0.1)]
+    layout = lay_out(
+        video(*rows, gt_segments=[[3, 2], [4, 6]], gt_labels=[0, 1]),
+        **options(max_lanes=1, max_detections=3))
+    assert layout.note == (
+        '1 ending before they start, 1 more overlapping, 1 below score 0.3, '
+        '1 beyond the best 3, not drawn')
+    assert layout.groups[0].segments.tolist() == [[4, 6]]
+    assert lay_out(video((0, 5, 0.9)), **options()).note == ''
+
+
 def test_ground_truth_comes_first_and_ignores_scores():
     layout = lay_out(
         video((0, 1, 0.9),

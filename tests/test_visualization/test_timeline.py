@@ -120,6 +120,34 @@ def test_nothing_of_the_legend_leaves_the_figure(num_classes):
     assert names.y0 >= figure.axes[0].get_window_extent().y1
 
 
+def test_detections_below_the_score_are_reported():
+    axes, = draw_timeline([video()], CLASSES, score_thr=0.7).axes
+    assert axes.get_title(loc='right') == '2 below score 0.7, not drawn'
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('width', [4., 11.])
+def test_nothing_of_any_text_leaves_the_figure(width):
+    names = ['$\\frac$', '\u8df3\u9ad8', 'long name ' * 12, 'x' * 150]
+    videos = [
+        video(video_id='$v' * 70, labels=[2, 3, 1], gt_labels=[0, 1]),
+        video(video_id='a/b\n', scores=[0.1] * 3)
+    ]
+    figure = draw_timeline(
+        videos, names, title='title $ ' * 25, width=width, max_lanes=1)
+    figure.canvas.draw()
+    artists = figure.findobj(lambda a: hasattr(a, 'get_text') and a.get_text())
+    assert len(artists) > 20
+    for artist in artists:
+        box = artist.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, artist
+        assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1, artist
+    lowest = min(n.get_window_extent().y0 for n in figure.legends)
+    first = figure.axes[0]
+    assert lowest >= first.get_tightbbox().y1
+    assert first.get_tightbbox().y0 >= figure.axes[1].get_tightbbox().y1
+
+
 def test_no_video_is_refused():
     with pytest.raises(ValueError, match='videos must be at least one'):
         draw_timeline([])

@@ -7,7 +7,8 @@ dyfadet_mm.evaluation.pair_detections.
 import argparse
 from typing import Dict, NamedTuple, Optional, Sequence
 
-from eval_predictions import check_new_file, keep_videos, run, summarize
+from eval_predictions import check_new_file, run, summarize
+from scored_videos import add_id_options, check_actions, keep_videos
 
 from dyfadet_mm.evaluation import (format_table, join_ground_truth,
                                    load_ground_truth, load_predictions,
@@ -54,6 +55,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--classwise', action='store_true', help='print every class')
     parser.add_argument('--json', help='new file for the numbers, fractions')
+    add_id_options(parser)
     return parser.parse_args(args)
 
 
@@ -72,20 +74,21 @@ class Task(NamedTuple):
 
 
 def load_task(predictions: str, annotations: str,
-              subset: Sequence[str]) -> Task:
+              args: argparse.Namespace) -> Task:
     """Read both files of one task.
 
     Args:
         predictions (str): JSON of the model.
         annotations (str): JSON in the layout of ActivityNet.
-        subset (Sequence[str]): Names, in any case.
+        args (Namespace): As of :func:`parse_args`.
 
     Returns:
         Task: Its content.
     """
-    ground_truth, classes = load_ground_truth(annotations, subset)
+    ground_truth, classes = load_ground_truth(annotations, args.subset)
+    check_actions(ground_truth, annotations)
     found = load_predictions(predictions, classes)
-    found = keep_videos(found, ground_truth, annotations)
+    found = keep_videos(found, ground_truth, args, annotations)
     return Task(found, ground_truth, classes)
 
 
@@ -119,8 +122,8 @@ def evaluate(args: argparse.Namespace) -> dict:
         as fractions.
     """
     check_new_file(args.json)
-    verb = load_task(args.verb_predictions, args.verb_annotations, args.subset)
-    noun = load_task(args.noun_predictions, args.noun_annotations, args.subset)
+    verb = load_task(args.verb_predictions, args.verb_annotations, args)
+    noun = load_task(args.noun_predictions, args.noun_annotations, args)
     tasks = dict(
         verb=verb, noun=noun, action=combine(verb, noun, args.pair_tiou))
     numbers = {}

@@ -3,14 +3,15 @@ import argparse
 import json
 import os
 import sys
-from typing import Callable, Dict, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from mmengine.fileio import list_from_file
+from scored_videos import add_id_options, check_actions, keep_videos
 
 from dyfadet_mm.evaluation import (format_recall_table, format_table,
                                    load_ground_truth, load_predictions,
                                    tad_map, tad_recall)
-from dyfadet_mm.fileio import exclude_videos, load_database
+from dyfadet_mm.fileio import exclude_videos
 
 THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7]
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -57,38 +58,14 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--no-classwise', action='store_true', help='print the means only')
     parser.add_argument('--json', help='new file for the numbers, fractions')
+    add_id_options(parser)
+    parser.add_argument(
+        '--ignore-labels',
+        nargs='*',
+        default=['Ambiguous'],
+        help='labels of annotations to leave out (default: %(default)s, of '
+        'THUMOS14)')
     return parser.parse_args(args)
-
-
-def keep_videos(predictions: Dict[str, dict], ground_truth: Dict[str, dict],
-                ann_file: str) -> Dict[str, dict]:
-    """Leave out detections of other subsets, and say what is missing.
-
-    Args:
-        predictions (dict): By video id.
-        ground_truth (dict): By video id.
-        ann_file (str): Annotation file, which must know all videos.
-
-    Returns:
-        dict: Predictions of the videos of ``ground_truth``.
-
-    Raises:
-        ValueError: If a video is not in the annotation file.
-    """
-    known = load_database(ann_file)
-    unknown = sorted(set(predictions) - set(known))
-    if unknown:
-        raise ValueError(
-            'videos of the predictions must be in the annotation file, but '
-            f'got {unknown[:3]}, {len(unknown)} of {len(predictions)} are not')
-    kept = {k: v for k, v in predictions.items() if k in ground_truth}
-    if len(kept) < len(predictions):
-        print(f'{len(predictions) - len(kept)} videos of other subsets are '
-              'left out, as are excluded ones')
-    if len(kept) < len(ground_truth):
-        print(f'{len(ground_truth) - len(kept)} of {len(ground_truth)} videos '
-              'have no detections and count as missed')
-    return kept
 
 
 def evaluate(args: argparse.Namespace) -> dict:
@@ -104,11 +81,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     check_new_file(args.json)
     classes = None if args.classes is None else list_from_file(args.classes)
     ground_truth, classes = load_ground_truth(args.annotations, args.subset,
-                                              classes)
+                                              classes, args.ignore_labels)
     if args.exclude is not None:
         ground_truth = exclude_videos(ground_truth, args.exclude)
+    check_actions(ground_truth, args.annotations)
     predictions = load_predictions(args.predictions, classes)
-    predictions = keep_videos(predictions, ground_truth, args.annotations)
+    predictions = keep_videos(predictions, ground_truth, args,
+                              args.annotations)
     result = tad_map(
         predictions,
         ground_truth,

@@ -4,7 +4,10 @@ import os
 import sys
 from typing import Optional, Sequence
 
-from dyfadet_mm.evaluation import load_ground_truth, load_predictions
+from scored_videos import add_id_options, rename_ids
+
+from dyfadet_mm.evaluation import (load_ground_truth,
+                                   load_predictions_and_classes, renaming_hint)
 from dyfadet_mm.visualization import draw_timeline
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -37,6 +40,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--max-detections', type=int, help='most detections of a video')
     parser.add_argument('--title', help='line above the figure')
+    add_id_options(parser)
     return parser.parse_args(args)
 
 
@@ -64,7 +68,7 @@ def choose_videos(args: argparse.Namespace, known: Sequence[str],
         if not chosen:
             raise ValueError(
                 'predictions must hold videos of the chosen subset, but got '
-                f'{sorted(detected)[:3]}')
+                f'{sorted(detected)[:3]}{renaming_hint(detected, known)}')
         return chosen
     unknown = [v for v in args.videos if v not in known]
     if unknown:
@@ -80,7 +84,10 @@ def plot(args: argparse.Namespace) -> None:
         args (Namespace): As of :func:`parse_args`.
     """
     ground_truth, classes = load_ground_truth(args.annotations, args.subset)
-    predictions = load_predictions(args.predictions, classes)
+    # what is only drawn may have labels of its own
+    predictions, classes = load_predictions_and_classes(
+        args.predictions, classes)
+    predictions = rename_ids(predictions, args, ground_truth)
     videos = []
     for video_id in choose_videos(args, list(ground_truth), predictions):
         truth = ground_truth[video_id]
@@ -94,15 +101,16 @@ def plot(args: argparse.Namespace) -> None:
                 duration=truth['duration'],
                 gt_segments=truth['segments'],
                 gt_labels=truth['labels']))
+    count = f'{len(videos)} of {len(ground_truth)} videos'
     figure = draw_timeline(
         videos,
         classes,
         score_thr=args.score_thr,
         max_detections=args.max_detections,
-        title=args.title)
+        title=count if args.title is None else f'{args.title}: {count}')
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
     figure.savefig(args.out)
-    print(f'timelines of {len(videos)} videos are in {args.out}')
+    print(f'timelines of {count} are in {args.out}')
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

@@ -1,13 +1,20 @@
+import inspect
+import logging
 import os
 import re
-from typing import Any, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 
 from dyfadet_mm.registry import HOOKS, VISUALIZERS
+from .built_loop import built_train_loop
+
+# of an image's name, which leaves room for the step within 255
+MAX_BYTES = 200
 
 
 @HOOKS.register_module()
@@ -15,7 +22,9 @@ class TADVisualizationHook(Hook):
     """Draw timelines of some validated and tested videos.
 
     The visualizer of the runner must be a ``TADVisualizer``. With several
-    processes only the first one draws, of the videos it has.
+    processes only the first one draws, of the videos it has. A video that
+    cannot be drawn is an error in the log and does not end the run, so that
+    metrics and predictions are not lost.
 
     Args:
         enable (bool): Whether to draw at all. Defaults to False.
@@ -23,8 +32,10 @@ class TADVisualizationHook(Hook):
         max_videos (int): Most videos drawn per validation or test.
             Defaults to 10.
         out_dir (str, optional): Folder for ``<video_id>_<step>.png``; other
-            files of these names are replaced. Defaults to None, which hands
-            the images to the backends of the visualizer.
+            files of these names are replaced. Signs that no file name can
+            have become ``_``; of two ids with one name, the second one gets
+            ``-2`` behind. Defaults to None, which hands the images to the
+            backends of the visualizer.
         kwargs: Other arguments of ``TADVisualizer.add_datasample``:
             ``score_thr``, ``max_detections``, ``draw_gt``, ``draw_pred``.
 
@@ -49,22 +60,32 @@ class TADVisualizationHook(Hook):
         self.draw_args = kwargs
         self._num_seen = 0
         self._num_drawn = 0
+        self._ids: Dict[str, str] = {}  # by the name of their images
 
     def before_run(self, runner: Runner) -> None:
-        """Refuse a visualizer that draws images.
+        """Refuse a visualizer that draws images, and what it does not take.
 
         Args:
             runner (Runner): The runner.
 
         Raises:
-            TypeError: If it is not a ``TADVisualizer``.
+            TypeError: If it is not a ``TADVisualizer``, or another argument
+                of this hook is none of its ``add_datasample``.
         """
         needed = VISUALIZERS.get('TADVisualizer')
-        if self.enable and not isinstance(runner.visualizer, needed):
+        if not self.enable:
+            return
+        if not isinstance(runner.visualizer, needed):
             raise TypeError(
                 'visualizer must be a TADVisualizer to draw timelines, but '
                 f'got {type(runner.visualizer).__name__}; set '
                 "visualizer=dict(type='dyfadet_mm.TADVisualizer', ...)")
+        known = inspect.signature(runner.visualizer.add_datasample).parameters
+        unknown = sorted(set(self.draw_args) - set(known))
+        if unknown:
+            raise TypeError(
+                'arguments of TADVisualizationHook must be its own or those '
+                f'of add_datasample, {list(known)}, but got {unknown}')
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Start counting."""
@@ -91,9 +112,11 @@ class TADVisualizationHook(Hook):
             outputs (Sequence[BaseDataElement], optional): Videos with
                 ``pred_instances``.
         """
-        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-        self._draw(runner.visualizer, outputs or [],
-                   runner.epoch if by_epoch else runner.iter)
+        loop, step = built_train_loop(runner), 0
+        if loop is not None:
+            by_epoch = isinstance(loop, EpochBasedTrainLoop)
+            step = loop.epoch if by_epoch else loop.iter
+        self._draw(runner.visualizer, outputs or [], step)
 
     def after_test_iter(
             self,
@@ -123,14 +146,32 @@ class TADVisualizationHook(Hook):
             if not turn or self._num_drawn >= self.max_videos:
                 continue
             self._num_drawn += 1
-            # a video id may hold slashes and other signs of paths
-            name = re.sub(r'[^\w.-]', '_', str(data_sample.video_id))
+            video_id = str(data_sample.video_id)
+            name = self._image_name(video_id)
             out_file = None
             if self.out_dir is not None:
                 out_file = os.path.join(self.out_dir, f'{name}_{step}.png')
-            visualizer.add_datasample(
-                name,
-                data_sample=data_sample,
-                out_file=out_file,
-                step=step,
-                **self.draw_args)
+            try:
+                visualizer.add_datasample(
+                    name,
+                    data_sample=data_sample,
+                    out_file=out_file,
+                    step=step,
+                    **self.draw_args)
+            except Exception as error:  # a picture is not worth a run
+                print_log(
+                    f'video {video_id!r} is not drawn: '
+                    f'{type(error).__name__}: {error}',
+                    'current',
+                    level=logging.ERROR)
+
+    def _image_name(self, video_id: str) -> str:
+        """A file name for a video, the same at every step, of no other."""
+        # an id may hold slashes and other signs of paths, and be very long
+        plain = re.sub(r'[^\w.-]', '_', video_id)
+        plain = plain.encode()[:MAX_BYTES].decode(errors='ignore')
+        name, number = plain, 1
+        while self._ids.setdefault(name.lower(), video_id) != video_id:
+            number += 1
+            name = f'{plain}-{number}'
+        return name

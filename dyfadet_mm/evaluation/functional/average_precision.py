@@ -8,7 +8,8 @@ from typing import Dict, Sequence, Union
 
 import numpy as np
 
-from .inputs import Columns, Videos, check_thresholds, collect, sort_detections
+from .checks import check_thresholds
+from .inputs import Columns, Videos, collect, sort_detections
 from .overlaps import list_overlaps
 
 Result = Dict[str, Union[float, np.ndarray]]
@@ -26,7 +27,8 @@ def tad_map(predictions: Videos,
     threshold; one that gets none is a false positive. AP is the area under
     the monotone precision envelope at all recalls; mAP is its mean over the
     classes that have an action. Detections of other classes are ignored,
-    those in videos without ground truth are false positives.
+    those in videos without ground truth are false positives. Actions that end
+    before they start are never matched but count, as in the published code.
 
     Equal scores are taken by (video id as text, start, end); of actions with
     the same tIoU the one that starts, then ends, first is taken. The result
@@ -62,8 +64,8 @@ def tad_map(predictions: Videos,
     Raises:
         KeyError: If a field is missing.
         ValueError: If a threshold is out of range, lengths disagree, a score
-            or segment is not finite, or a segment ends before it starts. The
-            video is named.
+            or segment is not finite, or a detection ends before it starts.
+            The video is named.
 
     Reference:
         The evaluation code of the ActivityNet challenge.

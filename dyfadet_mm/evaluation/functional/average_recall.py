@@ -3,7 +3,8 @@ from typing import Dict, Sequence
 
 import numpy as np
 
-from .inputs import Columns, Videos, check_thresholds, collect
+from .checks import check_thresholds
+from .inputs import Columns, Videos, collect
 from .overlaps import list_overlaps
 
 #: Average numbers of proposals per video at which recall is measured.

@@ -8,7 +8,8 @@ from typing import Dict, Hashable, Tuple
 
 import numpy as np
 
-from .inputs import Columns, Videos, check_thresholds, read_video
+from .checks import check_thresholds
+from .inputs import Columns, Videos, read_video
 from .overlaps import expand_ranges, paired_tiou
 
 Video = Dict[str, np.ndarray]

@@ -1,11 +1,14 @@
 """Detections and ground truth of many videos as checked, sorted columns."""
+import logging
 from dataclasses import dataclass, fields
-from typing import Any, Dict, Hashable, Iterable, Mapping, Sequence, Tuple
+from typing import Any, Dict, Hashable, Iterable, Mapping, Tuple
 
 import numpy as np
+from mmengine.logging import print_log
 from torch import Tensor
 
-from dyfadet_mm.fileio import remove_duplicates
+from dyfadet_mm.fileio import find_reversed, remove_duplicates
+from .checks import check_detections, check_video
 
 Videos = Mapping[Hashable, Mapping[str, Any]]
 
@@ -33,26 +36,6 @@ class Columns:
     def take(self, rows: np.ndarray) -> 'Columns':
         """Select rows by index or bool mask."""
         return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
-
-
-def check_thresholds(tiou_thresholds: Sequence[float]) -> np.ndarray:
-    """View tIoU thresholds as an array, (K, ).
-
-    Args:
-        tiou_thresholds (Sequence[float]): K values in (0, 1].
-
-    Returns:
-        ndarray: The same, (K, ).
-
-    Raises:
-        ValueError: If there is none, or one is out of range.
-    """
-    thresholds = np.atleast_1d(np.asarray(tiou_thresholds, dtype=float))
-    in_range = (thresholds > 0) & (thresholds <= 1)
-    if thresholds.ndim != 1 or not thresholds.size or not in_range.all():
-        raise ValueError('tiou_thresholds must be numbers in (0, 1], '
-                         f'but got {tiou_thresholds}')
-    return thresholds
 
 
 def collect(predictions: Videos, ground_truth: Videos,
@@ -114,6 +97,10 @@ def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
                          deduplicate: bool) -> Columns:
     """Actions sorted by (label, video, start, end).
 
+    Actions that end before they start, as some of MultiTHUMOS and Charades
+    do, stay: their tIoU is 0 with everything, so that they count as missed.
+    One line of the log says how many.
+
     Args:
         ground_truth (Mapping): As in :func:`tad_map`.
         ranks (Mapping): Ranks of the videos.
@@ -132,6 +119,13 @@ def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
         videos.append(_deduplicate(actions) if deduplicate else actions)
     columns = _stack(videos)
     start, end = columns.segments.T
+    num_reversed = int(find_reversed(columns.segments).sum())
+    if num_reversed:
+        print_log(
+            f'{num_reversed} of {len(columns)} annotated actions end before '
+            'they start: nothing matches them, they count as missed',
+            'current',
+            level=logging.WARNING)
     return columns.take(
         np.lexsort((end, start, columns.videos, columns.labels)))
 
@@ -166,7 +160,8 @@ def read_video(video_id: Hashable,
         video (Mapping): Its ``segments``, ``labels`` and maybe ``scores``.
         rank (int): Rank of the video.
         source (str): Name of the argument it is from, for errors.
-        has_scores (bool): Whether to read ``scores``. Defaults to False.
+        has_scores (bool): Whether these are detections, which have
+            ``scores`` and must not end before they start. Defaults to False.
 
     Returns:
         Columns: In the given order, N rows.
@@ -184,7 +179,9 @@ def read_video(video_id: Hashable,
     if not segments.size:
         segments = segments.reshape(0, 2)
     scores = scores[0] if has_scores else np.zeros(len(segments))
-    _check(where, segments, labels, scores)
+    check_video(where, segments, labels, scores)
+    if has_scores:
+        check_detections(where, segments)
     return Columns(
         np.full(len(labels), rank), segments.astype(np.float64),
         labels.astype(np.int64), scores.astype(np.float64))
@@ -195,25 +192,3 @@ def _to_array(value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
     return np.asarray(value)
-
-
-def _check(where: str, segments: np.ndarray, labels: np.ndarray,
-           scores: np.ndarray) -> None:
-    """Refuse what cannot be scored; ``where`` names it."""
-    num = len(segments)
-    shapes = (segments.shape, labels.shape, scores.shape)
-    if shapes != ((num, 2), (num, ), (num, )):
-        raise ValueError(f'segments, labels and scores of {where} must be of '
-                         'shapes (N, 2), (N, ) and (N, ), but got '
-                         f'{shapes}')
-    if num and labels.dtype.kind not in 'iu':
-        raise ValueError(f'labels of {where} must be integers, '
-                         f'but got {labels.dtype}')
-    for name, values in dict(segments=segments, scores=scores).items():
-        if not np.isfinite(values).all():
-            raise ValueError(f'{name} of {where} must be finite, but got '
-                             f'{values[~np.isfinite(values)][0]}')
-    if (segments[:, 1] < segments[:, 0]).any():
-        reverse = segments[segments[:, 1] < segments[:, 0]][0].tolist()
-        raise ValueError(f'segments of {where} must end at or after their '
-                         f'start, but got {reverse}')

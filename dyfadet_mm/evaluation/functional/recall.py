@@ -3,7 +3,8 @@ from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
-from .inputs import Columns, Videos, check_thresholds, collect
+from .checks import check_thresholds
+from .inputs import Columns, Videos, collect
 from .overlaps import list_overlaps, rows_of_actions
 
 

@@ -1,11 +1,15 @@
+import logging
 from abc import abstractmethod
 from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from torch import Tensor
 
-from ..functional.inputs import check_thresholds
+from ..files import check_out_file, save_predictions
+from ..functional.checks import check_thresholds
+from ..functional.inputs import read_video
 
 
 class BaseTADMetric(BaseMetric):
@@ -17,8 +21,14 @@ class BaseTADMetric(BaseMetric):
     that are not to be evaluated, such as the blocked ones of ActivityNet,
     are left out by ``exclude`` of the data set.
 
+    Without any annotated action nothing can be evaluated: there is a warning
+    and no metric, rather than zeros; ``out_file`` is written all the same.
+
     Args:
         tiou_thresholds (Sequence[float]): Values in (0, 1].
+        out_file (str, optional): JSON file for the detections, in the layout
+            of ActivityNet. A file from an earlier run is replaced, any other
+            file is refused. Defaults to None, which writes nothing.
         collect_device (str): ``'cpu'`` or ``'gpu'``, where results of several
             processes meet. Defaults to ``'cpu'``.
         prefix (str, optional): Put before the names. Defaults to None, which
@@ -27,6 +37,7 @@ class BaseTADMetric(BaseMetric):
             ``collect_device='cpu'``. Defaults to None.
 
     Raises:
+        FileExistsError: If ``out_file`` is not ours to replace.
         ValueError: If a threshold is out of range.
     """
 
@@ -34,13 +45,17 @@ class BaseTADMetric(BaseMetric):
 
     def __init__(self,
                  tiou_thresholds: Sequence[float],
+                 out_file: Optional[str] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  collect_dir: Optional[str] = None) -> None:
         super().__init__(collect_device, prefix, collect_dir)
-        # refuses bad thresholds before hours of training, not after
+        # refuses both before hours of training, not after
         check_thresholds(tiou_thresholds)
+        if out_file is not None:
+            check_out_file(out_file)
         self.tiou_thresholds = tuple(tiou_thresholds)
+        self.out_file = out_file
 
     @property
     def classes(self) -> Optional[Sequence[str]]:
@@ -59,6 +74,8 @@ class BaseTADMetric(BaseMetric):
 
         Raises:
             KeyError: If one of them is missing.
+            ValueError: If detections are not finite, or as in
+                :func:`tad_map`. The video is named.
         """
         needed = ('video_id', 'pred_instances', 'gt_segments', 'gt_labels')
         for sample in data_samples:
@@ -68,33 +85,49 @@ class BaseTADMetric(BaseMetric):
                     f'data samples must have {missing} to be evaluated, but '
                     f'got {sorted(sample)}; the test pipeline must end with '
                     'PackTADInputs, on annotated videos')
-            pred = sample['pred_instances']
+            pred, video_id = sample['pred_instances'], sample['video_id']
+            prediction = {
+                key: _to_numpy(pred[key])
+                for key in ('segments', 'scores', 'labels')
+            }
+            # now, rather than after all videos
+            read_video(video_id, prediction, 0, 'predictions', True)
             self.results.append(
                 dict(
-                    video_id=sample['video_id'],
-                    prediction={
-                        key: _to_numpy(pred[key])
-                        for key in ('segments', 'scores', 'labels')
-                    },
+                    video_id=video_id,
+                    prediction=prediction,
                     ground_truth=dict(
                         segments=_to_numpy(sample['gt_segments']),
                         labels=_to_numpy(sample['gt_labels']))))
 
     def compute_metrics(self, results: list) -> Dict[str, float]:
-        """Score all videos.
+        """Write ``out_file`` and score all videos.
 
         Args:
             results (list[dict]): What :meth:`process` kept, of all processes.
 
         Returns:
-            dict: Fractions by name.
+            dict: Fractions by name; empty, with a warning, if no video has
+            an annotated action.
         """
         videos = {}
         for result in results:
             videos.setdefault(result['video_id'], result)
         predictions = {k: v['prediction'] for k, v in videos.items()}
         ground_truth = {k: v['ground_truth'] for k, v in videos.items()}
-        return self.score(predictions, ground_truth)
+        if self.out_file is not None:
+            save_predictions(self.out_file, predictions, self.classes)
+            print_log(
+                f'detections of {len(predictions)} videos are in '
+                f'{self.out_file}', 'current')
+        metrics = self.score(predictions, ground_truth)
+        if not metrics:
+            print_log(
+                f'{type(self).__name__} reports nothing: none of the '
+                f'{len(videos)} evaluated videos has an annotated action',
+                'current',
+                level=logging.WARNING)
+        return metrics
 
     @abstractmethod
     def score(self, predictions: Dict[str, dict],
@@ -106,8 +139,7 @@ class BaseTADMetric(BaseMetric):
             ground_truth (dict): By video id.
 
         Returns:
-            dict: Fractions by name; zeros if there is no action, with a
-            warning.
+            dict: Fractions by name; empty if there is no action.
         """
 
 

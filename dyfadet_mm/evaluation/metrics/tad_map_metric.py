@@ -1,11 +1,9 @@
-import logging
 from collections import OrderedDict
 from typing import Dict, Optional, Sequence
 
 from mmengine.logging import print_log
 
 from dyfadet_mm.registry import METRICS
-from ..files import check_out_file, save_predictions
 from ..functional import tad_map
 from ..table import format_table
 from .base_tad_metric import BaseTADMetric
@@ -22,9 +20,8 @@ class TADMapMetric(BaseTADMetric):
     Args:
         tiou_thresholds (Sequence[float]): Values in (0, 1]. Defaults to
             (0.3, 0.4, 0.5, 0.6, 0.7).
-        out_file (str, optional): JSON file for the detections, in the layout
-            of ActivityNet. A file from an earlier run is replaced, any other
-            file is refused. Defaults to None, which writes nothing.
+        out_file (str, optional): JSON file for the detections, see
+            :class:`BaseTADMetric`. Defaults to None, which writes nothing.
         classwise (bool): Whether the table has a row per class.
             Defaults to True.
         raw_ids (bool): Treat detections of a class without any action as the
@@ -43,41 +40,29 @@ class TADMapMetric(BaseTADMetric):
                  classwise: bool = True,
                  raw_ids: bool = False,
                  **kwargs) -> None:
-        super().__init__(tiou_thresholds, **kwargs)
-        if out_file is not None:
-            check_out_file(out_file)
-        self.out_file = out_file
+        super().__init__(tiou_thresholds, out_file, **kwargs)
         self.classwise = classwise
         self.raw_ids = raw_ids
 
     def score(self, predictions: Dict[str, dict],
               ground_truth: Dict[str, dict]) -> Dict[str, float]:
-        """Compute mAP, log the table and write ``out_file``.
+        """Compute mAP and log the table.
 
         Args:
             predictions (dict): By video id, as of :func:`tad_map`.
             ground_truth (dict): By video id.
 
         Returns:
-            dict: Fractions ``mAP@0.30``, ..., ``average_mAP``; zeros if there
-            is no action, with a warning.
+            dict: Fractions ``mAP@0.30``, ..., ``average_mAP``; empty if there
+            is no action.
         """
-        if self.out_file is not None:
-            save_predictions(self.out_file, predictions, self.classes)
-            print_log(
-                f'detections of {len(predictions)} videos are in '
-                f'{self.out_file}', 'current')
         result = tad_map(
             predictions,
             ground_truth,
             self.tiou_thresholds,
             raw_ids=self.raw_ids)
         if not len(result['labels']):
-            print_log(
-                f'mAP is 0: none of the {len(ground_truth)} evaluated videos '
-                'has an annotated action',
-                'current',
-                level=logging.WARNING)
+            return {}
         table = format_table(result, self.tiou_thresholds, self.classes,
                              self.classwise)
         print_log(f'\n{table}', 'current')

@@ -1,10 +1,8 @@
-import logging
 from typing import Dict, Optional, Sequence
 
 from mmengine.logging import print_log
 
 from dyfadet_mm.registry import METRICS
-from ..files import check_out_file, save_predictions
 from ..functional import tad_average_recall
 from ..table import format_proposal_table
 from .base_tad_metric import BaseTADMetric
@@ -43,36 +41,24 @@ class TADProposalMetric(BaseTADMetric):
                                                      0.95),
                  out_file: Optional[str] = None,
                  **kwargs) -> None:
-        super().__init__(tiou_thresholds, **kwargs)
-        if out_file is not None:
-            check_out_file(out_file)
-        self.out_file = out_file
+        super().__init__(tiou_thresholds, out_file, **kwargs)
 
     def score(self, predictions: Dict[str, dict],
               ground_truth: Dict[str, dict]) -> Dict[str, float]:
-        """Compute recall, log the table and write ``out_file``.
+        """Compute recall and log the table.
 
         Args:
             predictions (dict): By video id, as of :func:`tad_map`.
             ground_truth (dict): By video id.
 
         Returns:
-            dict: Fractions ``AR@1``, ..., ``AUC``; zeros if there is no
-            action, with a warning.
+            dict: Fractions ``AR@1``, ..., ``AUC``; empty if there is no
+            action.
         """
-        if self.out_file is not None:
-            save_predictions(self.out_file, predictions, self.classes)
-            print_log(
-                f'detections of {len(predictions)} videos are in '
-                f'{self.out_file}', 'current')
         result = tad_average_recall(predictions, ground_truth,
                                     self.tiou_thresholds)
         if not result['num_gt']:
-            print_log(
-                f'recall is 0: none of the {len(ground_truth)} evaluated '
-                'videos has an annotated action',
-                'current',
-                level=logging.WARNING)
+            return {}
         table = format_proposal_table(result, self.tiou_thresholds, REPORTED)
         print_log(f'\n{table}', 'current')
         metrics = {

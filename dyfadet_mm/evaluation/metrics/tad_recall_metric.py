@@ -1,4 +1,3 @@
-import logging
 from typing import Dict, Sequence
 
 from mmengine.logging import print_log
@@ -50,17 +49,12 @@ class TADRecallMetric(BaseTADMetric):
 
         Returns:
             dict: Fractions ``Recall@1x@0.10``, ...,
-            ``average_Recall@1x``, ...; zeros if there is no action, with a
-            warning.
+            ``average_Recall@1x``, ...; empty if there is no action.
         """
         result = tad_recall(predictions, ground_truth, self.tiou_thresholds,
                             self.ks)
         if not len(result['labels']):
-            print_log(
-                f'recall is 0: none of the {len(ground_truth)} evaluated '
-                'videos has an annotated action',
-                'current',
-                level=logging.WARNING)
+            return {}
         table = format_recall_table(result, self.tiou_thresholds, self.ks)
         print_log(f'\n{table}', 'current')
         metrics = {}

@@ -11,20 +11,23 @@ from dyfadet_mm.engine.hooks.visualization_hook import TADVisualizationHook
 
 
 class Videos(Dataset):
-    """Six videos."""
+    """Six videos, or those of some ids."""
+
+    def __init__(self, ids=None):
+        self.ids = ids or [f'v/{index}' for index in range(6)]
 
     def __getitem__(self, index):
-        metainfo = dict(video_id=f'v/{index}', duration=9.)
+        metainfo = dict(video_id=self.ids[index], duration=9.)
         return dict(
             inputs=torch.zeros(1),
             data_samples=ActionDataSample(metainfo=metainfo))
 
     def __len__(self):
-        return 6
+        return len(self.ids)
 
 
 class Detector(BaseModel):
-    """Finds the same action in every video."""
+    """Finds the same action in every video; none in those that are bad."""
 
     def __init__(self):
         super().__init__()
@@ -35,7 +38,8 @@ class Detector(BaseModel):
             return dict(loss=self.weight.sum())
         for data_sample in data_samples:
             data_sample.pred_instances = InstanceData(
-                segments=torch.tensor([[1., 3.]]),
+                segments=torch.tensor([[1., 3.]])
+                if 'bad' not in data_sample.video_id else torch.zeros(1, 3),
                 scores=torch.tensor([0.5]),
                 labels=torch.tensor([0]))
         return data_samples
@@ -57,10 +61,10 @@ class Count(BaseMetric):
 def run(tmp_path):
     """Run a stage with the hook; returns the names of all images."""
 
-    def _run(stage, visualizer='dyfadet_mm.TADVisualizer', **hook):
+    def _run(stage, visualizer='dyfadet_mm.TADVisualizer', ids=None, **hook):
         loader = dict(
             batch_size=3,
-            dataset=Videos(),
+            dataset=Videos(ids),
             sampler=dict(type='DefaultSampler', shuffle=False),
             collate_fn=dict(type='pseudo_collate'))
         runner = Runner(
@@ -79,7 +83,9 @@ def run(tmp_path):
                 type=visualizer, vis_backends=[dict(type='LocalVisBackend')]),
             custom_hooks=[TADVisualizationHook(**hook)],
             experiment_name=str(tmp_path))
-        getattr(runner, stage)()
+        metrics = getattr(runner, stage)()
+        if stage == 'test':
+            assert metrics == {'count/videos': len(ids or range(6))}
         return sorted(path.name for path in tmp_path.rglob('*.png'))
 
     return _run
@@ -111,6 +117,24 @@ def test_every_validation_draws_under_its_epoch(run):
 def test_options_reach_the_visualizer(run):
     with pytest.raises(TypeError, match='unknown_option'):
         run('test', enable=True, unknown_option=1)
+
+
+def test_a_video_that_cannot_be_drawn_does_not_end_the_run(run, capfd):
+    # the metric is there, see run()
+    assert run(
+        'test', enable=True, ids=['a', 'bad/1',
+                                  'b']) == ['a_0.png', 'b_0.png']
+    log = ''.join(capfd.readouterr())
+    assert log.count("video 'bad/1' is not drawn: ValueError: ") == 1
+
+
+def test_ids_with_the_same_plain_name_have_images_of_their_own(run):
+    ids = ['a/b', 'a_b', 'A b', 'x' * 300, 'x' * 299, '\u8df3/\u9ad8']
+    assert run(
+        'train', enable=True,
+        ids=ids) == sorted(f'{name}_{step}.png' for step in (1, 2)
+                           for name in ('a_b', 'a_b-2', 'A_b-3', 'x' * 200,
+                                        'x' * 200 + '-2', '\u8df3_\u9ad8'))
 
 
 def test_another_visualizer_is_refused(run):

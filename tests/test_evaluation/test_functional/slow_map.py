@@ -2,6 +2,8 @@
 
 
 def tiou_of(a, b):
+    if a[1] < a[0] or b[1] < b[0]:
+        return 0.  # an action that ends before it starts matches nothing
     inter = max(0., min(a[1], b[1]) - max(a[0], b[0]))
     union = (a[1] - a[0]) + (b[1] - b[0]) - inter
     return inter / union if union > 0 else 0.

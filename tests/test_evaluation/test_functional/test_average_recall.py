@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from mmaction.evaluation import average_recall_at_avg_proposals
 from slow_average_recall import slow_average_recall
-from test_average_precision import (actions, detections, ground_truths,
-                                    predicted)
+from test_average_precision import (actions, detections, flawed_truths,
+                                    ground_truths, predicted)
 
 from dyfadet_mm.evaluation import tad_average_recall
 
@@ -13,7 +13,7 @@ ACTIVITYNET = np.linspace(0.5, 0.95, 10)
 
 
 @settings(deadline=None, max_examples=200)
-@given(predicted, ground_truths)
+@given(predicted, flawed_truths)
 def test_equals_the_slow_definition(predictions, ground_truth):
     fast = tad_average_recall(predictions, ground_truth, THRESHOLDS)
     slow = [
@@ -105,6 +105,15 @@ def test_labels_are_ignored_and_a_segment_counts_once():
     assert out['recall'].tolist() == expected['recall'].tolist()
     assert out['num_proposals'] == 3
     assert out['recall'][0, :2].tolist() == [0, 1]
+
+
+def test_reversed_actions_count_and_are_never_recalled():
+    truth = dict(v=actions((0, 10, 0), (30, 20, 0)), w=actions((9, 8, 0)))
+    found = dict(
+        v=proposals((0, 10, .9), (20, 30, .8)), w=proposals((8, 9, .5)))
+    out = tad_average_recall(found, truth, [0.5])
+    assert out['recall'][0, -1] == pytest.approx(1 / 3)
+    assert out['num_gt'] == 3
 
 
 def test_videos_without_actions_change_nothing():

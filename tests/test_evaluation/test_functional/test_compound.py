@@ -66,6 +66,14 @@ def test_ground_truth_in_another_order_is_joined_by_segment():
     assert out['v']['labels'].tolist() == [310, 620, 930]
 
 
+def test_reversed_actions_are_joined_too():
+    verbs = dict(v=actions((9, 5, 3), (0, 4, 1)))
+    nouns = dict(v=actions((0, 4, 10), (9, 5, 30)))
+    out = join_ground_truth(verbs, nouns)['v']
+    assert out['segments'].tolist() == [[0, 4], [9, 5]]
+    assert out['labels'].tolist() == [310, 930]
+
+
 @pytest.mark.parametrize('nouns, message', [
     (dict(v=actions((0, 4, 1), (7, 9, 1))),
      r"'v' has \[5.0, 9.0\] in one file and \[7.0, 9.0\] in the other"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from slow_recall import slow_tad_recall
-from test_average_precision import (actions, detections, ground_truths,
+from test_average_precision import (actions, detections, flawed_truths,
                                     predicted)
 
 from dyfadet_mm.evaluation import tad_recall
@@ -11,7 +11,7 @@ THRESHOLDS = [0.1, 0.3, 0.5]
 
 
 @settings(deadline=None, max_examples=300)
-@given(predicted, ground_truths)
+@given(predicted, flawed_truths)
 @pytest.mark.parametrize('deduplicate', [True, False])
 def test_equals_the_slow_definition(deduplicate, predictions, ground_truth):
     fast = tad_recall(predictions, ground_truth, THRESHOLDS, (1, 2, 5),
@@ -28,7 +28,7 @@ def test_equals_the_slow_definition(deduplicate, predictions, ground_truth):
 
 
 @settings(deadline=None)
-@given(predicted, ground_truths)
+@given(predicted, flawed_truths)
 def test_more_detections_recall_no_less(predictions, ground_truth):
     out = tad_recall(predictions, ground_truth, THRESHOLDS, (1, 2, 3))
     assert (np.diff(out['class_recall'], axis=0) >= 0).all()
@@ -63,6 +63,13 @@ def test_the_quota_is_that_of_video_and_class():
     truth = dict(v=actions((0, 10, 0)), w=actions((0, 9, 0), (20, 29, 0)))
     found = dict(v=detections((50, 60, 0.9, 0), (0, 10, 0.8, 0)))
     assert recall_of(found, truth, ks=(1, 2)) == pytest.approx([0, 1 / 3])
+
+
+def test_reversed_actions_count_and_are_never_recalled():
+    # two actions let two detections count; one can be recalled
+    truth = dict(v=actions((20, 10, 0), (0, 9, 0)))
+    found = dict(v=detections((10, 20, 0.9, 0), (0, 9, 0.8, 0)))
+    assert recall_of(found, truth, ks=(1, 2)) == [0.5, 0.5]
 
 
 def test_a_class_that_is_never_detected_counts_as_0():

@@ -6,7 +6,6 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
 from dyfadet_mm.evaluation import tad_map
@@ -47,15 +46,6 @@ def samples():
     ]
 
 
-@pytest.fixture
-def log(caplog):
-    """What the current logger gets."""
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
-    yield caplog
-    logger.removeHandler(caplog.handler)
-
-
 def test_values_are_those_of_the_pure_function(samples):
     out = evaluate(samples, tiou_thresholds=[0.5, 0.75])
     predictions = {s.video_id: s.pred_instances.to_dict() for s in samples}
@@ -90,13 +80,6 @@ def test_no_detections_score_0():
     assert set(out.values()) == {0.}
 
 
-def test_no_actions_score_0_with_a_warning(log):
-    out = evaluate([sample('v', [], [(1, 4, 0.5, 2)])])
-    assert not any(map(math.isnan, out.values()))
-    assert set(out.values()) == {0.}
-    assert 'none of the 1 evaluated videos has an annotated' in log.text
-
-
 def test_the_table_names_classes(samples, log):
     evaluate(samples)
     assert '| run ' in log.text and '| jump ' in log.text
@@ -123,6 +106,23 @@ def test_bad_thresholds_are_refused_at_once():
     with pytest.raises(ValueError, match='tiou_thresholds must be numbers'):
         METRICS.build(
             dict(type='dyfadet_mm.TADMapMetric', tiou_thresholds=[50]))
+
+
+@pytest.mark.parametrize('row, field', [((0, 1, math.nan, 0), 'scores'),
+                                        ((0, math.inf, 1, 0), 'segments')])
+def test_detections_that_are_not_finite_stop_the_test(row, field, tmp_path):
+    path = tmp_path / 'predictions.json'
+    bad = sample('w', [(5, 9, 1)], [(5, 9, 0.8, 1), row])
+    message = f"{field} of predictions.'w'. must be .*; see whether"
+    with pytest.raises(ValueError, match=message):
+        evaluate([sample('v', [], []), bad], out_file=str(path))
+    assert not path.exists()
+
+
+def test_reversed_actions_count_as_missed(log):
+    out = evaluate([sample('v', [(1, 4, 2), (9, 5, 2)], [(1, 4, 0.1, 2)])])
+    assert set(out.values()) == {0.5}
+    assert '1 of 2 annotated actions end before they start' in log.text
 
 
 def test_samples_without_ground_truth_are_refused():
