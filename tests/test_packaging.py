@@ -2,11 +2,12 @@
 
 What ``mim`` does with a wheel is tested in test_tools/test_mim.py.
 """
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
-from installations import (DEMO_CONFIG, OFFLINE, PIP, build_wheel,
+from installations import (DEMO_CONFIG, OFFLINE, PIP, ROOT, build_wheel,
                            copy_checkout, make_environment, make_install, run,
                            run_mim)
 
@@ -105,3 +106,38 @@ def test_building_leaves_linked_sources_alone(tmp_path):
     names = zipfile.ZipFile(path).namelist()
     assert len(names) == len(set(names))
     assert 'dyfadet_mm/.mim/tools/train.py' in names
+
+
+def pins(name):
+    """Package to the rest of its line, of one file in requirements/."""
+    lines = (ROOT / 'requirements' / name).read_text().splitlines()
+    found = (re.match('([a-z][^<>=]*)(.*)', line, re.I) for line in lines)
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_constraints_are_what_the_tests_ran_with():
+    lock, constraints = pins('lock-py311-cpu.txt'), pins('constraints.txt')
+    assert len(constraints) == 4
+    for name, limit in constraints.items():
+        if limit.startswith('=='):
+            assert lock[name] == limit, name
+    assert pins('runtime.txt')['setuptools'] == constraints['setuptools']
+    for name in ('optional.txt', 'tests.txt'):
+        assert pins(name)['openxlab'] == constraints['openxlab']
+
+
+@pytest.mark.parametrize('name', ['lock-py311-cpu.txt', 'constraints.txt'])
+def test_there_is_one_version_of_opencv(name):
+    versions = [
+        limit for each, limit in pins(name).items() if 'opencv' in each
+    ]
+    assert len(versions) == 2 and len(set(versions)) == 1
+
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/installation.md'])
+def test_pages_install_with_the_constraints(page):
+    lines = re.findall('^ *pip install .*', (ROOT / page).read_text(), re.M)
+    openmim = [line for line in lines if 'openmim' in line]
+    assert openmim
+    for line in openmim:
+        assert ' -c requirements/constraints.txt ' in line

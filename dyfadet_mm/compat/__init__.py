@@ -9,7 +9,7 @@ from typing import Dict
 from .versions import check_versions
 
 MENDS = ('mmaction_localizers', 'mmcv_ops', 'checkpoint_globals',
-         'checkpoint_loader', 'hub_package')
+         'checkpoint_loader', 'hub_package', 'config_references')
 _status: Dict[str, str] = {}
 
 

@@ -12,7 +12,7 @@ Upstream: open-mmlab/mmengine issue 1655.
 Delete when: the oldest MMEngine we support allows them itself.
 """
 import pickle
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 import torch
@@ -35,7 +35,8 @@ def allowed_globals() -> Dict[str, Callable]:
     array = np.ones(1)
     rebuild_array, rebuild_scalar = (
         each.__reduce__()[0] for each in (array, array[0]))
-    objects = [HistoryBuffer, np.ndarray, np.dtype]
+    # a slice is what onedl-mmengine allows besides
+    objects = [HistoryBuffer, np.ndarray, np.dtype, slice]
     objects.append(_alias(_get_statistic, 'builtins', 'getattr'))
     # PyTorch restores the state of an object only if its class is listed
     objects += [type(np.dtype(code)) for code in _NUMBERS]
@@ -52,18 +53,25 @@ def unneeded() -> Optional[str]:
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return ('PyTorch before 2.4 keeps no list of allowed globals; '
                 'checkpoint_loader reads with one of its own')
-    known = {
-        _full_name(each)
-        for each in torch.serialization.get_safe_globals()
-    }
-    if known.issuperset(allowed_globals()):
+    if not _missing_globals():
         return 'the globals are allowed already'
     return None
 
 
 def apply() -> None:
     """Allow the globals in every later ``torch.load``."""
-    torch.serialization.add_safe_globals(list(allowed_globals().values()))
+    torch.serialization.add_safe_globals(_missing_globals())
+
+
+def _missing_globals() -> List[Callable]:
+    """The globals to be allowed, less those that somebody allowed before."""
+    known = {
+        _full_name(each)
+        for each in torch.serialization.get_safe_globals()
+    }
+    return [
+        each for name, each in allowed_globals().items() if name not in known
+    ]
 
 
 def _get_statistic(owner: Any, name: str) -> Callable:

@@ -1,18 +1,21 @@
-"""Refuses a file that is no checkpoint, or that carries code, in one line.
+"""Refuses a file that cannot be read as data, in one line.
 
 MMEngine hands a file to ``torch.load`` as it comes. What a wrong file raises
 then differs from file to file, and the advice of PyTorch is to switch its
 protection off. Below PyTorch 2.6, and for downloads in any version, the
-protection is off by default.
+protection is off by default. What ``torch.load`` reads as data is handed on as
+MMEngine would, whatever it is.
 
 Upstream: open-mmlab/mmengine issue 1655.
 Delete when: MMEngine reads every checkpoint with ``weights_only=True`` and
 names the file it could not read.
 """
+import os
 import os.path as osp
 import pickle
 import re
-from typing import Any, Callable, Optional, Union
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional, Union
 from urllib.parse import urlparse
 
 import torch
@@ -24,6 +27,13 @@ _LEGACY = b'l\xfc\x9cF\xf9 j\xa8P\x19'
 # what torch.load raises on damaged files
 _ERRORS = (pickle.UnpicklingError, EOFError, RuntimeError, ValueError,
            KeyError, IndexError, TypeError, AttributeError)
+
+
+class UnreadableCheckpoint(ValueError, RuntimeError, pickle.UnpicklingError):
+    """A file cannot be read as data.
+
+    It is also what ``torch.load`` raises, for those who catch that.
+    """
 
 
 def unneeded() -> Optional[str]:
@@ -43,41 +53,33 @@ def apply() -> None:
 
 
 def load_from_local(filename: str, map_location: MapLocation = None) -> Any:
-    """Load a checkpoint from a path.
+    """Load what ``torch.save`` wrote to a path.
 
     Args:
-        filename (str): Path of the checkpoint.
+        filename (str): The path.
         map_location (str, optional): As in :func:`torch.load`. Defaults to
             None.
 
     Returns:
-        dict: The checkpoint.
+        Any: What the file holds; a dict, if it is a checkpoint.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint, is damaged or carries code.
+        UnreadableCheckpoint: If the file is none of ``torch.save``, is damaged
+            or carries code.
     """
     filename = osp.expanduser(filename)
     if not osp.isfile(filename):
         raise FileNotFoundError(f'there is no checkpoint at {filename!r}')
-    problem = None
-    try:
-        checkpoint = _read(filename, map_location)
-        problem = _problem_of_content(checkpoint)
-    except _ERRORS as error:
-        problem = _problem_of_error(error)
-    if problem is not None:
-        # without the chain: PyTorch's text advises to run the code
-        raise ValueError(
-            'checkpoint must be a file of torch.save that holds a dict of '
-            f'tensors and plain data, but got {filename!r}: {problem}')
-    return checkpoint
+    with _one_line_errors(filename):
+        return _read(filename, map_location)
 
 
 def load_url(url: str,
              model_dir: Optional[str] = None,
              map_location: MapLocation = None,
-             progress: bool = True) -> Any:
+             *args,
+             **kwargs) -> Any:
     """Download a checkpoint, unless it is there, and load it.
 
     Args:
@@ -86,32 +88,60 @@ def load_url(url: str,
             the one of ``torch.hub``.
         map_location (str, optional): As in :func:`torch.load`. Defaults to
             None.
-        progress (bool): Whether to draw a progress bar. Defaults to True.
+        args, kwargs: What else ``torch.hub.load_state_dict_from_url`` takes.
 
     Returns:
-        dict: The checkpoint.
+        Any: What the file holds.
+
+    Raises:
+        UnreadableCheckpoint: As in :func:`load_from_local`.
     """
+    if hasattr(torch.serialization, 'add_safe_globals'):
+        kwargs.setdefault('weights_only', True)
+        with _one_line_errors(url):
+            return torch.hub.load_state_dict_from_url(url, model_dir,
+                                                      map_location, *args,
+                                                      **kwargs)
     folder = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
     path = osp.join(folder, osp.basename(urlparse(url).path))
     if not osp.isfile(path):
-        from mmengine.utils import mkdir_or_exist
-        mkdir_or_exist(folder)
-        torch.hub.download_url_to_file(url, path, progress=progress)
+        os.makedirs(folder, exist_ok=True)
+        torch.hub.download_url_to_file(url, path, *args)
     return load_from_local(path, map_location)
 
 
 def _read(filename: str, map_location: MapLocation) -> Any:
     """Read a file as data."""
-    with open(filename, 'rb') as file:
-        head = file.read(32)
-    if not head.startswith(_ZIP) and _LEGACY not in head:
-        raise ValueError('torch.save did not write it')
+    if torch.__version__ >= '2.6':
+        return torch.load(filename, map_location=map_location)
     if hasattr(torch.serialization, 'add_safe_globals'):
         return torch.load(
             filename, map_location=map_location, weights_only=True)
     from . import restricted_pickle
     return torch.load(
         filename, map_location=map_location, pickle_module=restricted_pickle)
+
+
+@contextmanager
+def _one_line_errors(source: str) -> Iterator[None]:
+    """Say in one line why a path or an address could not be read."""
+    try:
+        yield
+    except _ERRORS as error:
+        problem = _problem_of_error(error)
+        if osp.isfile(source) and not _is_of_torch_save(source):
+            problem = 'torch.save did not write it'
+        # without the chain: PyTorch's text advises to run the code
+        raise UnreadableCheckpoint(
+            'checkpoint must be a file of torch.save that holds tensors and '
+            f'plain data, but got {source!r}: {problem}') from None
+
+
+def _is_of_torch_save(filename: str) -> bool:
+    """Whether a file begins like those of ``torch.save``."""
+    with open(filename, 'rb') as file:
+        start = file.read(32)
+    return start.startswith(_ZIP) or _LEGACY in start
 
 
 def _problem_of_error(error: Exception) -> str:
@@ -123,23 +153,5 @@ def _problem_of_error(error: Exception) -> str:
                 'state_dict of its model instead')
     if 'TorchScript' in text:
         return 'it carries code, a TorchScript program'
-    if isinstance(error, ValueError):
-        return text
     lines = text.strip().splitlines() or [type(error).__name__]
     return f'it cannot be read ({lines[0]})'
-
-
-def _problem_of_content(checkpoint: Any) -> Optional[str]:
-    """One line that says what a checkpoint lacks, None if nothing."""
-    if not isinstance(checkpoint, dict):
-        return f'it holds a {type(checkpoint).__name__}'
-    if not _has_tensor(checkpoint):
-        return 'it holds no tensor'
-    return None
-
-
-def _has_tensor(value: Any) -> bool:
-    """Whether a tensor lies anywhere in nested dicts."""
-    if isinstance(value, dict):
-        return any(_has_tensor(each) for each in value.values())
-    return isinstance(value, torch.Tensor)

@@ -7,6 +7,7 @@ Upstream: open-mmlab/mmaction2 issue 2714.
 Delete when: the oldest MMAction2 we support ships ``localizers/drn``.
 """
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Optional
 
@@ -30,6 +31,9 @@ def apply() -> None:
     package = ModuleType(PACKAGE, __doc__)
     package.__path__ = []
     package.drn = _DRNModule(MODULE, __doc__)
+    for module in (package, package.drn):
+        # importlib.util.find_spec reads it
+        module.__spec__ = ModuleSpec(module.__name__, loader=None)
     sys.modules[PACKAGE] = package
     sys.modules[MODULE] = package.drn
 

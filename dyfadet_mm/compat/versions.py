@@ -1,6 +1,6 @@
 """Are the packages below us installed, in versions that work together?"""
 from importlib import metadata
-from typing import NamedTuple, Optional, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 
 class Requirement(NamedTuple):
@@ -26,15 +26,20 @@ class Requirement(NamedTuple):
         return f'{self.name} >= {self.minimum}{limit}'
 
 
+# Distributions of one package. onedl-mmengine is the maintained fork of
+# MMEngine, whose authors release nothing any more.
+MMENGINE = ('mmengine', 'mmengine-lite', 'onedl-mmengine')
+MMCV = ('mmcv', 'mmcv-lite')
+
 # The upper limits are those that MMAction2 1.2 and MMDetection 3.3 impose.
 # mmcv and mmcv-lite overwrite each other, so neither is a hard requirement
 # of ours: a person chooses one.
 REQUIREMENTS = (
     Requirement('torch', ('torch', ), '2.1', None, "pip install 'torch>=2.1'"),
-    Requirement('mmengine', ('mmengine', 'mmengine-lite'), '0.10.4', '1.0.0',
+    Requirement('mmengine', MMENGINE, '0.10.4', '1.0.0',
                 "pip install 'mmengine>=0.10.4,<1.0.0'"),
     Requirement(
-        'mmcv', ('mmcv', 'mmcv-lite'), '2.0.0rc4', '2.2.0',
+        'mmcv', MMCV, '2.0.0rc4', '2.2.0',
         "pip install 'mmcv-lite>=2.0.0rc4,<2.2.0' (no compiled ops, enough "
         "for dyfadet_mm), or mim install 'mmcv>=2.0.0rc4,<2.2.0'"),
     Requirement('mmaction2', ('mmaction2', ), '1.2.0', None,
@@ -42,6 +47,25 @@ REQUIREMENTS = (
     Requirement('mmdet', ('mmdet', ), '3.0.0', None,
                 "pip install 'mmdet>=3.0.0'"),
 )
+
+
+def installed(distributions: Iterable[str]) -> Optional[Tuple[str, str]]:
+    """Find the installed one of several distributions, without importing it.
+
+    Args:
+        distributions (Iterable[str]): Names under which a package may be
+            installed.
+
+    Returns:
+        tuple[str, str] or None: Name and version of the first that is
+        installed, None if none is.
+    """
+    for distribution in distributions:
+        try:
+            return distribution, metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def installed_version(requirement: Requirement) -> Optional[str]:
@@ -53,12 +77,8 @@ def installed_version(requirement: Requirement) -> Optional[str]:
     Returns:
         str or None: Its version, None if it is not installed.
     """
-    for distribution in requirement.distributions:
-        try:
-            return metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+    found = installed(requirement.distributions)
+    return None if found is None else found[1]
 
 
 def check_versions() -> None:

@@ -1,15 +1,16 @@
 """``python -m dyfadet_mm.utils.collect_env``: what to put in a bug report."""
-from importlib import metadata
 from typing import Dict
 
 from mmengine.utils import get_git_hash
 from mmengine.utils.dl_utils import collect_env as collect_basic_env
 
 from dyfadet_mm.compat import status
+from dyfadet_mm.compat.versions import MMCV, MMENGINE, installed
 from dyfadet_mm.version import __version__
 
 _PACKAGES = {
-    'MMCV': ('mmcv', 'mmcv-lite'),
+    'MMEngine': MMENGINE,
+    'MMCV': MMCV,
     'MMAction2': ('mmaction2', ),
     'MMDetection': ('mmdet', ),
 }
@@ -20,8 +21,8 @@ def collect_env() -> Dict[str, str]:
 
     Returns:
         dict[str, str]: MMEngine's environment information, the versions of
-        MMCV, MMAction2, MMDetection and dyfadet_mm, and one entry per mend
-        with its state.
+        the packages below us and of dyfadet_mm, and one entry per mend with
+        its state.
     """
     info = dict(collect_basic_env())
     for title, names in _PACKAGES.items():
@@ -33,13 +34,9 @@ def collect_env() -> Dict[str, str]:
 
 
 def _version(*names: str) -> str:
-    """Version of the first distribution that is installed."""
-    for name in names:
-        try:
-            return f'{metadata.version(name)} ({name})'
-        except metadata.PackageNotFoundError:
-            continue
-    return 'not installed'
+    """Version and name of the first distribution that is installed."""
+    found = installed(names)
+    return 'not installed' if found is None else f'{found[1]} ({found[0]})'
 
 
 if __name__ == '__main__':

@@ -9,17 +9,16 @@ PREFIX = 'dyfadet://'
 def register_scheme() -> None:
     """Teach MMEngine's CheckpointLoader the prefix ``dyfadet://``.
 
-    The addresses that the metafile gives for ``mim download`` are taught as
-    well: MMEngine's hub loads from them, and the file behind them has to be
-    converted.
+    The addresses of the metafile are taught as well: MMEngine's hub loads from
+    them, and the file behind them has to be converted. The same addresses
+    without the file's name give the published file, as without this package.
     """
     import re
 
     from mmengine.runner.checkpoint import CheckpointLoader
 
-    from .table import TABLE
-    prefixes = [re.escape(each.url) for each in TABLE.values() if each.url]
-    CheckpointLoader.register_scheme([PREFIX, *prefixes],
+    from .table import ADDRESSES
+    CheckpointLoader.register_scheme([PREFIX, *map(re.escape, ADDRESSES)],
                                      loader=load_from_dyfadet,
                                      force=True)
 

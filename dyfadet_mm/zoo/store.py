@@ -21,10 +21,11 @@ from mmengine.logging import print_log
 
 from dyfadet_mm.compat.checkpoint_loader import MapLocation, load_from_local
 from dyfadet_mm.conversion import convert_state_dict
+from dyfadet_mm.utils.weights import check_weights
 from dyfadet_mm.version import __version__
 from . import PREFIX
 from .download import download, remove
-from .table import TABLE, Weights, find
+from .table import ADDRESSES, TABLE, Weights, find
 
 #: Environment variable with the address of a folder that holds the published
 #: files as ``NAME.pth``, to be used in the place of their own addresses.
@@ -33,10 +34,7 @@ MIRROR = 'DYFADET_MM_MIRROR'
 
 def load(filename: str, map_location: MapLocation = None) -> dict:
     """Load a checkpoint, see :func:`dyfadet_mm.zoo.load_from_dyfadet`."""
-    for name, entry in TABLE.items():
-        if entry.url is not None and filename.startswith(entry.url):
-            return load_from_local(fetch(name), map_location)
-    name = filename[len(PREFIX):]
+    name = ADDRESSES.get(filename) or filename[len(PREFIX):].rstrip('/')
     if name not in TABLE and osp.isfile(osp.expanduser(name)):
         return read_published(osp.expanduser(name), map_location)
     return load_from_local(fetch(name), map_location)
@@ -96,6 +94,7 @@ def read_published(path: str, map_location: MapLocation = None) -> dict:
         ValueError: If it is no such file.
     """
     checkpoint = load_from_local(path, map_location)
+    check_weights(checkpoint, path)
     if 'state_dict_ema' not in checkpoint:
         raise ValueError(f"{path!r} must hold 'state_dict_ema', as checkpoints"
                          ' of the published code and of OpenTAD do, but holds '

@@ -47,6 +47,13 @@ TABLE: Dict[str, Weights] = {
             _DRIVE.format('1-LaoGuwTztttQ1X7OQ81MCr0JUnNfABv')),
 }
 
+#: Address in the metafile, from which MMEngine's hub loads, to name. What
+#: follows ``#`` is not sent to the server; it names the file of mim download.
+ADDRESSES: Dict[str, str] = {
+    f'{entry.url}#/{name}.pth': name
+    for name, entry in TABLE.items() if entry.url is not None
+}
+
 
 def find(name: str) -> Weights:
     """Look weights up.

@@ -1,10 +1,13 @@
+import pickle
 import subprocess
 import sys
 
+import mmcv
 import pytest
 import torch
 
 from dyfadet_mm import compat
+from dyfadet_mm.compat import mmcv_ops
 
 lite = pytest.mark.skipif(
     compat.status()['mmcv_ops'] != 'active', reason='the full mmcv is there')
@@ -22,11 +25,59 @@ print(state, mmcv._ext.nms(), sep='|')
 
 @lite
 def test_op_fails_when_it_is_called():
-    from mmcv.ops import nms, soft_nms
+    from mmdet.models.layers.bbox_nms import batched_nms
+    from mmdet.models.test_time_augs.merge_augs import nms
     boxes = torch.tensor([[0., 0., 1., 1.]])
-    for op in (nms, soft_nms):
+    for call in (lambda: nms(boxes, torch.ones(1), 0.5),
+                 lambda: batched_nms(boxes, torch.ones(1), torch.zeros(1),
+                                     dict(type='nms', iou_threshold=0.5))):
         with pytest.raises(ImportError, match='this op needs the full mmcv'):
-            op(boxes, torch.ones(1), 0.5)
+            call()
+
+
+@lite
+def test_only_mmdetection_sees_the_copy():
+    import mmdet.models
+    from mmcv.cnn.bricks import transformer
+    seen = mmdet.models.roi_heads.roi_extractors.base_roi_extractor.ops
+    assert seen.__name__ == 'mmcv._ops_without_ext'
+    assert not hasattr(mmcv, 'ops')
+    assert not hasattr(transformer, 'MultiScaleDeformableAttention')
+    for statement in ('import mmcv.ops', 'from mmcv import ops',
+                      'from mmcv.ops.merge_cells import SumCell'):
+        with pytest.raises(ImportError):
+            exec(statement, {})
+    assert 'mmcv._ext' not in sys.modules
+
+
+@lite
+def test_functions_of_mmdetection_may_import_later():
+    import mmdet.models
+    code = compile(
+        'def later():\n    from mmcv.ops import nms\n'
+        '    from mmcv import ops, imread\n'
+        '    return nms is ops.nms and imread', 'here', 'exec')
+    module = vars(mmdet.models.dense_heads.base_dense_head)
+    scope = dict(__builtins__=module['__builtins__'])
+    exec(code, scope)
+    assert scope['later']() is mmcv.imread
+
+
+@lite
+def test_parts_of_mmdetection_without_operators_compile_and_pickle():
+    from mmdet.registry import MODELS
+    neck = MODELS.build(
+        dict(
+            type='mmdet.FPN',
+            in_channels=[4, 4],
+            out_channels=4,
+            num_outs=2,
+            conv_cfg=dict(type='Conv1d')))
+    neck = pickle.loads(pickle.dumps(neck))
+    levels = [torch.randn(1, 4, 8), torch.randn(1, 4, 4)]
+    compiled = torch.compile(neck, backend='eager')
+    for ours, theirs in zip(compiled(levels), neck(levels)):
+        torch.testing.assert_close(ours, theirs)
 
 
 @lite
@@ -43,9 +94,8 @@ def test_mmcv_still_collects_its_environment():
 
 @lite
 def test_placeholder_has_no_special_names():
-    import mmcv.ops  # noqa: F401
     with pytest.raises(AttributeError, match='__wrapped__'):
-        getattr(sys.modules['mmcv._ext'], '__wrapped__')
+        getattr(mmcv_ops._Operators('any'), '__wrapped__')
 
 
 def test_full_mmcv_is_left_alone(tmp_path):

@@ -51,6 +51,26 @@ def test_version_at_the_edge_is_accepted(monkeypatch, name, version):
     versions.check_versions()
 
 
+@pytest.mark.parametrize('distribution, version', [
+    ('onedl-mmengine', '0.10.12'),
+    ('mmengine-lite', '0.10.7'),
+])
+def test_mmengine_is_known_under_its_other_names(monkeypatch, distribution,
+                                                 version):
+    real = versions.metadata.version
+
+    def fake(name):
+        if name == distribution:
+            return version
+        if name in versions.MMENGINE:
+            raise versions.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(versions.metadata, 'version', fake)
+    versions.check_versions()
+    assert versions.installed(versions.MMENGINE) == (distribution, version)
+
+
 def test_import_of_the_package_checks():
     code = ('from importlib import metadata\n'
             'real = metadata.version\n'

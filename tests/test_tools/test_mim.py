@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from installations import (DEMO_CONFIG, TINY, build_wheel, copy_checkout,
                            make_install, run, run_mim)
@@ -55,7 +56,7 @@ def downloaded(install, weights_url):
     metafile = install.site / 'dyfadet_mm/.mim/configs/dyfadet/metafile.yml'
     shipped = metafile.read_text()
     metafile.write_text(
-        shipped.replace('dyfadet://digit-streams', weights_url))
+        shipped.replace('dyfadet://digit-streams/', weights_url))
     mim(install, 'download', 'dyfadet_mm', f'--config={NAME}', '--dest=zoo')
     metafile.write_text(shipped)
     return install.cwd / 'zoo'
@@ -97,7 +98,7 @@ def search(install, *args):
 
 def test_search_by_config(install):
     found = search(install, f'--config={NAME}').loc[NAME]
-    assert found['weight'] == 'dyfadet://digit-streams'
+    assert found['weight'] == 'dyfadet://digit-streams/'
     assert found['source'] == 'trained here' and found['epochs'] == 10
     assert found['digit-streams/average_map'] == RECORDED['average mAP']
     assert found['architecture'] == 'dyne,dyhead'
@@ -115,6 +116,12 @@ def test_search_by_data_set_and_number(install):
 def test_download_brings_weights_and_config(downloaded):
     assert (downloaded / SHIPPED.name).read_bytes() == SHIPPED.read_bytes()
     assert (downloaded / f'{NAME}.py').is_file()
+
+
+def test_download_of_weights_in_the_package_brings_the_config(install):
+    mim(install, 'download', 'dyfadet_mm', f'--config={NAME}', '--dest=named')
+    found = [path.name for path in (install.cwd / 'named').iterdir()]
+    assert found == [f'{NAME}.py']
 
 
 def test_data_sets_of_the_index(install):
@@ -138,12 +145,27 @@ def test_downloaded_weights_give_the_recorded_map(install, predictions):
     assert values == pytest.approx(list(RECORDED.values()), abs=0.1)
 
 
-def test_train_from_weights_of_the_zoo(install):
+@pytest.fixture(scope='module')
+def trained(install):
+    """A checkpoint, from weights of the zoo."""
     run_mim(install, 'train', '--no-validate', *TINY,
             'load_from=dyfadet://digit-streams')
+    return install.cwd / 'out/epoch_1.pth'
+
+
+def test_train_from_weights_of_the_zoo(install, trained):
     log, = (install.cwd / 'out').glob('*/*.log')
     assert 'Load checkpoint from dyfadet://digit-streams' in log.read_text()
-    assert (install.cwd / 'out/epoch_1.pth').is_file()
+    assert trained.is_file()
+
+
+def test_publish_model_of_mmaction_keeps_the_class_names(install, trained):
+    mim(install, 'run', 'mmaction', 'publish_model', trained, 'published.pth')
+    published, = install.cwd.glob('published_*.pth')
+    content = torch.load(published, weights_only=True)
+    assert 'optimizer' not in content
+    assert len(content['meta']['dataset_meta']['classes']) == 10
+    run_mim(install, 'test', f'--checkpoint={published}')
 
 
 def test_test_loads_weights_by_their_name(install):
@@ -179,5 +201,5 @@ assert found.keys() == weights.keys()
 assert all(torch.equal(found[key], weights[key]) for key in found)
 print(type(model).__module__)'''
     out = run(install.python, '-c', code, cwd=install.cwd).splitlines()
-    assert 'dyfadet://digit-streams' in out
+    assert 'dyfadet://digit-streams/' in out
     assert out[-1].startswith('dyfadet_mm.models.detectors.')

@@ -69,7 +69,7 @@ def test_weights_are_those_of_the_table(model):
     if 'Weights' not in model:
         assert model['Metadata']['Source'] == 'paper'
         return
-    name = re.match(r'dyfadet://(.+)|.*#/(.+)\.pth$', model['Weights'])
+    name = re.match(r'dyfadet://(.+)/$|.*#/(.+)\.pth$', model['Weights'])
     entry = TABLE[name[1] or name[2]]
     assert entry.config == model['Name']
     assert model['Weights'].startswith(entry.url or 'dyfadet://')

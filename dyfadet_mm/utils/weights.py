@@ -1,0 +1,32 @@
+"""Is what a file holds a checkpoint with weights?"""
+from typing import Any
+
+import torch
+
+
+def check_weights(checkpoint: Any, source: str) -> None:
+    """Check that something loaded from a file can be loaded into a model.
+
+    Args:
+        checkpoint (Any): What the file holds.
+        source (str): Path or address of the file, for the error.
+
+    Raises:
+        ValueError: If it is no dict, or no tensor lies anywhere in it.
+    """
+    problem = None
+    if not isinstance(checkpoint, dict):
+        problem = f'a {type(checkpoint).__name__}'
+    elif not _has_tensor(checkpoint):
+        problem = f'no tensor, under the keys {sorted(map(str, checkpoint))}'
+    if problem is not None:
+        raise ValueError(f'checkpoint must hold the weights of a model, but '
+                         f'{source!r} holds {problem}; give a file that '
+                         'tools/train.py saved, or a state_dict')
+
+
+def _has_tensor(value: Any) -> bool:
+    """Whether a tensor lies anywhere in nested dicts."""
+    if isinstance(value, dict):
+        return any(_has_tensor(each) for each in value.values())
+    return isinstance(value, torch.Tensor)
