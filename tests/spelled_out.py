@@ -12,7 +12,9 @@ def comparable(model):
     tIoU of hard suppression; and so is the start of the gates, which other
     code has not.
     """
-    model = spelled_out(copy.deepcopy(model))
+    model = copy.deepcopy(model)
+    model.pop('train_dataset', None)  # only counts the classes
+    model = spelled_out(handed_down(model))
     post, head = model['postprocessor'], model['head']
     if post['nms']['class_wise']:
         post.pop('voting_thr')
@@ -21,6 +23,17 @@ def comparable(model):
     if 'tau' in head and head['depth_act_cfg'] is None:
         head['depth_act_cfg'] = dict(type='GeReTanH', tau=head['tau'])
     return model
+
+
+def handed_down(model):
+    """Write out what a part takes over from the one before it."""
+    backbone, head = dict(model['backbone']), dict(model['head'])
+    width, levels = backbone['embed_channels'], backbone['arch'][-1] + 1
+    neck = dict(channels=width, num_levels=levels)
+    neck.update(model['neck'])
+    head.setdefault('in_channels', width)
+    head.setdefault('feat_channels', head['in_channels'])
+    return dict(model, neck=neck, head=head)
 
 
 def spelled_out(value):

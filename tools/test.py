@@ -6,13 +6,18 @@ import os.path as osp
 from functools import partial
 from typing import Optional, Sequence
 
+# threads that sleep while they wait leave a busy CPU to the others; it is
+# read when torch is imported
+if 'OMP_WAIT_POLICY' not in os.environ:
+    os.environ['OMP_WAIT_POLICY'] = 'PASSIVE'
+
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from dyfadet_mm.engine.settings import apply_options
+from dyfadet_mm.engine import merge_options, show_progress
 from dyfadet_mm.registry import METRICS
-from dyfadet_mm.utils import prepare_cpu_launch
+from dyfadet_mm.utils import choose_cpu_threads, prepare_cpu_launch
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -42,6 +47,10 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         action='store_true',
         help='run encoder and head in bfloat16 (model.predict_dtype)')
     parser.add_argument(
+        '--progress',
+        action='store_true',
+        help='show a progress bar in place of the log, which is in a file')
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -70,10 +79,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         Config: ``cfg``.
 
     Raises:
-        ValueError: If an option names no key of the config, or the config
+        ValueError: If nothing reads an option, or the config
             lacks what an argument needs.
     """
-    apply_options(cfg, args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if args.amp:
         cfg.model.predict_dtype = 'bfloat16'
     cfg.launcher = args.launcher
@@ -166,12 +175,15 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     prepare_cpu_launch(cfg)
+    if args.progress:
+        show_progress(cfg)
     if 'runner_type' in cfg:
         runner = RUNNERS.build(cfg)
     else:
         runner = Runner.from_cfg(cfg)
     # weights that do not fit are an error here, not a warning
     runner.load_checkpoint = partial(runner.load_checkpoint, strict=True)
+    choose_cpu_threads()
     runner.test()
 
 

@@ -5,13 +5,18 @@ import os.path as osp
 from glob import escape, glob
 from typing import Optional, Sequence
 
+# threads that sleep while they wait leave a busy CPU to the others; it is
+# read when torch is imported
+if 'OMP_WAIT_POLICY' not in os.environ:
+    os.environ['OMP_WAIT_POLICY'] = 'PASSIVE'
+
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from dyfadet_mm.engine.settings import apply_options
-from dyfadet_mm.utils import prepare_cpu_launch
+from dyfadet_mm.engine import merge_options, show_progress
+from dyfadet_mm.utils import choose_cpu_threads, prepare_cpu_launch
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -52,6 +57,10 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         action='store_true',
         help='use deterministic algorithms only')
     parser.add_argument(
+        '--progress',
+        action='store_true',
+        help='show a progress bar in place of the log, which is in a file')
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -80,10 +89,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         Config: ``cfg``.
 
     Raises:
-        ValueError: If an option names no key of the config, or the config
+        ValueError: If nothing reads an option, or the config
             has an optimizer wrapper or no setting for what is asked.
     """
-    apply_options(cfg, args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -109,6 +118,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def use_amp(cfg: Config) -> None:
     """Exchange the optimizer wrapper for that of mixed precision."""
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    # a class in a config of the new style
+    wrapper = getattr(wrapper, '__name__', wrapper).split('.')[-1]
     if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ValueError('--amp needs optim_wrapper.type to be OptimWrapper '
                          f'or AmpOptimWrapper, but got {wrapper!r}')
@@ -158,10 +169,13 @@ def main() -> None:
     cfg = merge_args(Config.fromfile(args.config), args)
     check_work_dir(cfg)
     prepare_cpu_launch(cfg)
+    if args.progress:
+        show_progress(cfg)
     if 'runner_type' in cfg:
         runner = RUNNERS.build(cfg)
     else:
         runner = Runner.from_cfg(cfg)
+    choose_cpu_threads()
     runner.train()
 
 

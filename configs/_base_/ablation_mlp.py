@@ -8,7 +8,5 @@ model = dict(
     backbone=dict(
         kernel_size=1,
         factor=5,
-        mlp_channels=_base_.mlp_channels,
+        mlp_channels='${mlp_channels}',
         drop_path_rate=0.1))
-
-bindings = dict(mlp_channels=['model.backbone.mlp_channels'])

@@ -7,17 +7,22 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='TADCheckpointHook',
         interval=1,
         max_keep_ckpts=1,
         # chosen on the data that is reported, as the published code does; its
         # early stop is left out, and the last checkpoint is kept too
         save_best='tad/average_mAP',
         rule='greater'),
+    plain_checkpoint=dict(type='PlainCheckpointHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
     set_epoch=dict(type='SetEpochHook'),
-    num_classes=dict(type='NumClassesCheckHook'),
+    settings_check=dict(type='SettingsCheckHook'),
+    training_check=dict(type='TrainingCheckHook'),
+    finite_check=dict(type='FiniteCheckHook'),
+    positives_check=dict(type='PositivesCheckHook'),
+    class_names=dict(type='ClassNamesHook'),
     score_fusion=dict(type='ScoreFusionHook'),
     visualization=dict(type='TADVisualizationHook'))
 
@@ -30,7 +35,7 @@ log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 
 # for TensorBoard add dict(type='TensorboardVisBackend')
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='TADVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='TADVisualizer', vis_backends='${vis_backends}')
 
 log_level = 'INFO'
 load_from = None

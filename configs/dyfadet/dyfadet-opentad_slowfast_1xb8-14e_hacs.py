@@ -13,7 +13,7 @@ model = dict(
     postprocessor=_base_.opentad.postprocessor,
     score_fusion=dict(
         type='ScoreFusion',
-        score_file=_base_.score_file,
+        score_file='${score_file}',
         topk=3,
         method='product',
         max_num=None,
@@ -22,8 +22,6 @@ model = dict(
 
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(type='ResizeFeatures', length=_base_.max_seq_len, only_longer=True),
+    dict(type='ResizeFeatures', length='${max_seq_len}', only_longer=True),
     *_base_.test_pipeline[1:]
 ]
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader

@@ -8,21 +8,17 @@ _base_ = [
 
 # drop path is the 0.1 of the base, not the 0.005 of the published code
 model = dict(
-    backbone=dict(in_channels=_base_.feat_dim, **_base_.opentad.backbone),
+    backbone=_base_.opentad.backbone,
     neck=_base_.opentad.neck,
-    head=dict(num_classes=_base_.num_classes, **_base_.opentad.head),
+    head=_base_.opentad.head,
     postprocessor=_base_.opentad.postprocessor)
 
 # The centre of a cell, half of this number of frames after its first one, is
 # 2 in OpenTAD's extraction of these features. OpenTAD also rounds the ends of
 # actions to whole frames for training, which is left out here.
 feat_num_frames = 4
-train_dataloader = dict(dataset=dict(feat_num_frames=feat_num_frames))
-val_dataloader = dict(
-    dataset=dict(
-        feat_num_frames=feat_num_frames,
-        # wrongly annotated
-        exclude=['video_test_0000270']))
+# wrongly annotated
+val_dataloader = dict(dataset=dict(exclude=['video_test_0000270']))
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_epochs=45, dynamic_intervals=None)

@@ -15,21 +15,15 @@ model = dict(
         score_thr=0., pre_nms_topk=None, **_base_.opentad.postprocessor),
     score_fusion=dict(
         type='ScoreFusion',
-        score_file=_base_.score_file,
+        score_file='${score_file}',
         topk=2,
         method='sqrt',
         max_num=None,
         softmax=False))
 
-train_pipeline = [
-    dict(type='LoadFeatures', feat_dim=_base_.feat_dim),
-    *_base_.train_pipeline[2:]
-]
+train_pipeline = [_base_.train_pipeline[0], *_base_.train_pipeline[2:]]
 test_pipeline = [
-    dict(type='LoadFeatures', feat_dim=_base_.feat_dim),
-    dict(type='ResizeFeatures', length=_base_.max_seq_len, only_longer=True),
+    _base_.test_pipeline[0],
+    dict(type='ResizeFeatures', length='${max_seq_len}', only_longer=True),
     *_base_.test_pipeline[2:]
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader

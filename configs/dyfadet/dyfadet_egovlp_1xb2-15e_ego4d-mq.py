@@ -3,5 +3,3 @@ _base_ = [
     '../_base_/datasets/ego4d-mq_egovlp.py',
     '../_base_/schedules/adamw_15e_ego4d-mq.py', '../_base_/default_runtime.py'
 ]
-
-model = dict(backbone=dict(in_channels=_base_.feat_dim))

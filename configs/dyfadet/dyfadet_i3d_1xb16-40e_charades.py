@@ -5,10 +5,6 @@ _base_ = [
     '../_base_/schedules/adamw_40e.py', '../_base_/default_runtime.py'
 ]
 
-model = dict(
-    data_preprocessor=dict(max_seq_len=_base_.max_seq_len),
-    backbone=dict(in_channels=_base_.feat_dim),
-    head=dict(num_classes=_base_.num_classes),
-    postprocessor=dict(nms=dict(sigma=0.3, max_num=1000)))
+model = dict(postprocessor=dict(nms=dict(sigma=0.3, max_num=1000)))
 
 auto_scale_lr = dict(base_batch_size=16)

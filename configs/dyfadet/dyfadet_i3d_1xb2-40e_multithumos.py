@@ -5,7 +5,4 @@ _base_ = [
     '../_base_/schedules/adamw_40e.py', '../_base_/default_runtime.py'
 ]
 
-model = dict(
-    backbone=dict(in_channels=_base_.feat_dim),
-    head=dict(num_classes=_base_.num_classes),
-    postprocessor=dict(pre_nms_topk=8000, nms=dict(max_num=8000)))
+model = dict(postprocessor=dict(pre_nms_topk=8000, nms=dict(max_num=8000)))

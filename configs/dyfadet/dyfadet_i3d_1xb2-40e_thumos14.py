@@ -2,7 +2,3 @@ _base_ = [
     '../_base_/models/dyfadet.py', '../_base_/datasets/thumos14_i3d.py',
     '../_base_/schedules/adamw_40e.py', '../_base_/default_runtime.py'
 ]
-
-model = dict(
-    backbone=dict(in_channels=_base_.feat_dim),
-    head=dict(num_classes=_base_.num_classes))

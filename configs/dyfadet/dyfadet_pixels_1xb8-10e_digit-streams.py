@@ -5,13 +5,6 @@ _base_ = [
 ]
 
 width = 64
-model = dict(
-    data_preprocessor=dict(max_seq_len=_base_.max_seq_len),
-    backbone=dict(
-        in_channels=_base_.feat_dim, embed_channels=width, mlp_channels=128),
-    neck=dict(channels=width),
-    head=dict(
-        num_classes=_base_.num_classes, in_channels=width,
-        feat_channels=width))
+model = dict(backbone=dict(mlp_channels=128))
 
 randomness = dict(seed=0)

@@ -15,12 +15,7 @@ model = dict(
         size_divisor=960,  # 64 * 15
         input_noise=0.01),
     backbone=dict(
-        in_channels=_base_.feat_dim,
-        arch=(2, 2, 6),
-        kernel_size=15,
-        factor=1.2,
-        mlp_channels=1024),
-    neck=dict(num_levels=7),
+        arch=(2, 2, 6), kernel_size=15, factor=1.2, mlp_channels=1024),
     head=dict(regression_ranges=regression_ranges))
 
 # the paper says 0.05, as the published yaml of EgoVLP

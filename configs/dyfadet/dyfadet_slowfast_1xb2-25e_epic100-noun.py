@@ -9,7 +9,6 @@ model = dict(
     data_preprocessor=dict(input_noise=1e-6),
     backbone=dict(factor=4),
     head=dict(
-        num_classes=_base_.num_classes,
         tau=2.0,
         # where a threshold of 2 lets a tenth through, as 0.6 does with 1.5
         gate_bias=1.0,

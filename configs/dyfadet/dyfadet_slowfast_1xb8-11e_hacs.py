@@ -8,7 +8,7 @@ _base_ = [
 model = dict(
     score_fusion=dict(
         type='ScoreFusion',
-        score_file=_base_.score_file,
+        score_file='${score_file}',
         topk=2,
         method='sqrt',
         # the published code keeps 200 here, of the 250 it asks for before

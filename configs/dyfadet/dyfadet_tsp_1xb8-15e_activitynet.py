@@ -8,7 +8,7 @@ _base_ = [
 model = dict(
     score_fusion=dict(
         type='ScoreFusion',
-        score_file=_base_.score_file,
+        score_file='${score_file}',
         topk=2,
         # the paper multiplies the scores: the ranks, and so mAP, are the same
         method='sqrt',

@@ -6,6 +6,4 @@ _base_ = [
     '../_base_/schedules/adamw_60e.py', '../_base_/default_runtime.py'
 ]
 
-model = dict(
-    backbone=dict(in_channels=_base_.feat_dim, drop_path_rate=0.005),
-    head=dict(num_classes=_base_.num_classes))
+model = dict(backbone=dict(drop_path_rate=0.005))

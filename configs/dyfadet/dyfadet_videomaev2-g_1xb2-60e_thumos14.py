@@ -6,7 +6,5 @@ _base_ = [
 
 model = dict(
     backbone=dict(
-        in_channels=_base_.feat_dim,
         # a twentieth of what all other settings have
-        drop_path_rate=0.005),
-    head=dict(num_classes=_base_.num_classes))
+        drop_path_rate=0.005))

@@ -8,13 +8,7 @@ _base_ = [
 
 width = 512
 model = dict(
-    data_preprocessor=dict(max_seq_len=_base_.max_seq_len),
-    backbone=dict(
-        in_channels=_base_.feat_dim,
-        embed_channels=width,
-        position=dict(max_seq_len=_base_.max_seq_len)),
-    neck=dict(channels=width),
-    head=dict(in_channels=width),
+    head=dict(feat_channels=1024),
     postprocessor=dict(
         min_length=0.05,
         nms=dict(class_wise=True),

@@ -1,8 +1,17 @@
 """What the runner needs besides data and model."""
-from .hooks import NumClassesCheckHook, SetEpochHook, TADVisualizationHook
+from .hooks import (ClassNamesHook, FiniteCheckHook, PlainCheckpointHook,
+                    PositivesCheckHook, ProgressHook, SetEpochHook,
+                    SettingsCheckHook, TADCheckpointHook, TADVisualizationHook,
+                    TrainingCheckHook)
+from .loops import TADTrainLoop
 from .optimizers import Bfloat16OptimWrapper, TADOptimWrapperConstructor
+from .options import merge_options
+from .progress_runner import ProgressRunner, show_progress
 
 __all__ = [
-    'Bfloat16OptimWrapper', 'NumClassesCheckHook', 'SetEpochHook',
-    'TADOptimWrapperConstructor', 'TADVisualizationHook'
+    'Bfloat16OptimWrapper', 'FiniteCheckHook', 'ClassNamesHook',
+    'PositivesCheckHook', 'PlainCheckpointHook', 'ProgressHook',
+    'ProgressRunner', 'show_progress', 'SetEpochHook', 'SettingsCheckHook',
+    'merge_options', 'TADCheckpointHook', 'TADOptimWrapperConstructor',
+    'TADTrainLoop', 'TADVisualizationHook', 'TrainingCheckHook'
 ]

@@ -50,6 +50,11 @@ CONFIGS = dict(
         position=dict(type='dyfadet_mm.SinusoidPosition', max_seq_len=8)),
     FPN1d=dict(in_channels=4, out_channels=5, num_levels=3),
     IdentityFPN=dict(channels=4, num_levels=3),
+    MMDetNeck=dict(
+        neck=dict(type='mmdet.FPN'),
+        in_channels=4,
+        out_channels=5,
+        num_levels=3),
     # head and losses
     BaseTADHead=dict(HEAD, tower=dict(type='dyfadet_mm.ConvTower')),
     ConvHead=HEAD,

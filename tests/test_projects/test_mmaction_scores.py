@@ -434,7 +434,7 @@ def batch(bmn_cfg):
 def as_mmaction(sample):
     """What MMAction2's own pipeline would hand to its BMN."""
     from mmaction.structures import ActionDataSample
-    boxes = torch.from_numpy(sample.gt_segments / sample.duration)
+    boxes = torch.as_tensor(sample.gt_segments) / sample.duration
     return ActionDataSample(
         gt_instances=InstanceData(gt_bbox=boxes.float()),
         metainfo=dict(

@@ -172,7 +172,7 @@ def test_weights_that_do_not_fit_are_an_error(trained):
 def test_checkpoint_that_is_none_is_refused(trained):
     (trained / 'text.pth').write_text('no checkpoint')
     line = last_line(run_tool(trained, 'test', 'text.pth'))
-    assert line.startswith('ValueError: checkpoint must be a file of')
+    assert 'UnreadableCheckpoint: checkpoint must be a file of' in line
     assert 'text.pth' in line
 
 
@@ -274,6 +274,22 @@ def test_amp_without_gpu_is_bfloat16(monkeypatch):
     cfg = Config(dict(optim_wrapper=dict(loss_scale='dynamic')))
     tool.use_amp(cfg)
     assert cfg.optim_wrapper == dict(type='dyfadet_mm.Bfloat16OptimWrapper')
+
+
+def test_amp_takes_configs_of_the_new_style(tmp_path, monkeypatch):
+    """Their types are classes, which MMEngine imports when they are read."""
+    path = tmp_path / 'lazy.py'
+    path.write_text('from mmengine.optim import AmpOptimWrapper\n'
+                    'from torch.optim import AdamW\n'
+                    'optim_wrapper = dict(type=AmpOptimWrapper,\n'
+                    '    optimizer=dict(type=AdamW, lr=1e-3))\n')
+    tool = load_tool('train')
+    monkeypatch.setattr(tool, 'get_device', lambda: 'cpu')
+    args = tool.parse_args(
+        [str(path), '--amp', '--cfg-options', 'optim_wrapper.optimizer.lr=2'])
+    cfg = tool.merge_args(Config.fromfile(path), args)
+    assert cfg.optim_wrapper.type == 'dyfadet_mm.Bfloat16OptimWrapper'
+    assert cfg.optim_wrapper.optimizer == dict(type=torch.optim.AdamW, lr=2)
 
 
 def test_amp_of_a_test_sets_the_precision_of_predictions():

@@ -27,7 +27,7 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from dyfadet_mm.engine.settings import apply_options
+from dyfadet_mm.engine import merge_options
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune')
@@ -184,7 +184,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ValueError: If the config lacks what an option needs.
     """
-    cfg = apply_options(Config.fromfile(args.config), args.cfg_options)
+    cfg = merge_options(Config.fromfile(args.config), args.cfg_options)
     cfg.model.pop('score_fusion', None)  # it reads scores of real videos
     if args.train and 'optim_wrapper' not in cfg:
         raise ValueError('--train needs optim_wrapper in the config')

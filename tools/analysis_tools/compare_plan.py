@@ -10,7 +10,7 @@ from compare_costs import build_dataset, build_model
 from compare_runs import write_json
 from mmengine.config import Config
 
-from dyfadet_mm.engine.settings import apply_options
+from dyfadet_mm.engine.options import check_option, merge_options
 
 MOST_DIFFERENCES = 5  # that are named
 
@@ -53,8 +53,8 @@ def read_configs(args: argparse.Namespace) -> Dict[str, Config]:
         dict[str, Config]: By label.
 
     Raises:
-        ValueError: If a label is used twice or is no name of a folder, or an
-            option does not fit a config.
+        ValueError: If a label is used twice or is no name of a folder, or
+            none of the configs reads an option.
     """
     cfgs = {}
     for text in args.configs:
@@ -67,12 +67,47 @@ def read_configs(args: argparse.Namespace) -> Dict[str, Config]:
         if osp.basename(label) != label or label[:1] in ('', '.'):
             raise ValueError('a label must be the name of a new folder, but '
                              f'got {label!r} in {text!r}')
+        cfgs[label] = Config.fromfile(path)
+    merge_shared_options(cfgs, args.cfg_options or {})
+    return cfgs
+
+
+def merge_shared_options(cfgs: Dict[str, Config], options: dict) -> None:
+    """Merge options into the configs that read them.
+
+    Recipes differ in what they have: the width of an MLP, for instance. An
+    option that some of them lack is left out there, and said.
+
+    Args:
+        cfgs (dict[str, Config]): By label, changed in place.
+        options (dict): Dotted key to value.
+
+    Raises:
+        ValueError: If none of the configs reads an option.
+    """
+    read = {
+        label: {option
+                for option in options if reads(cfg, option)}
+        for label, cfg in cfgs.items()
+    }
+    for label, cfg in cfgs.items():
+        elsewhere = set().union(*read.values()) - read[label]
+        for option in sorted(elsewhere):
+            print(f'{label} has nothing that reads {option}')
+        own = {k: v for k, v in options.items() if k not in elsewhere}
         try:
-            cfgs[label] = apply_options(
-                Config.fromfile(path), args.cfg_options)
+            merge_options(cfg, own)
         except ValueError as error:
             raise ValueError(f'{label}: {error}') from error
-    return cfgs
+
+
+def reads(cfg: Config, option: str) -> bool:
+    """Whether something in a config reads an option."""
+    try:
+        check_option(option, cfg)
+    except ValueError:
+        return False
+    return True
 
 
 def check_config(label: str, cfg: Config, checkpoint: str) -> None:

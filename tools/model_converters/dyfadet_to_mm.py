@@ -24,7 +24,7 @@ from mmengine.runner import save_checkpoint
 import dyfadet_mm
 from dyfadet_mm.conversion import (convert_config, convert_key,
                                    convert_state_dict, is_opentad)
-from dyfadet_mm.engine.settings import bind_settings
+from dyfadet_mm.engine.options import read_by_runner
 from dyfadet_mm.registry import MODELS
 
 BASE_CONFIG = osp.join(
@@ -97,11 +97,12 @@ def make_config(reference: dict) -> Config:
     """
     recipe = opentad_recipe if is_opentad(reference) else published_recipe
     cfg = Config.fromfile(BASE_CONFIG)
-    settings = recipe.settings(reference)
-    cfg.merge_from_dict(settings)
-    bind_settings(cfg)
-    for name in ('bindings', 'width', 'num_classes', 'classes', *settings):
-        cfg.pop(name, None)
+    cfg.merge_from_dict(recipe.settings(reference))
+    # values without the variables that they come from
+    cfg = Config({
+        key: value
+        for key, value in cfg.to_dict().items() if key in read_by_runner()
+    })
     cfg.merge_from_dict(recipe.changes(reference))
     cfg.model = convert_config(reference)
     return cfg

@@ -2,10 +2,10 @@
 _base_ = 'thumos14_i3d.py'
 
 feature_dirs = dict(i3d='i3d_features/', videomae='videomaev2-g_features/')
-
 feat_dim = 2432  # 1024 + 1408
 
 load_features = dict(
+    _delete_=True,
     type='ConcatFeatures',
     align='first',
     loaders=[
@@ -16,15 +16,12 @@ load_features = dict(
             channels=(1024, 2048)),
         dict(type='LoadFeatures', source='videomae', feat_dim=1408)
     ])
-train_pipeline = [load_features, *_base_.train_pipeline[1:]]
-test_pipeline = [load_features, *_base_.test_pipeline[1:]]
 
-train_dataloader = dict(
-    dataset=dict(
-        data_prefix=dict(_delete_=True, **feature_dirs),
-        pipeline=train_pipeline))
-val_dataloader = dict(
-    dataset=dict(
-        data_prefix=dict(_delete_=True, **feature_dirs),
-        pipeline=test_pipeline))
+features = dict(
+    data_prefix=dict(
+        _delete_=True,
+        i3d='${feature_dirs.i3d}',
+        videomae='${feature_dirs.videomae}'))
+train_dataloader = dict(dataset=features)
+val_dataloader = dict(dataset=features)
 test_dataloader = val_dataloader

@@ -4,12 +4,13 @@ _base_ = 'dyfadet.py'
 
 model = dict(
     backbone=dict(
-        _delete_=True, in_channels=2048, embed_channels=512, arch=(2, 2, 5)),
+        _delete_=True,
+        in_channels='${feat_dim}',
+        embed_channels='${width}',
+        arch=(2, 2, 5)),
     head=dict(
         _delete_=True,
-        num_classes=20,
-        in_channels=512,
-        feat_channels=512,
+        num_classes='${num_classes}',
         num_layers=3,
         kernel_size=3,
         regression_ranges=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64),

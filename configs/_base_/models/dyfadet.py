@@ -1,17 +1,23 @@
-# DyFADet as published for THUMOS14 with I3D features
+# DyFADet as published for THUMOS14 with I3D features. '${name}' stands for the
+# variable `name` of the config; channels and levels that a part leaves out are
+# those of the part before it.
+width = 512  # channels of encoder, neck and head
+
 model = dict(
     type='SingleStageTAD',
+    # counts the classes where num_classes is None
+    train_dataset='${train_dataloader.dataset}',
     data_preprocessor=dict(
         type='TADDataPreprocessor',
         pad_to='max_seq_len',
-        max_seq_len=2304,
+        max_seq_len='${max_seq_len}',
         # stride of the coarsest level, times the kernel of the encoder
         size_divisor=32,
         input_noise=1e-5),
     backbone=dict(
         type='DynEBackbone',
-        in_channels=2048,
-        embed_channels=512,
+        in_channels='${feat_dim}',
+        embed_channels='${width}',
         arch=(2, 2, 5),
         kernel_size=1,
         factor=5,
@@ -19,12 +25,10 @@ model = dict(
         drop_path_rate=0.1,
         # 0 as published: the depth-wise convolutions stay zero for ever
         init_std=0.),
-    neck=dict(type='IdentityFPN', channels=512, num_levels=6),
+    neck=dict(type='IdentityFPN'),
     head=dict(
         type='DyHead',
-        num_classes=20,
-        in_channels=512,
-        feat_channels=512,
+        num_classes='${num_classes}',
         num_layers=3,
         kernel_size=3,
         formation='c',

@@ -2,23 +2,20 @@
 # video-level scores name afterwards
 _base_ = 'dyfadet.py'
 
+width = 256
+
 model = dict(
     data_preprocessor=dict(
-        max_seq_len=768,
         size_divisor=480,  # 32 * 15
         input_noise=0.7),
     backbone=dict(
-        in_channels=512,
-        embed_channels=256,
         kernel_size=15,
         factor=1.2,
         mlp_channels=2048,
         init_std=0.15,
-        position=dict(type='SinusoidPosition', max_seq_len=768)),
-    neck=dict(channels=256),
+        position=dict(type='SinusoidPosition', max_seq_len='${max_seq_len}')),
     head=dict(
-        num_classes=1,
-        in_channels=256,
+        feat_channels=512,
         loss_normalizer=dict(init_value=400.),
         label_smoothing=0.1),
     postprocessor=dict(

@@ -6,24 +6,19 @@
 # 2 + 7 layers as in the paper.
 _base_ = 'dyfadet.py'
 
+width = 384
+
 model = dict(
     data_preprocessor=dict(
-        max_seq_len=1024,
         size_divisor=1152,  # 128 * 9
         input_noise=0.),
     backbone=dict(
-        embed_channels=384,
         arch=(2, 2, 7),
         # only size convolutions that stay zero, see init_std
         kernel_size=9,
         factor=4,
         mlp_channels=1536,
-        position=dict(type='SinusoidPosition', max_seq_len=1024)),
-    neck=dict(channels=384, num_levels=8),
-    head=dict(
-        num_classes=110,
-        in_channels=384,
-        feat_channels=384,
-        regression_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64),
-                           (32, 128), (64, 256), (128, 10000)]),
+        position=dict(type='SinusoidPosition', max_seq_len='${max_seq_len}')),
+    head=dict(regression_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (
+        16, 64), (32, 128), (64, 256), (128, 10000)]),
     postprocessor=dict(pre_nms_topk=5000, nms=dict(sigma=0.9)))

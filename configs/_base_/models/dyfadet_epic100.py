@@ -2,7 +2,7 @@
 _base_ = 'dyfadet.py'
 
 model = dict(
-    backbone=dict(in_channels=2304, mlp_channels=1024),
+    backbone=dict(mlp_channels=1024),
     head=dict(
         regression_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64),
                            (32, 10000)],

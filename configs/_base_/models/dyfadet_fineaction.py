@@ -4,16 +4,9 @@ _base_ = 'dyfadet_activitynet.py'
 
 model = dict(
     data_preprocessor=dict(
-        max_seq_len=2304,
         size_divisor=960,  # 64 * 15
         input_noise=0.5),
-    backbone=dict(
-        in_channels=1408,
-        arch=(2, 2, 6),
-        factor=1.3,
-        init_std=0.2,
-        position=dict(max_seq_len=2304)),
-    neck=dict(num_levels=7),
+    backbone=dict(arch=(2, 2, 6), factor=1.3, init_std=0.2),
     head=dict(regression_ranges=[(0,
                                   4), (4,
                                        8), (8,

@@ -1,24 +1,19 @@
 # DyFADet as published for HACS; the width of the encoder depends on features
 _base_ = 'dyfadet.py'
 
+width = 1024
+
 model = dict(
     data_preprocessor=dict(
-        max_seq_len=960,
         size_divisor=96,  # 32 * 3
         input_noise=0.2),
     backbone=dict(
-        in_channels=2304,
-        embed_channels=1024,
         kernel_size=3,
         factor=1.2,
         mlp_channels=1024,
         init_std=0.1,
-        position=dict(type='SinusoidPosition', max_seq_len=960)),
-    neck=dict(channels=1024),
+        position=dict(type='SinusoidPosition', max_seq_len='${max_seq_len}')),
     head=dict(
-        num_classes=200,
-        in_channels=1024,
-        feat_channels=1024,
         kernel_size=5,
         loss_normalizer=dict(init_value=400.),
         label_smoothing=0.1),

@@ -3,25 +3,10 @@ _base_ = 'adamw_40e.py'
 
 warmup_epochs = 5
 max_epochs = 15
+lr = 5e-4
+eta_min = 5e-5
 
-train_cfg = dict(max_epochs=max_epochs, val_begin=8, val_interval=1)
-
+train_cfg = dict(val_begin=8, val_interval=1)
 optim_wrapper = dict(
-    optimizer=dict(lr=5e-4, weight_decay=0.05), clip_grad=dict(max_norm=0.4))
-
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-8,
-        begin=0,
-        end=warmup_epochs,
-        convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=5e-5,
-        begin=warmup_epochs,
-        end=max_epochs,
-        convert_to_iter_based=True)
-]
-
+    optimizer=dict(weight_decay=0.05), clip_grad=dict(max_norm=0.4))
 auto_scale_lr = dict(base_batch_size=8)

@@ -5,21 +5,5 @@ _base_ = 'adamw_40e.py'
 warmup_epochs = 5
 max_epochs = 15
 
-train_cfg = dict(max_epochs=max_epochs, val_begin=8, val_interval=1)
-
+train_cfg = dict(val_begin=8, val_interval=1)
 optim_wrapper = dict(optimizer=dict(weight_decay=0.05))
-
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-8,
-        begin=0,
-        end=warmup_epochs,
-        convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=1e-8,
-        begin=warmup_epochs,
-        end=max_epochs,
-        convert_to_iter_based=True)
-]

@@ -42,6 +42,9 @@ class TADOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         # never empty, so that the base class calls ``add_params``
         paramwise_cfg.setdefault('custom_keys', {})
         super().__init__(optim_wrapper_cfg, paramwise_cfg)
+        # a ConfigDict would become the groups of parameters, which
+        # torch.compile cannot trace
+        self.optimizer_cfg = dict(self.optimizer_cfg)
 
     def _validate_cfg(self) -> None:
         """Refuse settings that this rule would not obey."""

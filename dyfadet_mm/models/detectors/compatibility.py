@@ -1,11 +1,13 @@
 """Whether the parts of a detector were configured for each other.
 
 Parts state what they take and give by attributes: ``in_channels``,
-``out_channels`` (one number, or one per level) and ``num_levels``. What a
-part does not state is not checked.
+``out_channels`` (one number, or one per level) and ``num_levels``. What the
+config of a part leaves out is handed down from the part before it; what it
+says is checked, and what a part does not state is not.
 """
+import copy
 import inspect
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 from torch import nn
 
@@ -17,6 +19,14 @@ ARGUMENTS = dict(
     in_channels=('in_channels', 'channels'),
     out_channels=('out_channels', 'embed_channels', 'channels'),
     num_levels=('num_levels', 'num_outs', 'regression_ranges', 'arch'))
+
+# what a part takes over from the one before it, by its argument
+HANDED_DOWN = dict(
+    channels='out_channels',
+    in_channels='out_channels',
+    out_channels='out_channels',
+    feat_channels='out_channels',
+    num_levels='num_levels')
 
 #: One number, or one per level.
 Number = Union[int, Tuple[int, ...]]
@@ -31,12 +41,16 @@ class Setting(NamedTuple):
     value: Number
 
 
-def build_part(cfg: ConfigType, name: str) -> nn.Module:
+def build_part(cfg: ConfigType,
+               name: str,
+               source: Optional[nn.Module] = None) -> nn.Module:
     """Build a part, and say which one it is if that fails.
 
     Args:
-        cfg (dict): Its config.
+        cfg (dict): Its config. Channels and number of levels that it leaves
+            out, or gives as None, are those of ``source``.
         name (str): Its key in the config of the model.
+        source (nn.Module, optional): The part before it. Defaults to None.
 
     Returns:
         nn.Module: The part.
@@ -45,9 +59,38 @@ def build_part(cfg: ConfigType, name: str) -> nn.Module:
         ValueError: If the part refuses a value of its config.
     """
     try:
-        return MODELS.build(cfg)
+        return MODELS.build(cfg if source is None else _complete(cfg, source))
     except ValueError as error:
         raise ValueError(f'model.{name}: {error}') from error
+
+
+def arguments_of(cfg: ConfigType) -> Set[str]:
+    """Arguments that the part of a config takes, as far as they are known.
+
+    Args:
+        cfg (dict): With ``type``, a name or a class.
+
+    Returns:
+        set[str]: Their names, those of base classes included.
+    """
+    cls = cfg['type']
+    if not isinstance(cls, type):
+        with MODELS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
+            cls = registry.get(cls)
+    return set() if cls is None else _arguments(cls)
+
+
+def _complete(cfg: ConfigType, source: nn.Module) -> ConfigType:
+    """Hand down what the config of a part leaves out."""
+    known, cfg = arguments_of(cfg), copy.copy(cfg)
+    for argument, attribute in HANDED_DOWN.items():
+        value = getattr(source, attribute, None)
+        if isinstance(value, (list, tuple)) and len(set(value)) == 1:
+            value = value[0]
+        if (argument in known and cfg.get(argument) is None
+                and isinstance(value, int)):
+            cfg[argument] = value
+    return cfg
 
 
 def check_compatibility(backbone: nn.Module, neck: Optional[nn.Module],
@@ -135,13 +178,18 @@ def _setting(part: Part, attribute: str) -> Optional[Setting]:
         value = tuple(value)
     elif not isinstance(value, int):
         return None
-    known = {
-        argument
-        for cls in type(module).__mro__
-        for argument in inspect.signature(cls.__init__).parameters
-    }
+    known = _arguments(type(module))
     keys = [x for x in ARGUMENTS[attribute] if x in known] or [attribute]
     return Setting(f'model.{name}.{keys[0]}', value)
+
+
+def _arguments(cls: type) -> Set[str]:
+    """Arguments of a class, those of its bases included."""
+    return {
+        argument
+        for each in cls.__mro__
+        for argument in inspect.signature(each.__init__).parameters
+    }
 
 
 def _alike(given: Number, taken: Number) -> bool:

@@ -3,14 +3,18 @@ from typing import ContextManager, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
 
-from dyfadet_mm.registry import MODELS, TASK_UTILS
+from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
                                      TensorTuple)
-from .compatibility import build_part, check_compatibility
+from .compatibility import arguments_of, build_part, check_compatibility
 from .windows import Levels, SlidingWindows, Window, merge_windows
+
+# of a head that has neither training data nor weights: those of THUMOS14
+UNKNOWN_CLASSES = 20
 
 
 @MODELS.register_module()
@@ -21,11 +25,18 @@ class SingleStageTAD(BaseModel):
     an attribute ``ignore_padding`` is told so: the outputs of a video then
     depend neither on its padding nor on the rest of the batch.
 
+    A neck and a head whose configs leave out channels or the number of
+    levels take over those of the part before them.
+
     Args:
         backbone (dict): Encoder, (features, mask) to a pyramid.
         neck (dict, optional): Maps the pyramid to the head's. Defaults to
             None.
-        head (dict): Detection head.
+        head (dict): Detection head. Without ``num_classes``, or with None,
+            it has the classes of ``train_dataset``, and those of the weights
+            that are loaded into the model, see :meth:`fix_classes`.
+        train_dataset (dict, optional): Config of the training data set, whose
+            classes are counted. Defaults to None.
         postprocessor (dict): Proposals to detections in seconds. Defaults to
             ``SegmentPostprocessor``.
         score_fusion (dict, optional): External class scores for class-agnostic
@@ -51,6 +62,7 @@ class SingleStageTAD(BaseModel):
                  backbone: ConfigType,
                  head: ConfigType,
                  neck: OptConfigType = None,
+                 train_dataset: OptConfigType = None,
                  postprocessor: ConfigType = dict(
                      type='dyfadet_mm.SegmentPostprocessor'),
                  score_fusion: OptConfigType = None,
@@ -67,8 +79,11 @@ class SingleStageTAD(BaseModel):
                                            'data_preprocessor')
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = build_part(backbone, 'backbone')
-        self.neck = None if neck is None else build_part(neck, 'neck')
-        self.head = build_part(head, 'head')
+        self.neck = None
+        if neck is not None:
+            self.neck = build_part(neck, 'neck', self.backbone)
+        self._head = head
+        self.head = self._build_head(_count_classes(head, train_dataset))
         check_compatibility(self.backbone, self.neck, self.head,
                             self.data_preprocessor)
         self.postprocessor = TASK_UTILS.build(postprocessor)
@@ -83,9 +98,37 @@ class SingleStageTAD(BaseModel):
         pad_to = getattr(self.data_preprocessor, 'pad_to', None)
         self.ignore_padding = pad_to == 'divisor'
         if self.ignore_padding:
-            for module in self.modules():
-                if hasattr(module, 'ignore_padding'):
-                    module.ignore_padding = True
+            _ignore_padding(self)
+
+    def _build_head(self, num_classes: Optional[int]) -> nn.Module:
+        """The head, with these classes if its config names no number."""
+        cfg = self._head
+        if num_classes is not None:
+            cfg = dict(cfg, num_classes=num_classes)
+        source = self.backbone if self.neck is None else self.neck
+        return build_part(cfg, 'head', source)
+
+    def fix_classes(self) -> None:
+        """Keep the number of classes, whatever is loaded from now on.
+
+        Until then, weights of another number of classes give a head whose
+        config names none that number. In training, other weights are a start
+        only and the classes those of the training data.
+        """
+        self._head = dict(self._head, num_classes=self.head.num_classes)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str,
+                              *args) -> None:
+        """Make the head for the classes of the weights, see above."""
+        bias = state_dict.get(f'{prefix}head.conv_cls.bias')
+        if (bias is not None and _lacks_classes(self._head)
+                and len(bias) != self.head.num_classes):
+            old = self.head.conv_cls.bias
+            self.head = self._build_head(len(bias)).to(old).train(
+                self.training)
+            if self.ignore_padding:
+                _ignore_padding(self.head)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extract_feat(self, inputs: Tensor,
                      masks: Tensor) -> Tuple[TensorTuple, TensorTuple]:
@@ -175,14 +218,31 @@ class SingleStageTAD(BaseModel):
             Sequence[BaseDataElement]: The same with ``pred_instances``:
             ``segments`` (N, 2) in seconds, ``scores`` and ``labels`` (N,),
             best first.
+
+        Raises:
+            ValueError: If scores or segments of a video are not finite.
         """
-        for sample, levels in zip(data_samples,
-                                  self._propose(inputs, data_samples)):
+        for feats, sample, levels in zip(inputs, data_samples,
+                                         self._propose(inputs, data_samples)):
+            if not all(x.isfinite().all() for level in levels for x in level):
+                raise ValueError(self._not_finite(feats, sample))
             detections = self.postprocessor(levels, sample.metainfo)
             if self.score_fusion is not None:
                 detections = self.score_fusion(detections, sample.video_id)
             sample.pred_instances = detections
         return data_samples
+
+    def _not_finite(self, feats: Tensor, sample: BaseDataElement) -> str:
+        """Say what is the cause of scores that are not finite."""
+        text = (f'scores and segments of video {sample.get("video_id")!r} '
+                'must be finite, but got nan or infinity; ')
+        for name, weight in self.named_parameters():
+            if not weight.isfinite().all():
+                return text + (f'the weights {name!r} are not finite: take '
+                               'an earlier checkpoint')
+        return text + (f'its features go up to {feats.abs().max():.3g}: '
+                       'find such videos with check_dataset.py and extract '
+                       'their features again')
 
     def _propose(self, inputs: Tensor,
                  data_samples: SampleList) -> List[Levels]:
@@ -230,6 +290,34 @@ class SingleStageTAD(BaseModel):
         for each in windows:
             groups.setdefault(each.padded_len, []).append(each)
         return groups
+
+
+def _count_classes(head: ConfigType,
+                   train_dataset: OptConfigType) -> Optional[int]:
+    """Classes of the training data where a head names no number of them."""
+    if not _lacks_classes(head):
+        return None
+    num_classes = None
+    if train_dataset is not None:
+        try:
+            num_classes = FUNCTIONS.get('num_detector_classes')(train_dataset)
+        except (KeyError, TypeError, ValueError):
+            pass  # the data set says what is wrong, if there is a training
+    # without annotations the weights will tell
+    return UNKNOWN_CLASSES if num_classes is None else max(num_classes, 1)
+
+
+def _lacks_classes(head: ConfigType) -> bool:
+    """Whether the config of a head could name a number of classes."""
+    return (head.get('num_classes') is None
+            and 'num_classes' in arguments_of(head))
+
+
+def _ignore_padding(model: nn.Module) -> None:
+    """Tell every part that can that padding counts for nothing."""
+    for module in model.modules():
+        if hasattr(module, 'ignore_padding'):
+            module.ignore_padding = True
 
 
 def valid_cells(inputs: Tensor, data_samples: OptSampleList) -> Tensor:

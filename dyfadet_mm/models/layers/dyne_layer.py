@@ -1,3 +1,4 @@
+import math
 from typing import Optional, Tuple, Union
 
 import torch
@@ -43,7 +44,7 @@ class DynELayer(BaseModule):
     nowhere and stays zero.
 
     Args:
-        channels (int): C, a multiple of ``num_groups``.
+        channels (int): C.
         kernel_size (int): Odd kernel of ``psi`` and ``window``. Defaults
             to 1.
         factor (float): w, width of ``wide`` relative to ``window``. Defaults
@@ -51,7 +52,8 @@ class DynELayer(BaseModule):
         stride (int): 1 keeps the grid, 2 halves it. Defaults to 1.
         mlp_channels (int, optional): Hidden channels of the MLP. Defaults to
             4 * C.
-        num_groups (int): Groups of the GroupNorm. Defaults to 16.
+        num_groups (int): Groups of the GroupNorm; where C is no multiple of
+            it, their greatest common divisor. Defaults to 16.
         drop_path_rate (float, optional): Stochastic depth with a scale per
             channel; None leaves both out. Defaults to None.
         init_std (float): Standard deviation of the depth-wise weights at the
@@ -112,7 +114,8 @@ class DynELayer(BaseModule):
         self.phi = depthwise(1)
 
         hidden = mlp_channels or 4 * channels
-        self.group_norm = MaskedGroupNorm(num_groups, channels, **norm_cfg)
+        self.group_norm = MaskedGroupNorm(
+            math.gcd(num_groups, channels), channels, **norm_cfg)
         self.mlp = nn.Sequential(
             PointwiseConv1d(channels, hidden), nn.GELU(),
             PointwiseConv1d(hidden, channels))

@@ -17,7 +17,7 @@ class SGPLayer(DynELayer):
         out = fc(h) * phi(h) + (window(h) + wide(h)) * psi(h) + h
 
     Args:
-        channels (int): C, a multiple of ``num_groups``.
+        channels (int): C.
         downsample (str): How ``stride`` 2 halves the grid: ``'max'`` pools
             the largest of three cells, ``'avg'`` maps the mean of two by a
             convolution of one tap. Defaults to ``'max'``.

@@ -15,12 +15,20 @@ class LossNormalizer(nn.Module):
     Args:
         init_value (float): Value at the start. Defaults to 100.
         momentum (float): Weight of the past. Defaults to 0.9.
+
+    Attributes:
+        num_positives (Tensor): Positive points per process since the module
+            was made, scalar. It is not saved; ``PositivesCheckHook`` reads
+            it.
     """
 
     def __init__(self, init_value: float = 100., momentum: float = 0.9):
         super().__init__()
         self.momentum = momentum
         self.register_buffer('value', torch.tensor(float(init_value)))
+        # counted on the device of the model, so that nothing waits for it
+        self.register_buffer(
+            'num_positives', torch.zeros(()), persistent=False)
 
     @torch.no_grad()
     def forward(self, num_positives: Tensor) -> Tensor:
@@ -35,6 +43,7 @@ class LossNormalizer(nn.Module):
         """
         count = num_positives.to(self.value).clone()
         all_reduce(count, op='mean')
+        self.num_positives.add_(count)
         self.value.mul_(self.momentum).add_(
             (1 - self.momentum) * count.clamp(min=1))
         return self.value.clone()

@@ -11,7 +11,4 @@ model = dict(
         # SlowFast, Omnivore, EgoVLP: each has a projection of its own
         in_channels=[2304, 1536, 256],
         source_channels=[256, 384, 384],
-        embed_channels=width,
-        num_heads=16),
-    neck=dict(channels=width),
-    head=dict(in_channels=width, feat_channels=width))
+        num_heads=16))

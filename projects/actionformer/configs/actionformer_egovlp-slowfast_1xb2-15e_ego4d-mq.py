@@ -6,8 +6,4 @@ _base_ = [
 ]
 
 width = 768
-model = dict(
-    backbone=dict(
-        in_channels=_base_.feat_dim, embed_channels=width, num_heads=12),
-    neck=dict(channels=width),
-    head=dict(in_channels=width, feat_channels=width))
+model = dict(backbone=dict(num_heads=12))

@@ -6,7 +6,3 @@ _base_ = [
 ]
 
 width = 384
-model = dict(
-    backbone=dict(in_channels=_base_.feat_dim, embed_channels=width),
-    neck=dict(channels=width),
-    head=dict(in_channels=width, feat_channels=width))

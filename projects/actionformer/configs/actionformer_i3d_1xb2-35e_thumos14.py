@@ -3,7 +3,3 @@ _base_ = [
     '_base_/schedules/adamw_35e.py',
     '../../../configs/_base_/default_runtime.py'
 ]
-
-model = dict(
-    backbone=dict(in_channels=_base_.feat_dim),
-    head=dict(num_classes=_base_.num_classes))

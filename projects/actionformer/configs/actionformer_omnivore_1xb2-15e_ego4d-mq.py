@@ -4,5 +4,3 @@ _base_ = [
     '../../../configs/_base_/schedules/adamw_15e_ego4d-mq.py',
     '../../../configs/_base_/default_runtime.py'
 ]
-
-model = dict(backbone=dict(in_channels=_base_.feat_dim))

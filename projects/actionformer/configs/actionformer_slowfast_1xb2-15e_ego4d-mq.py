@@ -9,6 +9,5 @@ regression_ranges = [(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 128),
                      (64, 10000)]
 model = dict(
     data_preprocessor=dict(size_divisor=512),  # 64 * 8
-    backbone=dict(in_channels=_base_.feat_dim, arch=(2, 2, 6)),
-    neck=dict(num_levels=7),
+    backbone=dict(arch=(2, 2, 6)),
     head=dict(regression_ranges=regression_ranges))

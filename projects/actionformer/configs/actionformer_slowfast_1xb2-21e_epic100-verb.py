@@ -4,5 +4,3 @@ _base_ = [
     '_base_/schedules/adamw_21e.py',
     '../../../configs/_base_/default_runtime.py'
 ]
-
-model = dict(head=dict(num_classes=_base_.num_classes))

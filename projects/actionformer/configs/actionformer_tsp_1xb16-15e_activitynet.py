@@ -6,10 +6,9 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(in_channels=_base_.feat_dim),
     score_fusion=dict(
         type='ScoreFusion',
-        score_file=_base_.score_file,
+        score_file='${score_file}',
         topk=2,
         method='sqrt',
         max_num=200,

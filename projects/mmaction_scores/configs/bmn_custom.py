@@ -10,8 +10,3 @@ feat_stride = 4  # frames between two cells
 feat_num_frames = 16  # frames one cell has seen
 fps = None  # of all videos; None reads it from ann_file
 num_workers = 0
-
-any_dataset = dict(fps=fps)
-train_dataloader = dict(dataset=any_dataset)
-val_dataloader = dict(dataset=any_dataset)
-test_dataloader = val_dataloader

@@ -7,11 +7,12 @@ _base_ = '../../../configs/dyfadet/dyfadet_custom.py'
 score_file = 'data/custom/scores.json'
 tiou_thresholds = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
 
+num_classes = 1  # whatever the data has
+
 model = dict(
-    head=dict(num_classes=1),
     postprocessor=dict(nms=dict(max_num=200, class_wise=False)),
     score_fusion=dict(
-        type='ScoreFusion', score_file=score_file, topk=2, max_num=200))
+        type='ScoreFusion', score_file='${score_file}', topk=2, max_num=200))
 
 agnostic = dict(dataset=dict(class_agnostic=True))
 train_dataloader = agnostic
@@ -19,14 +20,7 @@ val_dataloader = agnostic
 test_dataloader = val_dataloader
 
 val_evaluator = [
-    dict(type='TADMapMetric', tiou_thresholds=tiou_thresholds),
-    dict(type='TADProposalMetric', tiou_thresholds=tiou_thresholds)
+    dict(type='TADMapMetric', tiou_thresholds='${tiou_thresholds}'),
+    dict(type='TADProposalMetric', tiou_thresholds='${tiou_thresholds}')
 ]
 test_evaluator = val_evaluator
-
-bindings = dict(
-    score_file=['model.score_fusion.score_file'],
-    num_classes=[],  # one, whatever the data has
-    tiou_thresholds=[
-        '*_evaluator.0.tiou_thresholds', '*_evaluator.1.tiou_thresholds'
-    ])

@@ -3,7 +3,7 @@
 _base_ = '../../../configs/dyfadet/dyfadet_tsp_1xb8-15e_activitynet.py'
 
 val_evaluator = [
-    dict(type='TADMapMetric', tiou_thresholds=_base_.tiou_thresholds),
-    dict(type='TADProposalMetric', tiou_thresholds=_base_.tiou_thresholds)
+    dict(type='TADMapMetric', tiou_thresholds='${tiou_thresholds}'),
+    dict(type='TADProposalMetric', tiou_thresholds='${tiou_thresholds}')
 ]
 test_evaluator = val_evaluator

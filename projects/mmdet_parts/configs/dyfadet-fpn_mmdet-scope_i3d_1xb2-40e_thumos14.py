@@ -20,33 +20,33 @@ model = dict(
     postprocessor=dict(type='dyfadet_mm.SegmentPostprocessor'))
 
 dataset_type = 'dyfadet_mm.TADDataset'
+load_features = dict(type='dyfadet_mm.LoadFeatures')
 train_pipeline = [
-    dict(type='dyfadet_mm.LoadFeatures', feat_dim=_base_.feat_dim),
+    '${load_features}',
     dict(type='dyfadet_mm.SecondsToGrid'),
-    dict(
-        type='dyfadet_mm.RandomTruncate',
-        max_seq_len=_base_.max_seq_len,
-        trunc_thresh=0.5,
-        crop_ratio=(0.9, 1.0)),
+    dict(_base_.train_pipeline[2], type='dyfadet_mm.RandomTruncate'),
     dict(type='dyfadet_mm.PackTADInputs')
 ]
 test_pipeline = [
-    dict(type='dyfadet_mm.LoadFeatures', feat_dim=_base_.feat_dim),
+    '${load_features}',
     dict(type='dyfadet_mm.SecondsToGrid'),
     dict(type='dyfadet_mm.PackTADInputs')
 ]
-train_dataloader = dict(
-    dataset=dict(type=dataset_type, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(type=dataset_type, pipeline=test_pipeline))
-test_dataloader = val_dataloader
 
 val_evaluator = dict(type='dyfadet_mm.TADMapMetric')
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(constructor='dyfadet_mm.TADOptimWrapperConstructor')
+train_cfg = dict(type='dyfadet_mm.TADTrainLoop')
 default_hooks = dict(
+    checkpoint=dict(type='dyfadet_mm.TADCheckpointHook'),
+    plain_checkpoint=dict(type='dyfadet_mm.PlainCheckpointHook'),
     set_epoch=dict(type='dyfadet_mm.SetEpochHook'),
-    num_classes=dict(type='dyfadet_mm.NumClassesCheckHook'),
+    settings_check=dict(type='dyfadet_mm.SettingsCheckHook'),
+    training_check=dict(type='dyfadet_mm.TrainingCheckHook'),
+    finite_check=dict(type='dyfadet_mm.FiniteCheckHook'),
+    positives_check=dict(type='dyfadet_mm.PositivesCheckHook'),
+    class_names=dict(type='dyfadet_mm.ClassNamesHook'),
     score_fusion=dict(type='dyfadet_mm.ScoreFusionHook'),
     visualization=dict(type='dyfadet_mm.TADVisualizationHook'))
 visualizer = dict(type='dyfadet_mm.TADVisualizer')

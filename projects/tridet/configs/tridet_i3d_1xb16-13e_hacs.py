@@ -7,18 +7,12 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(
-        max_seq_len=_base_.max_seq_len,
         size_divisor=960,  # 64 * 15
         input_noise=0.),
-    backbone=dict(
-        in_channels=_base_.feat_dim,
-        arch=(2, 2, 6),
-        kernel_size=15,
-        position=dict(max_seq_len=_base_.max_seq_len)),
-    neck=dict(num_levels=7),
+    backbone=dict(arch=(2, 2, 6), kernel_size=15),
     head=dict(
         num_bins=12,
         regression_ranges=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64),
                            (64, 128), (128, 10000)]))
 
-train_dataloader = dict(batch_size=16)
+batch_size = 16

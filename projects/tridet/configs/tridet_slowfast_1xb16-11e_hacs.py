@@ -5,4 +5,4 @@ _base_ = [
     '../../../configs/_base_/default_runtime.py'
 ]
 
-train_dataloader = dict(batch_size=16)
+batch_size = 16

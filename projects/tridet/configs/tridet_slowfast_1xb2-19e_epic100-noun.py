@@ -5,9 +5,7 @@ _base_ = [
     '../../../configs/_base_/default_runtime.py'
 ]
 
-model = dict(
-    backbone=dict(factor=4),
-    head=dict(num_classes=_base_.num_classes, label_smoothing=0.1))
+model = dict(backbone=dict(factor=4), head=dict(label_smoothing=0.1))
 
 # seven of the 300 nouns never occur; which ones, the annotations say
 default_hooks = dict(empty_classes=dict(type='EmptyClassesHook'))

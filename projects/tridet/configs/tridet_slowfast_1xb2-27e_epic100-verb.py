@@ -8,5 +8,4 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size_divisor=160),  # 32 * 5
     # kernel and factor only size convolutions that stay zero, see init_std
-    backbone=dict(kernel_size=5, factor=2),
-    head=dict(num_classes=_base_.num_classes))
+    backbone=dict(kernel_size=5, factor=2))

@@ -6,15 +6,15 @@ _base_ = [
 ]
 
 # scores of CUHK; DyFADet takes those of UniFormerV2
-score_file = 'data/activitynet/annotations/cuhk_val_simp_share.json'
+score_file = '${data_root}annotations/cuhk_val_simp_share.json'
 
 model = dict(
     score_fusion=dict(
         type='ScoreFusion',
-        score_file=score_file,
+        score_file='${score_file}',
         topk=2,
         method='sqrt',
         max_num=200,
         softmax=False))
 
-train_dataloader = dict(batch_size=16)
+batch_size = 16

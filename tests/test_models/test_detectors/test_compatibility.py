@@ -223,7 +223,8 @@ def test_training_ends_with_the_message(tmp_path):
     done = subprocess.run([
         sys.executable, ROOT / 'tools/train.py',
         ROOT / 'configs/dyfadet/dyfadet_i3d_1xb2-40e_thumos14.py',
-        '--cfg-options', 'model.neck.channels=256', 'model.neck.num_levels=5'
+        '--cfg-options', 'model.neck.channels=256', 'model.neck.num_levels=5',
+        'model.head.in_channels=512'
     ],
                           cwd=tmp_path,
                           capture_output=True,

@@ -55,3 +55,11 @@ def test_the_divisor_is_a_copy_outside_the_graph():
     divisor = normalizer(torch.tensor(10.))
     normalizer(torch.tensor(1000.))
     assert divisor.item() == 10 and not divisor.requires_grad
+
+
+def test_positives_are_counted_but_not_saved():
+    normalizer = LossNormalizer()
+    for count in (0, 3, 4):
+        normalizer(torch.tensor(count))
+    assert normalizer.num_positives == 7
+    assert list(normalizer.state_dict()) == ['value']

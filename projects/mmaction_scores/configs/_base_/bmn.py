@@ -2,14 +2,16 @@
 model = dict(
     type='BMNProposals',
     data_preprocessor=dict(
-        type='TADDataPreprocessor', max_seq_len=100, size_divisor=1),
+        type='TADDataPreprocessor',
+        max_seq_len='${max_seq_len}',
+        size_divisor=1),
     bmn=dict(
         type='mmaction.BMN',
-        temporal_dim=100,
+        temporal_dim='${max_seq_len}',
         boundary_ratio=0.5,
         num_samples=32,
         num_samples_per_bin=3,
-        feat_dim=512,
+        feat_dim='${feat_dim}',
         soft_nms_alpha=0.4,
         soft_nms_low_threshold=0.5,
         soft_nms_high_threshold=0.9,

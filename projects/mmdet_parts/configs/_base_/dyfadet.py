@@ -8,17 +8,7 @@ custom_imports = dict(
     allow_failed_imports=False)
 
 model = dict(
-    neck=dict(
-        _delete_=True,
-        in_channels=_base_.width,
-        out_channels=_base_.width,
-        num_levels=6),
+    neck=dict(_delete_=True),
     head=dict(
         loss_cls=dict(
             _delete_=True, type='mmdet.FocalLoss', gamma=2.0, alpha=0.25)))
-
-bindings = dict(width=[
-    'model.backbone.embed_channels', 'model.neck.in_channels',
-    'model.neck.out_channels', 'model.head.in_channels',
-    'model.head.feat_channels'
-])

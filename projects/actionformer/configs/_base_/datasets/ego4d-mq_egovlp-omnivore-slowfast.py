@@ -6,10 +6,10 @@ feature_dirs = dict(
     slowfast='slowfast_features/',
     omnivore='omnivore_features/',
     egovlp='egovlp_features/')
-
 feat_dim = 4096  # 2304 + 1536 + 256
 
 load_features = dict(
+    _delete_=True,
     type='ConcatFeatures',
     align=None,
     loaders=[
@@ -17,10 +17,13 @@ load_features = dict(
         dict(type='LoadFeatures', source='omnivore', feat_dim=1536),
         dict(type='LoadFeatures', source='egovlp', feat_dim=256)
     ])
-train_pipeline = [load_features, *_base_.train_pipeline[1:]]
-test_pipeline = [load_features, *_base_.test_pipeline[1:]]
 
-features = dict(data_prefix=dict(_delete_=True, **feature_dirs))
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **features))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **features))
+features = dict(
+    data_prefix=dict(
+        _delete_=True,
+        slowfast='${feature_dirs.slowfast}',
+        omnivore='${feature_dirs.omnivore}',
+        egovlp='${feature_dirs.egovlp}'))
+train_dataloader = dict(dataset=features)
+val_dataloader = dict(dataset=features)
 test_dataloader = val_dataloader

@@ -6,5 +6,3 @@ train_pipeline = [
     dict(_base_.train_pipeline[-2], margin='half_window'),
     _base_.train_pipeline[-1]
 ]
-
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,28 +1,29 @@
 # ActionFormer as published for THUMOS14 with I3D features
+width = 512  # channels of encoder, neck and head
+
 model = dict(
     type='SingleStageTAD',
+    train_dataset='${train_dataloader.dataset}',
     data_preprocessor=dict(
         type='TADDataPreprocessor',
         pad_to='max_seq_len',
-        max_seq_len=2304,
+        max_seq_len='${max_seq_len}',
         # stride of the coarsest level, times the window rounded down to even
         size_divisor=576,
         input_noise=0.),
     backbone=dict(
         type='LocalAttentionBackbone',
-        in_channels=2048,
-        embed_channels=512,
+        in_channels='${feat_dim}',
+        embed_channels='${width}',
         arch=(2, 2, 5),
         num_heads=4,
         window=19,
         drop_path_rate=0.1,
         dropout=0.),
-    neck=dict(type='IdentityFPN', channels=512, num_levels=6),
+    neck=dict(type='IdentityFPN'),
     head=dict(
         type='ConvHead',
-        num_classes=20,
-        in_channels=512,
-        feat_channels=512,
+        num_classes='${num_classes}',
         num_layers=3,
         kernel_size=3,
         regression_ranges=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64),

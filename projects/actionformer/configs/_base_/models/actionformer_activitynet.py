@@ -2,19 +2,16 @@
 # features of 192 cells, and video-level scores name them afterwards
 _base_ = 'actionformer.py'
 
+width = 256
+
 model = dict(
     data_preprocessor=dict(
-        max_seq_len=192, size_divisor=96),  # 16 * 6, of the last level but one
+        size_divisor=96),  # 16 * 6, of the last level but one
     backbone=dict(
-        embed_channels=256,
         # the coarsest level attends to all of its 6 cells
         window=[7, 7, 7, 7, 7, -1],
-        position=dict(type='SinusoidPosition', max_seq_len=192)),
-    neck=dict(channels=256),
+        position=dict(type='SinusoidPosition', max_seq_len='${max_seq_len}')),
     head=dict(
-        num_classes=1,
-        in_channels=256,
-        feat_channels=256,
         loss_reg=dict(loss_weight=2.0),
         loss_normalizer=dict(init_value=200.),
         label_smoothing=0.1),

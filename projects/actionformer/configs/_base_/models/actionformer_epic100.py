@@ -3,7 +3,7 @@ _base_ = 'actionformer.py'
 
 model = dict(
     data_preprocessor=dict(size_divisor=256),  # 32 * 8
-    backbone=dict(in_channels=2304, window=9),
+    backbone=dict(window=9),
     head=dict(
         regression_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64),
                            (32, 10000)],

@@ -1,17 +1,20 @@
 # TriDet as published for THUMOS14 with I3D features
+width = 512  # channels of encoder, neck and head
+
 model = dict(
     type='SingleStageTAD',
+    train_dataset='${train_dataloader.dataset}',
     data_preprocessor=dict(
         type='TADDataPreprocessor',
         pad_to='max_seq_len',
-        max_seq_len=2304,
+        max_seq_len='${max_seq_len}',
         # largest of stride times kernel over the levels of the encoder
         size_divisor=32,
         input_noise=5e-4),
     backbone=dict(
         type='SGPBackbone',
-        in_channels=2048,
-        embed_channels=512,
+        in_channels='${feat_dim}',
+        embed_channels='${width}',
         arch=(2, 2, 5),
         kernel_size=1,
         factor=5,
@@ -19,12 +22,10 @@ model = dict(
         drop_path_rate=0.1,
         # 0 as published: the depth-wise convolutions stay zero for ever
         init_std=0.),
-    neck=dict(type='IdentityFPN', channels=512, num_levels=6),
+    neck=dict(type='IdentityFPN'),
     head=dict(
         type='TridentHead',
-        num_classes=20,
-        in_channels=512,
-        feat_channels=512,
+        num_classes='${num_classes}',
         num_layers=3,
         kernel_size=3,
         boundary_kernel_size=3,

@@ -3,7 +3,7 @@ _base_ = 'tridet.py'
 
 model = dict(
     data_preprocessor=dict(input_noise=0.),
-    backbone=dict(in_channels=2304, mlp_channels=1024),
+    backbone=dict(mlp_channels=1024),
     head=dict(
         iou_weight_power=0.25,
         regression_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64),

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 
-from dyfadet_mm.models.layers import last_valid
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig, TensorTuple
+from ..layers import last_valid
 
 
 @MODELS.register_module()

@@ -4,8 +4,8 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from dyfadet_mm.models import MMDetNeck
 from dyfadet_mm.registry import MODELS
-from projects.mmdet_parts.models import MMDetNeck
 
 #: Two levels to fuse are the least; three show that they are chained.
 LEVELS = 3
