@@ -18,8 +18,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.utils import track_iter_progress
 
+from dyfadet_mm.engine import merge_options
 from dyfadet_mm.engine.hooks import unwrap_datasets
-from dyfadet_mm.engine.settings import apply_options
 from dyfadet_mm.registry import DATASETS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.visualization import draw_timeline, figure_to_image
@@ -84,7 +84,7 @@ def build_dataset(args: argparse.Namespace) -> BaseDataset:
     Raises:
         ValueError: If the config has no such data set.
     """
-    cfg = apply_options(Config.fromfile(args.config), args.cfg_options)
+    cfg = merge_options(Config.fromfile(args.config), args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'dyfadet_mm'))
     loader = cfg.get(f'{args.phase}_dataloader')
     if not loader:

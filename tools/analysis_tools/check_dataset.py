@@ -4,9 +4,9 @@
 
 The training, validation and test sets of the config are read as training
 would read them, and every problem is listed, not only the first: features,
-annotations, stride and fps, actions against the detector's ranges. Exit
-status: 1 if there are errors, 2 if the command line or the config is wrong,
-0 otherwise.
+annotations, stride and fps, actions against the detector's ranges, the
+schedule against the number of iterations. Exit status: 1 if there are errors,
+2 if the command line or the config is wrong, 0 otherwise.
 """
 import argparse
 import copy
@@ -18,22 +18,28 @@ from collections import Counter
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+import torch
+from dataset_annotations import survey_dataset
 from dataset_checks import (check_actions, check_class_balance,
                             check_dimensions, check_num_classes, check_overlap,
                             class_counts)
 from dataset_figures import draw_histograms
-from dataset_grid_checks import check_max_seq_len, check_outside, check_ranges
+from dataset_grid_checks import check_max_seq_len, check_outside
+from dataset_magnitudes import check_magnitudes
+from dataset_range_checks import check_ranges
 from dataset_reading import read_features
+from dataset_schedule import Training, check_training, measure_training
 from dataset_survey import (DATA_ERRORS, Finding, Survey, inner_configs,
-                            survey_dataset, text_of)
+                            merge_equal, text_of)
 from dataset_timing import check_timing, measure_timing
+from dataset_units import check_units
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dyfadet_mm.engine.settings import apply_options, check_cfg_options
+from dyfadet_mm.engine import merge_options
 from dyfadet_mm.models.heads import BaseTADHead
 from dyfadet_mm.registry import MODELS
 
@@ -50,12 +56,14 @@ class Report(NamedTuple):
         levels (dict): Actions per level of the pyramid, by data set.
         head (BaseTADHead): Head of the config, None if there is none.
         max_seq_len (int): Cells, None if the config says none.
+        training (Training): Iterations, None if they cannot be told.
     """
     surveys: List[Survey]
     findings: List[Finding]
     levels: dict
     head: Optional[BaseTADHead]
     max_seq_len: Optional[int]
+    training: Optional[Training]
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -109,35 +117,27 @@ def check_args(args: argparse.Namespace) -> None:
                                   f'{path!r}; choose another, or --force')
 
 
-def load_config(args: argparse.Namespace) -> Tuple[Config, bool]:
-    """Read the config, even if its settings cannot be read from the data.
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config.
 
     Args:
         args (Namespace): As of :func:`parse_args`.
 
     Returns:
-        tuple: The config, and whether its ``num_classes`` is that of the
-        annotation file or was given; otherwise it means nothing.
+        Config: With the options of the command line.
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If an option names no key of the config, or the config
-            holds no data set.
+        ValueError: If nothing reads an option, or the config holds no data
+            set.
     """
     cfg = Config.fromfile(args.config)
     if not any(cfg.get(f'{phase}_dataloader') for phase in PHASES):
         raise ValueError('the config must have a train, val or test_dataloader'
                          f', but got {args.config!r} with {sorted(cfg)[:9]}')
-    check_cfg_options(cfg, args.cfg_options)
+    cfg = merge_options(cfg, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'dyfadet_mm'))
-    try:
-        return apply_options(copy.deepcopy(cfg), args.cfg_options), True
-    except DATA_ERRORS:
-        if 'classes' in (args.cfg_options or ()) or cfg.get('classes'):
-            raise
-        # the annotations are at fault, if it works without their classes
-        cfg.pop('classes', None)
-        return apply_options(cfg, args.cfg_options), False
+    return cfg
 
 
 def find_datasets(cfg: Config) -> List[Tuple[str, Config]]:
@@ -163,33 +163,40 @@ def find_datasets(cfg: Config) -> List[Tuple[str, Config]]:
 
 
 def build_head(cfg: Config, findings: List[Finding]) -> Optional[BaseTADHead]:
-    """Build the head alone, which knows points, ranges and classes.
+    """Build the detector without its weights, as its head takes over channels.
 
     Args:
         cfg (Config): Whole config.
         findings (list[Finding]): Receives why it cannot be built.
 
     Returns:
-        BaseTADHead: None if the model has none.
+        BaseTADHead: It knows points, ranges and classes. None if the model
+        has none.
     """
-    model = cfg.get('model') or {}
+    model = copy.deepcopy(cfg.get('model') or {})
+    if 'head' not in model:
+        return None
+    # counts the classes of the data, of which the findings tell
+    model.pop('train_dataset', None)
     try:
-        head = MODELS.build(model['head']) if 'head' in model else None
-    except DATA_ERRORS as error:
+        try:
+            with torch.device('meta'):
+                head = MODELS.build(model).head
+        except RuntimeError:  # a part computes with its weights
+            head = MODELS.build(model).head
+    except (*DATA_ERRORS, AttributeError) as error:
         findings.append(
             Finding('error', 'model', 'head',
-                    f'model.head cannot be built: {text_of(error)}'))
+                    f'the model cannot be built: {text_of(error)}'))
         return None
     return head if isinstance(head, BaseTADHead) else None
 
 
-def inspect(cfg: Config, classes_known: bool,
-            args: argparse.Namespace) -> Report:
+def inspect(cfg: Config, args: argparse.Namespace) -> Report:
     """Read all data sets of a config and check them.
 
     Args:
         cfg (Config): As of :func:`load_config`.
-        classes_known (bool): Whether ``num_classes`` means anything.
         args (Namespace): As of :func:`parse_args`.
 
     Returns:
@@ -200,6 +207,8 @@ def inspect(cfg: Config, classes_known: bool,
     model = cfg.get('model') or {}
     max_seq_len = model.get('data_preprocessor', {}).get('max_seq_len')
     in_channels = model.get('backbone', {}).get('in_channels')
+    # None counts those of the training data
+    num_classes = model.get('head', {}).get('num_classes')
     surveys, levels = [], {}
     for name, each in find_datasets(cfg):
         survey = survey_dataset(name, each)
@@ -210,18 +219,21 @@ def inspect(cfg: Config, classes_known: bool,
         check_actions(survey)
         check_dimensions(survey, in_channels)
         check_timing(survey)
-        check_outside(survey)
+        other_units = check_units(survey)
+        check_outside(survey, other_units)
         check_max_seq_len(survey, max_seq_len)
-        if head is not None:
-            levels[name] = check_ranges(survey, head)
-            if classes_known:
-                check_num_classes(survey, head.num_classes)
+        levels[name] = check_ranges(survey, head, other_units)
+        check_num_classes(survey, num_classes)
     found = [s for s in surveys if s.dataset is not None]
     for survey in surveys:
         findings += survey.findings
     findings += check_class_balance(found) + check_overlap(found)
+    findings += check_magnitudes(found)
+    training = measure_training(cfg)
+    findings += check_training(cfg, training)
+    findings = merge_equal(findings)
     findings.sort(key=lambda finding: list(COLORS).index(finding.severity))
-    return Report(surveys, findings, levels, head, max_seq_len)
+    return Report(surveys, findings, levels, head, max_seq_len, training)
 
 
 def summarize(survey: Survey) -> dict:
@@ -262,6 +274,8 @@ def print_report(report: Report, seconds: float, console: Console) -> None:
         table.add_row(f'actions of level {level}, range {low:g}-{high:g}',
                       *(str(c[level]) if c else '' for c in counts))
     console.print(table)
+    if report.training is not None:
+        console.print(report.training.describe())
     if report.findings:
         table = Table(title='findings', show_lines=True)
         for title in ('', 'data', 'check', 'what'):
@@ -302,6 +316,7 @@ def write_files(report: Report, args: argparse.Namespace) -> None:
                     actions_per_level=report.levels.get(survey.name))
                 for survey in report.surveys
             },
+            training=report.training and report.training._asdict(),
             findings=[finding._asdict() for finding in report.findings])
         with open(args.json, 'w', encoding='utf-8') as file:
             json.dump(content, file, indent=1)
@@ -316,11 +331,11 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     try:
         check_args(args)
-        cfg, classes_known = load_config(args)
+        cfg = load_config(args)
     except (*DATA_ERRORS, SyntaxError) as error:
         print(f'{type(error).__name__}: {text_of(error)}', file=sys.stderr)
         sys.exit(2)
-    report = inspect(cfg, classes_known, args)
+    report = inspect(cfg, args)
     print_report(report, time.perf_counter() - start, Console())
     write_files(report, args)
     sys.exit(int(any(each.severity == 'error' for each in report.findings)))

@@ -6,14 +6,9 @@ from itertools import combinations
 from typing import Dict, Iterable, List, Optional, Sequence, Set
 
 import numpy as np
-from dataset_survey import Finding, Survey, some
+from dataset_survey import Finding, Survey, share, some
 
 from dyfadet_mm.fileio import remove_duplicates
-
-
-def share(count: int, total: int) -> str:
-    """A number of things, and their share."""
-    return f'{count} of {total} ({100 * count / max(total, 1):.3g} %)'
 
 
 def class_counts(survey: Survey) -> Dict[str, int]:
@@ -26,28 +21,36 @@ def class_counts(survey: Survey) -> Dict[str, int]:
 
 
 def check_actions(survey: Survey) -> None:
-    """Look for empty and repeated actions, and videos without any."""
-    empty, repeated, lonely, total = [], [], [], 0
+    """Look for empty, repeated and reversed actions, and videos without any.
+
+    Args:
+        survey (Survey): Receives the findings.
+    """
+    empty, repeated, back, lonely, total = [], [], [], [], 0
     for name, video in survey.videos.items():
         total += len(video.labels)
         if not len(video.labels):
             lonely.append(name)
         length = video.segments[:, 1] - video.segments[:, 0]
         empty += [name] * int((length == 0).sum())
+        back += [name] * video.num_reversed
         kept, _ = remove_duplicates(video.segments, video.labels)
         repeated += [name] * (len(video.labels) - len(kept))
-    if survey.videos and not total:
-        survey.add('error', 'actions', 'no video has a usable action')
-    elif lonely:
-        survey.add(
-            'note', 'actions', f'{share(len(lonely), len(survey.videos))} '
-            f'videos have no action: {some(lonely)}', len(lonely))
+    _note_lonely(survey, lonely, total)
     if empty:
         survey.add(
             'warning', 'empty actions', f'{share(len(empty), total)} actions '
             f'end where they start, first in {empty[0]!r}; nothing learns '
             'them, and metrics may count them: correct or remove them',
             len(empty))
+    if back:
+        names = list(dict.fromkeys(back))
+        survey.add(
+            'error' if len(back) > total else 'warning', 'reversed actions',
+            f'{share(len(back), total + len(back))} actions end before they '
+            f'start, in {len(names)} videos: {some(names)}; training leaves '
+            'them out, and evaluation counts them as never found: swap start '
+            'and end, or remove them', len(back))
     if repeated:
         dropped = survey.dataset.remove_duplicates
         survey.add(
@@ -57,6 +60,19 @@ def check_actions(survey: Survey) -> None:
             ('remove_duplicates=True drops them'
              if dropped else 'set remove_duplicates=True of the dataset'),
             len(repeated))
+
+
+def _note_lonely(survey: Survey, lonely: List[str], total: int) -> None:
+    """Say which videos have no action, or that none has one."""
+    if survey.videos and not total:
+        # new videos to detect in
+        unlabelled = survey.name.startswith('test') and not survey.classes
+        survey.add('note' if unlabelled else 'error', 'actions',
+                   'no video has a usable action')
+    elif lonely:
+        survey.add(
+            'note', 'actions', f'{share(len(lonely), len(survey.videos))} '
+            f'videos have no action: {some(lonely)}', len(lonely))
 
 
 def check_num_classes(survey: Survey, num_classes: Optional[int]) -> None:

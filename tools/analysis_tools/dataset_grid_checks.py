@@ -1,170 +1,65 @@
-"""Do actions fit the video, the feature grid and the pyramid."""
-import math
-from typing import List, Optional
+"""Do actions fit the video, and videos the length of the model."""
+from typing import Collection, Optional, Tuple
 
 import numpy as np
-import torch
-from dataset_checks import share
-from dataset_survey import Survey, some
-
-from dyfadet_mm.models.heads import BaseTADHead
-from dyfadet_mm.models.task_modules import Points
+from dataset_survey import Survey, Video, share, some
 
 FEW = 0.01  # share of actions
 
 
-def check_outside(survey: Survey) -> None:
-    """Actions that lie outside the video or the feature map.
+def check_outside(survey: Survey, skip: Collection[str]) -> None:
+    """Actions that lie outside the video.
 
     Args:
-        survey (Survey): With readings; receives the findings.
+        survey (Survey): Receives the findings.
+        skip (Collection[str]): Ids of videos that are left out.
     """
-    beyond, partly, unseen, total = [], [], [], 0
+    beyond, partly, total = [], [], 0
     for name, video in survey.videos.items():
-        start, end = video.segments.T
-        inside = end.clip(max=video.info['duration']) - start.clip(min=0)
-        lost = end - start - inside  # seconds
-        much = lost > _tolerance(survey, video.info)
-        out = much & (lost > 0.5 * (end - start))
+        if name in skip:
+            continue
+        out, part = outside_video(survey, video)
         beyond += [name] * int(out.sum())
-        partly += [name] * int((much & ~out).sum())
-        reading = survey.readings.get(name)
-        if reading is not None and reading.num_cells:
-            late = reading.segments[:, 0] >= reading.num_cells
-            unseen += [name] * int((late & ~out).sum())
-        total += len(start)
-    segments = 'correct segments and durations, which are in seconds'
+        partly += [name] * int(part.sum())
+        total += len(out)
     # published annotations have a few: 0.8 % of THUMOS14's test actions
     severity = 'error' if len(beyond) > FEW * total else 'warning'
-    kinds = [(severity, beyond, 'lie outside the video, at least by half',
-              segments),
-             ('warning', partly, 'reach beyond the video by more than a cell',
-              segments),
-             ('warning', unseen, 'start after the last cell of the features',
-              'training never sees them; correct stride and fps, or extract '
-              'the whole video')]
-    for severity, names, what, remedy in kinds:
+    kinds = [(severity, beyond, 'lie outside the video, at least by half'),
+             ('warning', partly, 'reach beyond the video by more than a cell')]
+    for severity, names, what in kinds:
         if names:
             unique = list(dict.fromkeys(names))
             survey.add(
                 severity, 'actions outside',
                 f'{share(len(names), total)} actions {what}, in '
-                f'{len(unique)} videos: {some(unique)}; {remedy}', len(names))
+                f'{len(unique)} videos: {some(unique)}; correct segments and '
+                'durations, which are in seconds', len(names))
+
+
+def outside_video(survey: Survey,
+                  video: Video) -> Tuple[np.ndarray, np.ndarray]:
+    """Find actions outside of their video, by more than a cell.
+
+    Args:
+        survey (Survey): Its data set.
+        video (Video): With N actions.
+
+    Returns:
+        tuple[ndarray]: Whether an action lies outside by at least half, and
+        whether by less, bool, (N, ).
+    """
+    start, end = video.segments.T
+    inside = end.clip(max=video.info['duration']) - start.clip(min=0)
+    lost = end - start - inside  # seconds
+    much = lost > _tolerance(survey, video.info)
+    half = lost > 0.5 * (end - start)
+    return much & half, much & ~half
 
 
 def _tolerance(survey: Survey, info: dict) -> float:
     """Seconds of a cell, or one second if unknown."""
     stride = survey.dataset.feat_stride
     return 1. if stride is None else max(stride / info['fps'], 0.1)
-
-
-def levels_of_actions(head: BaseTADHead, num_cells: int,
-                      segments: np.ndarray) -> np.ndarray:
-    """Levels whose points may regress an action, if it were alone.
-
-    Args:
-        head (BaseTADHead): With points and assigner.
-        num_cells (int): T of the video.
-        segments (ndarray): Feature grid, (N, 2).
-
-    Returns:
-        ndarray: bool, (N, levels).
-    """
-    num_levels = head.num_levels
-    lengths = [math.ceil(num_cells / 2**n) for n in range(num_levels)]
-    points = Points.cat(head.points(lengths, torch.device('cpu')))
-    level = torch.repeat_interleave(
-        torch.arange(num_levels), torch.tensor(lengths))
-    found = np.zeros((len(segments), num_levels), bool)
-    for lane in lanes_of(segments):
-        target = head.assigner.assign(points,
-                                      torch.from_numpy(segments[lane]).float(),
-                                      torch.arange(len(lane)), len(lane))
-        point, action = target.labels.nonzero(as_tuple=True)
-        found[np.array(lane)[action.numpy()], level[point].numpy()] = True
-    return found
-
-
-def lanes_of(segments: np.ndarray) -> List[List[int]]:
-    """Part actions into lanes where none overlap, so that none compete.
-
-    Args:
-        segments (ndarray): (N, 2).
-
-    Returns:
-        list[list[int]]: Indices of every lane.
-    """
-    lanes: List[List[int]] = []
-    for index in np.argsort(segments[:, 0], kind='stable').tolist():
-        for lane in lanes:
-            if segments[lane[-1], 1] <= segments[index, 0]:
-                lane.append(index)
-                break
-        else:
-            lanes.append([index])
-    return lanes
-
-
-def check_ranges(survey: Survey, head: BaseTADHead) -> List[int]:
-    """Count the actions of each level, and those of none.
-
-    Args:
-        survey (Survey): With readings; receives the findings.
-        head (BaseTADHead): Head of the config.
-
-    Returns:
-        list[int]: Actions that each level may regress, finest first.
-    """
-    per_level = np.zeros(head.num_levels, int)
-    lost = []  # length, and whether the centre lies behind the last cell
-    total = 0
-    for reading in survey.readings.values():
-        start, end = reading.segments.T
-        inside = (end > start) & (end > 0) & (start < reading.num_cells)
-        segments = reading.segments[inside]
-        levels = levels_of_actions(head, reading.num_cells, segments)
-        per_level += levels.sum(0)
-        for start, end in segments[~levels.any(1)]:
-            lost.append((end - start, start + end > 2 * reading.num_cells))
-        total += len(segments)
-    if lost:
-        survey.add('error' if 2 * len(lost) > total else 'warning',
-                   'regression ranges',
-                   _describe_lost(*map(np.array, zip(*lost)), total, head),
-                   len(lost))
-    unused = np.flatnonzero(per_level == 0)
-    if total and len(unused):
-        survey.add(
-            'note', 'regression ranges',
-            f'no action has a length for level {", ".join(map(str, unused))} '
-            f'of {head.num_levels} (0 is the finest)', len(unused))
-    return per_level.tolist()
-
-
-def _describe_lost(lengths: np.ndarray, cut: np.ndarray, total: int,
-                   head: BaseTADHead) -> str:
-    """Say why no level regresses these actions."""
-    farthest = max(last for _, last in head.points.regression_ranges)
-    causes = {
-        'cut off before their centre by the end of the features':
-        cut,
-        'shorter than a cell, the spacing of the points':
-        lengths < 1,
-        f'longer than the largest range, {farthest:g} cells to either side':
-        lengths > farthest,
-        'between the points and ranges of the levels':
-        lengths >= 0
-    }
-    counts, left = {}, np.ones(len(lengths), bool)
-    for cause, mask in causes.items():
-        counts[cause] = int((mask & left).sum())
-        left &= ~mask
-    listed = '; '.join(f'{n} {cause}' for cause, n in counts.items() if n)
-    return (f'{share(len(lengths), total)} actions get no point on any level, '
-            'so that nothing learns to find them; they last '
-            f'{lengths.min():.3g} to {lengths.max():.3g} cells: {listed}. If '
-            'the stride is right, change regression_ranges of the head, or '
-            'use features of a smaller stride')
 
 
 def check_max_seq_len(survey: Survey, max_seq_len: Optional[int]) -> None:

@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import List, Optional, Tuple
 
 import numpy as np
+from dataset_magnitudes import measure_magnitude
 from dataset_survey import DATA_ERRORS, Reading, Survey, Video, some, text_of
 from mmcv.transforms import BaseTransform
 from rich.progress import track
@@ -61,6 +62,7 @@ class VideoReader:
             if feats is None:
                 return Reading(problem, text)
         shape, digest = feats.shape, hashlib.blake2b(feats).digest()
+        magnitude = None if problem else measure_magnitude(feats)
         results['feats'] = feats
         try:
             for step in self.steps:
@@ -68,7 +70,7 @@ class VideoReader:
         except DATA_ERRORS as error:
             return Reading(PIPELINE, text_of(error), shape, digest)
         return Reading(problem, text, shape, digest, len(results['feats']),
-                       results['segments'])
+                       results['segments'], results['labels_s'], magnitude)
 
     def _diagnose(self, info: dict,
                   error: Exception) -> Tuple[str, Optional[np.ndarray]]:

@@ -1,10 +1,9 @@
 """Do the lengths of features fit durations: stride and fps."""
 import math
-from typing import Iterable, NamedTuple, Optional, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
-from dataset_checks import share
-from dataset_survey import Survey
+from dataset_survey import Survey, share
 
 COMMON_FPS = (*range(1, 121), 23.976, 29.97, 59.94)
 LARGE, SMALL = 0.05, 0.02  # relative errors of the rate
@@ -15,6 +14,7 @@ class Timing(NamedTuple):
     """How many cells videos have, and should have.
 
     Attributes:
+        names (list[str]): Ids of the videos, V.
         seconds (ndarray): Durations, (V, ).
         cells (ndarray): Cells as stored, (V, ).
         expected (ndarray): Cells by stride, window and fps of the config,
@@ -25,6 +25,7 @@ class Timing(NamedTuple):
         fps (float): Frames per second, median.
         slack (float): Cells by which extractions differ at the ends.
     """
+    names: List[str]
     seconds: np.ndarray
     cells: np.ndarray
     expected: np.ndarray
@@ -35,16 +36,22 @@ class Timing(NamedTuple):
     slack: float
 
     @property
+    def fits(self) -> bool:
+        """Whether most videos are as long as the config expects."""
+        return np.median(np.abs(self.cells - self.expected)) <= self.slack
+
+    @property
     def error(self) -> float:
         """Relative error of the config's rate, 0 if it cannot be told."""
-        if np.median(np.abs(self.cells - self.expected)) <= self.slack:
+        if self.fits:
             return 0.
         return abs(self.config_rate / self.rate - 1)
 
     @property
     def fixed(self) -> bool:
         """Whether all videos have the same cells whatever their duration."""
-        return (len(self.cells) > 2 and np.ptp(self.cells) == 0
+        return (not self.fits and len(self.cells) > 2
+                and np.ptp(self.cells) == 0
                 and self.seconds.max() > 1.2 * self.seconds.min())
 
 
@@ -91,7 +98,7 @@ def measure_timing(survey: Survey) -> Optional[Timing]:
     stride, window = dataset.feat_stride, dataset.feat_num_frames
     expected = np.maximum((seconds * fps - window) / stride + 1, 1)
     rate, offset = fit_line(seconds, cells)
-    return Timing(seconds, cells, expected, rate, offset,
+    return Timing(names, seconds, cells, expected, rate, offset,
                   float(np.median(fps / stride)), float(np.median(fps)),
                   window / stride + 2)
 
@@ -114,7 +121,7 @@ def check_timing(survey: Survey) -> None:
             "feat_num_frames=None, and dict(type='SpreadFeatures') in the "
             'pipelines', len(timing.cells))
         return
-    if timing.rate <= 0:
+    if timing.rate <= 0 and not timing.fits:
         survey.add(
             'error', 'stride and fps',
             'lengths of features do not grow with the duration of '
@@ -129,6 +136,10 @@ def check_timing(survey: Survey) -> None:
 
 def describe_timing(timing: Timing, survey: Survey) -> str:
     """Say what the data shows and which settings would fit."""
+    if abs(timing.config_rate / timing.rate / timing.fps - 1) < LARGE:
+        return (f'durations are {timing.fps:g} times too long for their '
+                f'features, which is fps: they look like frames, and must be '
+                f'seconds; divide them by {timing.fps:g}')
     stride = timing.fps / timing.rate
     fps = timing.rate * survey.dataset.feat_stride
     where = ('the fps of the dataset' if survey.dataset.fps is not None else
@@ -151,25 +162,27 @@ def _nearest(value: float, choices: Iterable[float]) -> float:
 
 def _check_lengths(survey: Survey, timing: Timing) -> None:
     """Videos whose length fits neither the config nor the others."""
-    expected, line = timing.expected, 'stride and fps'
+    expected, line = timing.expected, 'by stride and fps'
     if timing.error > SMALL:
         expected = np.maximum(timing.rate * timing.seconds + timing.offset, 1)
-        line = 'the other videos'
-    names = [
-        k for k in survey.usable
-        if math.isfinite(survey.videos[k].info['duration'])
-    ]
+        line = 'at the rate of the other videos'
     off = np.abs(timing.cells - expected) - timing.slack
     broken = off > BROKEN * expected
     for severity, bad in (('error', broken),
                           ('warning', (off > OFF * expected) & ~broken)):
-        if bad.any():
-            worst = int(np.where(bad, off / expected, -1).argmax())
+        worst = np.argsort(np.where(bad, -off / expected, 0))
+        worst = worst[:min(int(bad.sum()), 5)]
+        texts = []
+        for i in worst:
+            last = timing.seconds[i] * timing.cells[i] / expected[i]
+            texts.append(f'{timing.names[i]!r} ({timing.seconds[i]:.5g} s, '
+                         f'but its {timing.cells[i]} cells last about '
+                         f'{last:.3g} s)')
+        if texts:
+            dots = ', ...' if bad.sum() > len(texts) else ''
             survey.add(
                 severity, 'durations',
-                f'durations of {share(int(bad.sum()), len(names))} videos '
-                f'contradict their features, worst {names[worst]!r}: '
-                f'{timing.cells[worst]} cells, but {line} give '
-                f'{expected[worst]:.0f} for {timing.seconds[worst]:.5g} s; '
-                'correct the duration, or extract the whole video',
-                int(bad.sum()))
+                f'durations of {share(int(bad.sum()), len(bad))} videos '
+                f'contradict their features {line}: {", ".join(texts)}{dots}; '
+                'correct duration or fps in the annotation file, or extract '
+                'the whole video', int(bad.sum()))
