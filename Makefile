@@ -27,13 +27,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 setup: $(VENV)/.stamp
 
 $(VENV)/.stamp: $(LOCK) requirements/runtime.txt setup.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --constraint $(LOCK) $(TORCH)
-	$(BIN)/python -m pip install -q --no-deps --requirement $(LOCK)
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation \
+	@echo "Setting up $(VENV): minutes, and a gigabyte on the disk"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --constraint $(LOCK) $(TORCH)
+	@$(BIN)/python -m pip install -q --no-deps --requirement $(LOCK)
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation \
 	    --editable .
-	$(BIN)/python -m pip check
-	touch $@
+	@$(BIN)/python -m pip check
+	@touch $@
 
 lint: setup
 	$(BIN)/flake8 $(SOURCES)
@@ -64,24 +65,28 @@ demo: $(DEMO_WORK)/timeline.png
 
 $(DEMO_DATA)/.stamp: tools/dataset_converters/digit_streams.py \
     | $(VENV)/.stamp
-	$(BIN)/python $< --out $(DEMO_DATA)
-	touch $@
+	@echo "1/4 Writing the videos of digits"
+	@$(BIN)/python $< --out $(DEMO_DATA)
+	@touch $@
 
 # --resume goes on where an interrupted demo stopped
 $(DEMO_WORK)/.trained: $(DEMO_DATA)/.stamp
-	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_WORK) \
-	    --resume
-	touch $@
+	@echo "2/4 Training with $(DEMO_CONFIG)"
+	@$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_WORK) \
+	    --resume --progress
+	@touch $@
 
 $(DEMO_WORK)/.tested: $(DEMO_WORK)/.trained
-	$(BIN)/python tools/test.py $(DEMO_CONFIG) \
+	@echo "3/4 Testing the best checkpoint"
+	@$(BIN)/python tools/test.py $(DEMO_CONFIG) \
 	    "$$(ls -t $(DEMO_WORK)/best_*.pth | head -n 1)" \
 	    --work-dir $(DEMO_WORK) --out $(DEMO_WORK)/predictions.json \
-	    --show-dir $(DEMO_WORK)/timelines
-	touch $@
+	    --show-dir $(DEMO_WORK)/timelines --progress
+	@touch $@
 
 $(DEMO_WORK)/timeline.png: $(DEMO_WORK)/.tested
-	$(BIN)/python tools/analysis_tools/plot_timeline.py \
+	@echo "4/4 Drawing the timeline"
+	@$(BIN)/python tools/analysis_tools/plot_timeline.py \
 	    $(DEMO_WORK)/predictions.json $(DEMO_DATA)/annotations.json \
 	    --subset validation --out $@
 
