@@ -9,6 +9,7 @@ from small_data import make_data, run_tool, save, write_config
 
 BODY = """
 train_dataloader = dict(batch_size=3)
+val_dataloader = dict(dataset=dict(ann_file='val.json'))
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 val_evaluator = [dict(type='TADMapMetric', tiou_thresholds=[0.5]),
                  dict(type='TADRecallMetric', tiou_thresholds=[0.5])]
@@ -20,9 +21,18 @@ model = dict(backbone=dict(embed_channels=24, arch=(1, 1, 2)),
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    """What a training with overrides in a child config has written."""
+    """What a training with overrides in a child config has written.
+
+    Its validation has a file of its own, which lacks the first class.
+    """
     folder = tmp_path_factory.mktemp('data')
-    save(folder, make_data(folder))
+    database = make_data(folder)
+    save(folder, database)
+    for entry in database.values():
+        entry['annotations'] = [
+            each for each in entry['annotations'] if each['label'] == 'run'
+        ]
+    save(folder, database, 'val.json')
     config = write_config(folder, BODY)
     done = run_tool('train.py', config, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -49,7 +59,7 @@ def run_test(folder, **options):
 
 
 def test_the_child_has_the_last_word(trained):
-    """Cases child_overrides and two_metrics."""
+    """Cases child_overrides, two_metrics and split_files."""
     folder, log = trained
     cfg = Config.fromfile(folder / 'work_dirs/my_config/my_config.py')
     assert cfg.train_dataloader.batch_size == 3
@@ -57,6 +67,8 @@ def test_the_child_has_the_last_word(trained):
     assert re.search(r'\[1\]\[2/2\]|Epoch\(train\)\s+\[2\]\[2/2\]', log)
     assert 'mAP@0.50' in log and 'Recall@1x@0.50' in log
     assert 'mAP@0.30' not in log
+    rows = set(re.findall(r'^\| (\w+) +\|', log, re.MULTILINE))
+    assert 'run' in rows and 'jump' not in rows
     weights = torch.load(
         folder / 'work_dirs/my_config/epoch_2.pth', weights_only=True)
     assert weights['state_dict']['head.conv_cls.weight'].size(1) == 24
@@ -104,8 +116,8 @@ def test_files_without_a_class_of_the_model_are_refused(trained):
         assert words in message
 
 
-def test_separate_files_without_validation(tmp_path):
-    """Cases split_files and no_validation; classes follow the first file."""
+def test_training_without_validation(tmp_path):
+    """Case no_validation."""
     database = make_data(tmp_path, 4, 0, classes=('a_wave', 'b_jump'))
     save(tmp_path, database, 'train.json')
     config = write_config(

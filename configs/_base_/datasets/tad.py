@@ -13,6 +13,7 @@ num_classes = None  # of the detector; None counts those of the training data
 fps = None  # of all videos; None reads it from ann_file
 filter_missing = False  # True skips videos without features
 trunc_thresh = 0.5  # share of an action that a crop has to show
+crop_margin = 0.  # cells that a crop shows beside its own
 batch_size = 2
 num_workers = 4  # processes that load
 tiou_thresholds = [0.3, 0.4, 0.5, 0.6, 0.7]
@@ -25,7 +26,8 @@ train_pipeline = [
         type='RandomTruncate',
         max_seq_len='${max_seq_len}',
         trunc_thresh='${trunc_thresh}',
-        crop_ratio=(0.9, 1.0)),
+        crop_ratio=(0.9, 1.0),
+        margin='${crop_margin}'),
     dict(type='PackTADInputs')
 ]
 test_pipeline = [

@@ -125,14 +125,13 @@ def test_validation_follows_the_training_data(make_runner):
     ('more.json', (*CLASSES, '0_new')),
 ])
 def test_testing_follows_the_weights(make_runner, weights, val, expected):
-    # as on a machine where the training data are not, or others
-    for train in ('missing.json', 'one.json'):
-        runner = make_runner(train, val, load_from=str(weights))
-        metrics = runner.test()
-        assert runner.model.head.num_classes == 3
-        assert labels_by_name(runner.test_loop) == expected
-        assert bool(metrics) == (val != 'nothing.json')
-        assert runner.visualizer.dataset_meta['classes'] == expected
+    # as on a machine where the training data are not
+    runner = make_runner('missing.json', val, load_from=str(weights))
+    metrics = runner.test()
+    assert runner.model.head.num_classes == 3
+    assert labels_by_name(runner.test_loop) == expected
+    assert bool(metrics) == (val != 'nothing.json')
+    assert runner.visualizer.dataset_meta['classes'] == expected
 
 
 def test_the_averaged_weights_grow_along(make_runner, weights):

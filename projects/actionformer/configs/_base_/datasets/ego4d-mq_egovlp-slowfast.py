@@ -1,24 +1,4 @@
-# Channels of SlowFast, then of EgoVLP. The cells of a clip have to
-# match one to one: nothing is resized
-_base_ = 'ego4d-mq_slowfast.py'
+_base_ = '../../../../../configs/_base_/datasets/ego4d-mq_egovlp-slowfast.py'
 
-feature_dirs = dict(slowfast='slowfast_features/', egovlp='egovlp_features/')
-feat_dim = 2560  # 2304 + 256
-
-load_features = dict(
-    _delete_=True,
-    type='ConcatFeatures',
-    align=None,
-    loaders=[
-        dict(type='LoadFeatures', source='slowfast', feat_dim=2304),
-        dict(type='LoadFeatures', source='egovlp', feat_dim=256)
-    ])
-
-features = dict(
-    data_prefix=dict(
-        _delete_=True,
-        slowfast='${feature_dirs.slowfast}',
-        egovlp='${feature_dirs.egovlp}'))
-train_dataloader = dict(dataset=features)
-val_dataloader = dict(dataset=features)
-test_dataloader = val_dataloader
+# a window shows half a feature window more on both sides
+crop_margin = 'half_window'

@@ -1,5 +1,4 @@
-_base_ = 'ego4d-mq_slowfast.py'
+_base_ = '../../../../../configs/_base_/datasets/ego4d-mq_egovlp.py'
 
-feature_dir = 'egovlp_features/'
-feat_dim = 256
-feat_num_frames = 16
+# a window shows half a feature window more on both sides
+crop_margin = 'half_window'

@@ -1,8 +1,4 @@
 _base_ = '../../../../../configs/_base_/datasets/thumos14_i3d.py'
 
-train_pipeline = [
-    *_base_.train_pipeline[:-2],
-    # a window shows half a feature window more on both sides
-    dict(_base_.train_pipeline[-2], margin='half_window'),
-    _base_.train_pipeline[-1]
-]
+# a window shows half a feature window more on both sides
+crop_margin = 'half_window'
