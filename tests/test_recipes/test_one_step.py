@@ -1,7 +1,8 @@
 """Every recipe trains one step and tests one video, as the scripts do it.
 
-Sizes are those of the recipes, but one. Each runs in the folder of data sets that are
-laid out like the real ones, so that the paths of the recipes count as well.
+Sizes are those of the recipes, but one. Each runs in the folder of data sets
+that are laid out like the real ones, so that the paths of the recipes count as
+well.
 """
 import pytest
 from one_step import check_one_step, run_one_step
