@@ -93,14 +93,13 @@ def peak_rate(param_scheduler: Schedulers,
         default=0.)
 
 
-def check_schedule(cfg: Config, epoch_length: int,
-                   num_samples: int) -> List[ScheduleProblem]:
-    """Look for a training without iterations, rate, average or validation.
+def check_schedule(cfg: Config, epoch_length: int) -> List[ScheduleProblem]:
+    """Look for a training without rate, average or validation.
 
     Args:
         cfg (Config): Whole config; nothing is checked without ``train_cfg``.
-        epoch_length (int): Iterations per epoch, as the loader has them.
-        num_samples (int): Samples per epoch, with wrappers of the data set.
+        epoch_length (int): Iterations per epoch, as the loader has them;
+            ``refuse_empty_loader`` of the loops tells why there are none.
 
     Returns:
         list[ScheduleProblem]: Empty if all is well.
@@ -108,8 +107,6 @@ def check_schedule(cfg: Config, epoch_length: int,
     loop = cfg.get('train_cfg')
     if not loop or not cfg.get('train_dataloader'):
         return []
-    if epoch_length == 0:
-        return [_no_iteration(cfg.train_dataloader, num_samples)]
     total = num_iterations(loop, epoch_length)
     if not total:
         return []
@@ -135,17 +132,6 @@ def num_iterations(loop: dict, epoch_length: int) -> int:
     if loop.get('max_epochs') is not None:
         return loop['max_epochs'] * epoch_length
     return loop.get('max_iters') or 0
-
-
-def _no_iteration(loader: dict, num_samples: int) -> ScheduleProblem:
-    """The loader drops its only batch."""
-    size = loader.get('batch_size')
-    lower = f'lower batch_size to {num_samples}, or ' if num_samples else ''
-    return ScheduleProblem(
-        'error', 'iterations', 'an epoch must have at least one iteration, '
-        f'but {num_samples} training samples make no batch of batch_size='
-        f'{size} with drop_last=True; {lower}set '
-        'train_dataloader.drop_last=False')
 
 
 def _check_rate(cfg: Config, epoch_length: int,

@@ -98,7 +98,6 @@ def config(loop=None, schedulers=None, hook=None, **kwargs):
 @pytest.mark.parametrize('cfg, epoch_length, severity, message', [
     (config(schedulers=warmup(1, 10)), 1, 'error',
      r'must rise above 1 % of .*lr=0.001, but is at most 9.7e-09 in all 10'),
-    (config(schedulers=warmup(1, 10)), 0, 'error', 'at least one iteration'),
     (config(schedulers=dict(type='LinearLR', start_factor=0.01, end=50)), 9,
      'warning', 'must reach the value of .* at most 0.00019 in all 90'),
     (config(schedulers=warmup(20, 10)), 9, 'error', 'must end before'),
@@ -113,7 +112,7 @@ def config(loop=None, schedulers=None, hook=None, **kwargs):
     (config(dict(max_iters=99, val_begin=100)), 9, 'warning', '99 iterations'),
 ])  # yapf: disable
 def test_what_cannot_go_well_is_told(cfg, epoch_length, severity, message):
-    problem, = check_schedule(cfg, epoch_length, epoch_length * 2)
+    problem, = check_schedule(cfg, epoch_length)
     assert problem.severity == severity
     assert re.search(message, problem.message)
 
@@ -131,4 +130,4 @@ def test_what_cannot_go_well_is_told(cfg, epoch_length, severity, message):
     Config(dict(test_cfg=dict())),
 ])  # yapf: disable
 def test_what_goes_well_is_left_alone(cfg):
-    assert check_schedule(cfg, 9, 18) == []
+    assert check_schedule(cfg, 9) == []

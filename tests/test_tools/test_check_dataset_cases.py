@@ -65,7 +65,7 @@ def test_healthy_data_has_no_error(check):
     code, report = check()
     assert code == 0
     assert report['training'] == dict(
-        samples=6, iterations_per_epoch=3, iterations=6)
+        samples=6, iterations_per_epoch=3, iterations=6, problem='')
     warnings = [f for f in report['findings'] if f['severity'] == 'warning']
     assert [each['check'] for each in warnings] == ['moving average']
     assert re.search('1000 updates, and the training has 6',
@@ -140,7 +140,7 @@ train_dataloader = dict(dataset=dict(_delete_=True, type='RepeatDataset',
 
 
 @pytest.mark.parametrize('body, length, error', [
-    ('', 0, 'lower batch_size to 1, or set train_dataloader.drop_last=False'),
+    ('', 0, 'train_dataloader.drop_last=False, or add videos'),
     ('train_dataloader = dict(drop_last=False)', 1, None),
     (REPEAT, 1, None),
 ])

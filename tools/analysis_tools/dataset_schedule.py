@@ -5,6 +5,7 @@ from dataset_survey import DATA_ERRORS, Finding
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from dyfadet_mm.engine.loops import refuse_empty_loader
 from dyfadet_mm.engine.schedule_check import check_schedule, num_iterations
 
 
@@ -16,10 +17,12 @@ class Training(NamedTuple):
             them.
         iterations_per_epoch (int): Batches of the loader.
         iterations (int): All, 0 if the loop does not say.
+        problem (str): Why there is no iteration, empty if there are some.
     """
     samples: int
     iterations_per_epoch: int
     iterations: int
+    problem: str = ''
 
     def describe(self) -> str:
         """Say it in one line."""
@@ -45,8 +48,14 @@ def measure_training(cfg: Config) -> Optional[Training]:
         length = len(loader)
     except (*DATA_ERRORS, AssertionError):
         return None
+    problem = ''
+    try:
+        refuse_empty_loader(loader)
+    except ValueError as error:
+        problem = str(error)
     return Training(
-        len(loader.dataset), length, num_iterations(cfg.train_cfg, length))
+        len(loader.dataset), length, num_iterations(cfg.train_cfg, length),
+        problem)
 
 
 def check_training(cfg: Config, training: Optional[Training]) -> List[Finding]:
@@ -61,6 +70,7 @@ def check_training(cfg: Config, training: Optional[Training]) -> List[Finding]:
     """
     if training is None:
         return []
-    problems = check_schedule(cfg, training.iterations_per_epoch,
-                              training.samples)
+    if training.problem:
+        return [Finding('error', 'train', 'iterations', training.problem)]
+    problems = check_schedule(cfg, training.iterations_per_epoch)
     return [Finding(p.severity, 'train', p.check, p.message) for p in problems]

@@ -59,9 +59,7 @@ class TrainingCheckHook(Hook):
                 'load_from=CHECKPOINT and without resuming')
             return
         self._check_end(runner)
-        problems = check_schedule(runner.cfg, len(loop.dataloader),
-                                  len(loop.dataloader.dataset))
-        for problem in problems:
+        for problem in check_schedule(runner.cfg, len(loop.dataloader)):
             if problem.severity == 'error' and loop.max_iters > 1:
                 raise ValueError(problem.message)
             runner.logger.warning(problem.message)
