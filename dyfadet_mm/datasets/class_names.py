@@ -28,8 +28,13 @@ def dataset_classes(cfg: dict) -> Optional[Tuple[str, ...]]:
     Raises:
         KeyError, TypeError, ValueError: As of :class:`TADDataset`.
     """
+    return _joined_classes(_lazy_datasets(cfg))
+
+
+def _joined_classes(datasets: List[object]) -> Optional[Tuple[str, ...]]:
+    """Names of several data sets, None if one of them does not tell."""
     classes: Tuple[str, ...] = ()
-    for dataset in _lazy_datasets(cfg):
+    for dataset in datasets:
         try:
             if not isinstance(dataset, TADDataset):
                 return None
@@ -55,9 +60,10 @@ def num_detector_classes(cfg: dict) -> Optional[int]:
         ValueError: As of :class:`TADDataset`, or if some of several data
             sets are class-agnostic and others are not.
     """
+    datasets = _lazy_datasets(cfg)
     agnostic = {
         dataset.class_agnostic
-        for dataset in _lazy_datasets(cfg) if isinstance(dataset, TADDataset)
+        for dataset in datasets if isinstance(dataset, TADDataset)
     }
     if len(agnostic) > 1:
         raise ValueError('class_agnostic must be the same for all data sets '
@@ -65,7 +71,7 @@ def num_detector_classes(cfg: dict) -> Optional[int]:
                          'in each of them')
     if agnostic == {True}:
         return 1
-    classes = dataset_classes(cfg)
+    classes = _joined_classes(datasets)
     return None if classes is None else len(classes)
 
 

@@ -97,9 +97,7 @@ def _candidates(unknown: Collection[str],
 
 
 def _patterns(name: str, other: str) -> Iterator[Tuple[str, str]]:
-    """Patterns that lead from one id to another that is part of it, or has it.
-
-    """
+    """Patterns that lead from an id to one that is part of it, or has it."""
     if name and name in other:
         yield HOLE, other.replace(name, HOLE, 1)
     elif other and other in name:

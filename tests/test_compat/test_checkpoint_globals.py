@@ -5,22 +5,11 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
+from toy_model import ToyModel
 
 from dyfadet_mm.compat.checkpoint_globals import allowed_globals
-
-
-class ToyModel(BaseModel):
-    """Fits a line."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(2, 1)
-
-    def forward(self, inputs, mode='tensor'):
-        return dict(loss=self.layer(inputs).pow(2).mean())
 
 
 class StepCounter(Hook):

@@ -105,8 +105,6 @@ class ClassNamesHook(Hook):
             ValueError: If the weights have no names, and another number of
                 classes than the data.
         """
-        if self._names is not None:
-            self._number(runner, runner.test_loop, self._names)
         self._without_names(runner, runner.test_loop)
 
     def _number_all(self, runner: Runner) -> None:

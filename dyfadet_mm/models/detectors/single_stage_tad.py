@@ -224,7 +224,7 @@ class SingleStageTAD(BaseModel):
         """
         for feats, sample, levels in zip(inputs, data_samples,
                                          self._propose(inputs, data_samples)):
-            if not all(x.isfinite().all() for level in levels for x in level):
+            if not _all_finite(levels):
                 raise ValueError(self._not_finite(feats, sample))
             detections = self.postprocessor(levels, sample.metainfo)
             if self.score_fusion is not None:
@@ -290,6 +290,13 @@ class SingleStageTAD(BaseModel):
         for each in windows:
             groups.setdefault(each.padded_len, []).append(each)
         return groups
+
+
+def _all_finite(levels: Levels) -> bool:
+    """Whether all numbers of a video are finite, asking the device once."""
+    return bool(
+        torch.stack([x.isfinite().all() for level in levels
+                     for x in level]).all())
 
 
 def _count_classes(head: ConfigType,

@@ -89,14 +89,23 @@ def test_weights_are_neither_saved_nor_validated(make, tmp_path, options, at,
     assert 'val/count' not in runner.message_hub.log_scalars
 
 
+def ruin(folder):
+    """A checkpoint with a weight that is not finite.
+
+    Where weights are averaged, ``state_dict`` holds the averages.
+    """
+    checkpoint = torch.load(folder / 'epoch_1.pth', weights_only=True)
+    checkpoint['state_dict']['head.bias'][1] = float('nan')
+    path = str(folder / 'ruined.pth')
+    torch.save(checkpoint, path)
+    return path
+
+
 @pytest.mark.parametrize('task, resume', [('train', False), ('train', True),
                                           ('val', False), ('test', False)])
 def test_a_ruined_checkpoint_is_refused(make, tmp_path, task, resume):
     make().train()
-    checkpoint = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
-    checkpoint['state_dict']['head.bias'][1] = float('nan')
-    path = str(tmp_path / 'ruined.pth')
-    torch.save(checkpoint, path)
+    path = ruin(tmp_path)
     with pytest.raises(
             FloatingPointError,
             match="finite to .*, but 'head.bias' of the model is not; "
@@ -107,11 +116,7 @@ def test_a_ruined_checkpoint_is_refused(make, tmp_path, task, resume):
 def test_a_ruined_average_is_refused(make, tmp_path):
     hooks = [*HOOKS, dict(type='EMAHook')]
     make(hooks=hooks).train()
-    checkpoint = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
-    # the averaged weights are the ones to be deployed, and stand here
-    checkpoint['state_dict']['head.bias'][1] = float('nan')
-    path = str(tmp_path / 'ruined.pth')
-    torch.save(checkpoint, path)
+    path = ruin(tmp_path)
     with pytest.raises(
             FloatingPointError,
             match="'head.bias' of the running average is not; .*ruined.pth"):

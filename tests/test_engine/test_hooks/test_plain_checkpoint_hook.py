@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
+from toy_model import ToyModel
 
 from dyfadet_mm.engine.hooks.plain_checkpoint_hook import PlainCheckpointHook
 
@@ -19,17 +19,6 @@ SCRIPTS = [
     for package, name in ((mmaction, 'deployment/publish_model.py'),
                           (mmdet, 'model_converters/publish_model.py'))
 ]
-
-
-class ToyModel(BaseModel):
-    """Fits a line."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(2, 1)
-
-    def forward(self, inputs, mode='tensor'):
-        return dict(loss=self.layer(inputs).pow(2).mean())
 
 
 class ToyData(list):
