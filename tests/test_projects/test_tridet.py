@@ -146,7 +146,8 @@ def test_data_are_the_published_ones(name):
         type='RandomTruncate',
         max_seq_len=row['max_seq_len'],
         trunc_thresh=row['trunc'],
-        crop_ratio=(0.9, 1.0))
+        crop_ratio=(0.9, 1.0),
+        margin=0.)
 
 
 @pytest.mark.parametrize('name, encoder, head',

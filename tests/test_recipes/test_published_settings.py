@@ -88,7 +88,8 @@ def test_data_are_the_published_ones(cfg, setting):
         type='RandomTruncate',
         max_seq_len=setting['max_seq_len'],
         trunc_thresh=setting['trunc'],
-        crop_ratio=(0.9, 1.0))
+        crop_ratio=(0.9, 1.0),
+        margin=0.)
 
 
 def evaluated_epochs(train_cfg):
