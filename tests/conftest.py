@@ -11,6 +11,14 @@ from mmengine.registry import DefaultScope
 import dyfadet_mm  # noqa: F401
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        '--cases',
+        type=int,
+        default=100,
+        help='wrong inputs per kind of file in tests/test_hostile')
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Start every test from the same random numbers."""

@@ -1,15 +1,18 @@
+from contextlib import suppress
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 
 from dyfadet_mm.fileio import (exclude_videos, find_reversed, load_database,
-                               parse_video, remove_duplicates, remove_short,
+                               naming, parse_video, read_class_list,
+                               remove_duplicates, remove_short,
                                resolve_classes, select_subset)
 from dyfadet_mm.registry import DATASETS
 from .annotation_notes import report_ignored, report_reversed
 from .class_numbering import ClassNumbering
-from .feature_files import join_path, per_source, videos_with_features
+from .feature_files import (feature_path, join_path, per_source,
+                            videos_with_features)
 from .sample_rng import SampleRng
 
 FILTERS = ('filter_empty_gt', 'min_action_length')
@@ -153,13 +156,17 @@ class TADDataset(BaseDataset):
         self.backend_args = backend_args
         self._rng = SampleRng()
         self._numbering = ClassNumbering()
+        # classes=None leaves those of METAINFO
+        metainfo = {
+            key: value
+            for key, value in (metainfo or {}).items() if value is not None
+        }
+        if isinstance(metainfo.get('classes'), str):
+            with suppress(FileNotFoundError):  # a name, refused by its kind
+                metainfo['classes'] = read_class_list(metainfo['classes'])
         super().__init__(
             ann_file=ann_file,
-            # classes=None leaves those of METAINFO
-            metainfo={
-                key: value
-                for key, value in (metainfo or {}).items() if value is not None
-            },
+            metainfo=metainfo,
             data_root=data_root,
             data_prefix=data_prefix,
             filter_cfg=filter_cfg,
@@ -182,17 +189,19 @@ class TADDataset(BaseDataset):
             list[dict]: One dict per video, in the order of the file.
         """
         database = load_database(self.ann_file, self.backend_args)
-        classes = self.read_classes(database)
-        self._metainfo['classes'] = classes
+        source = f'annotation file {self.ann_file!r}'
+        with naming(source):
+            classes = self.read_classes(database)
+            entries = select_subset(database, self.subset)
+        entries = exclude_videos(entries, self.exclude, self.backend_args)
         class_ids = {name: label for label, name in enumerate(classes)}
-        entries = exclude_videos(
-            select_subset(database, self.subset), self.exclude,
-            self.backend_args)
-        data_list = [
-            self.parse_data_info(
-                dict(video_id=video_id, entry=entry, class_ids=class_ids))
-            for video_id, entry in entries.items()
-        ]
+        with naming(source):
+            data_list = [
+                self.parse_data_info(
+                    dict(video_id=video_id, entry=entry, class_ids=class_ids))
+                for video_id, entry in entries.items()
+            ]
+        self._metainfo['classes'] = classes
         report_ignored(entries, self.ignore_labels)
         report_reversed(data_list)
         self._numbering.set_own(
@@ -215,8 +224,9 @@ class TADDataset(BaseDataset):
         """
         if self._metainfo.get('classes') is not None:
             return self.read_classes({})
-        return self.read_classes(
-            load_database(self.ann_file, self.backend_args))
+        database = load_database(self.ann_file, self.backend_args)
+        with naming(f'annotation file {self.ann_file!r}'):
+            return self.read_classes(database)
 
     def use_classes(self, classes: Sequence[str]) -> None:
         """Number the classes as another data set or a model does, by name.
@@ -292,7 +302,7 @@ class TADDataset(BaseDataset):
         subset = str(raw_data_info['entry']['subset']).lower()
         paths = {
             source:
-            join_path(
+            feature_path(
                 folder.replace('{subset}', subset),
                 self.file_prefix[source] + video_id + self.file_suffix[source])
             for source, folder in self.data_prefix.items()

@@ -2,6 +2,7 @@
 import logging
 import posixpath
 from typing import Dict, List, Optional, Union
+from urllib.parse import quote
 
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
@@ -22,6 +23,24 @@ def join_path(folder: str, path: str) -> str:
     if not folder or is_abs(path) or '://' in path:
         return path
     return posixpath.join(folder, path)
+
+
+def feature_path(folder: str, name: str) -> str:
+    """Path of the features of a video, which never leaves their folder.
+
+    On a web server a name is data too: what means something in an address,
+    such as ``?`` and ``%2e``, is escaped.
+
+    Args:
+        folder (str): Local folder or URI, may be empty.
+        name (str): Name of the file, with the id of the video in it.
+
+    Returns:
+        str: Local path or URI.
+    """
+    if folder.startswith(('http://', 'https://')):
+        name = quote(name)
+    return posixpath.join(folder, name)
 
 
 def per_source(name: str, value: Union[str, Dict[str, str]],

@@ -10,13 +10,15 @@
              "score": 0.93}]},
      "external_data": {}}
 """
-import json
+import math
 import os
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from dyfadet_mm.fileio import extend_classes, load_json_strict
+from dyfadet_mm.fileio import (brief, check_writable, cut, extend_classes,
+                               label_name, load_json_strict, naming,
+                               read_bytes, save_json, to_number)
 from dyfadet_mm.structures import class_name
 from .functional.checks import check_finite
 from .functional.inputs import read_video
@@ -37,8 +39,11 @@ def check_out_file(path: str) -> None:
     Raises:
         FileExistsError: If something else than a predictions file written by
             this package is there.
+        WriteError: If no file can be written there.
     """
-    if not os.path.lexists(path):
+    if not os.path.isdir(path):
+        check_writable(path, 'out_file')
+    if not os.path.exists(path):
         return
     head = b''
     if os.path.isfile(path):
@@ -67,6 +72,7 @@ def save_predictions(path: str,
 
     Raises:
         FileExistsError: As in :func:`check_out_file`.
+        WriteError: If it cannot be written, as where the disk is full.
         ValueError: If a score or segment is not finite; the video is named.
     """
     check_out_file(path)
@@ -87,15 +93,7 @@ def save_predictions(path: str,
         for video_id, video in predictions.items()
     }
     content = dict(version=VERSION, results=results, external_data={})
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    partial = f'{path}.{os.getpid()}.partial'
-    try:
-        with open(partial, 'w', encoding='utf-8') as file:
-            json.dump(content, file)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    save_json(path, content)
 
 
 def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
@@ -120,7 +118,8 @@ def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
     for video_id, video in predictions.items():
         if (video['labels'] >= len(classes)).any():
             raise ValueError(
-                f'labels of video {video_id!r} must be among the '
+                f'predictions file {path!r}: labels of video '
+                f'{brief(video_id)} must be among the '
                 f'{len(classes)} classes of the annotations, '
                 f'{_first_of(classes)}, but got '
                 f'{_first_of(names[len(classes):])}; labels are matched by '
@@ -147,6 +146,14 @@ def load_predictions_and_classes(
         ValueError: As of :func:`load_predictions`, but for labels.
     """
     results = _read_results(path)
+    with naming(f'predictions file {path!r}'):
+        return _parse_results(results, classes)
+
+
+def _parse_results(
+        results: Dict[str, Any],
+        classes: Sequence[str]) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
+    """Convert what a file holds, see :func:`load_predictions_and_classes`."""
     found = {
         video_id: _read_detections(video_id, detections)
         for video_id, detections in results.items()
@@ -163,11 +170,7 @@ def load_predictions_and_classes(
 
 def _read_results(path: str) -> Dict[str, Any]:
     """Detections by video id, as stored in a predictions file."""
-    try:
-        with open(path, 'rb') as file:
-            content = file.read()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'no predictions file at {path!r}') from error
+    content = read_bytes(path, 'predictions file', 'give the path of one')
     content = load_json_strict(content, f'predictions file {path!r}')
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
@@ -185,7 +188,7 @@ def _short_floats(values: np.ndarray) -> Any:
 
 def _first_of(names: Sequence[str]) -> str:
     """A list of names for a message, with their number if it is cut."""
-    shown = str(list(names[:NUM_NAMED]))
+    shown = cut(str(list(names[:NUM_NAMED])), 500)
     if len(names) <= NUM_NAMED:
         return shown
     return f'{shown[:-1]}, ...] ({len(names)} in all)'
@@ -193,19 +196,38 @@ def _first_of(names: Sequence[str]) -> str:
 
 def _read_detections(video_id: str, detections: Any) -> Dict[str, Any]:
     """Convert the detections of one video; labels remain names."""
+    if not isinstance(detections, list):
+        raise _refusal(video_id, detections)
     segments, scores, names = [], [], []
-    try:
-        for detection in detections:
-            start, end = detection['segment']
-            segments.append((float(start), float(end)))
-            scores.append(float(detection['score']))
-            names.append(str(detection['label']))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f'detections of video {video_id!r} must be a list of '
-            '{"label": name, "segment": [start, end], "score": number}, '
-            f'but got {str(detections)[:80]}') from error
+    for index, detection in enumerate(detections):
+        try:
+            if not isinstance(detection['segment'], list):
+                raise TypeError(detection)
+            start, end = map(_to_number, detection['segment'])
+            scores.append(_to_number(detection['score']))
+            names.append(label_name(video_id, index, detection))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _refusal(video_id, detection) from error
+        segments.append((start, end))
     return dict(
         segments=np.array(segments).reshape(-1, 2),
         scores=np.array(scores),
         labels=names)
+
+
+def _to_number(value: Any) -> float:
+    """Convert a number, which NaN is too, and refuse anything else."""
+    if isinstance(value, float):
+        return value
+    number = to_number(value)
+    if math.isnan(number):
+        raise TypeError(value)
+    return number
+
+
+def _refusal(video_id: str, value: Any) -> ValueError:
+    """Say what the detections of a video must be."""
+    return ValueError(
+        f'detections of video {brief(video_id)} must be a list of '
+        '{"label": name, "segment": [start, end], "score": number}, '
+        f'but got {brief(value)}')

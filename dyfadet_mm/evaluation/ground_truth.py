@@ -3,8 +3,9 @@ from typing import Collection, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.logging import print_log
 
-from dyfadet_mm.fileio import (actions_of, load_database, parse_video,
-                               resolve_classes, select_subset)
+from dyfadet_mm.fileio import (actions_of, brief, load_database, naming,
+                               parse_video, resolve_classes, select_subset,
+                               subset_name)
 
 
 def load_ground_truth(
@@ -34,11 +35,25 @@ def load_ground_truth(
             in :func:`dyfadet_mm.fileio.parse_video`.
     """
     database = load_database(ann_file)
+    with naming(f'annotation file {ann_file!r}'):
+        return _parse_database(database, ann_file, subset, classes,
+                               ignore_labels)
+
+
+def _parse_database(
+        database: Dict[str, dict], ann_file: str,
+        subset: Optional[Union[str, Sequence[str]]],
+        classes: Optional[Sequence[str]], ignore_labels: Collection[str]
+) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
+    """Convert what a file holds, see :func:`load_ground_truth`."""
     if subset is None:
-        stored = {str(e.get('subset')).lower() for e in database.values()}
+        stored = {
+            subset_name(k, entry).lower() if 'subset' in entry else 'none'
+            for k, entry in database.items()
+        }
         if len(stored) > 1:
-            raise ValueError(f'subset must be one of {sorted(stored)}, the '
-                             f'subsets in {ann_file!r}, but got None')
+            raise ValueError(f'subset must be one of {brief(sorted(stored))}, '
+                             f'the subsets in {ann_file!r}, but got None')
     classes = resolve_classes(
         database, classes, ignore_labels=ignore_labels, allow_empty=True)
     if subset is not None:

@@ -6,6 +6,8 @@ from one pattern to another keeps what stands at the braces.
 from collections import Counter
 from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 
+from dyfadet_mm.fileio import brief, cut
+
 HOLE = '{}'
 # ids compared with all known ones to find a pattern
 NUM_COMPARED = 20
@@ -83,7 +85,7 @@ def renaming_hint(unknown: Collection[str], known: Collection[str]) -> str:
     best = max(counts, key=counts.get)
     if 2 * counts[best] < max(len(unknown), 1):
         return ''
-    return f'; {best} matches {counts[best]} of these {len(unknown)}'
+    return f'; {cut(best, 300)} matches {counts[best]} of these {len(unknown)}'
 
 
 def _candidates(unknown: Collection[str],
@@ -125,6 +127,6 @@ def _rename(videos: Dict[str, Any], names: Dict[str, str]) -> Dict[str, Any]:
     if twice:
         raise ValueError(
             'renamed video ids must be different, but '
-            f'{[old for old, new in names.items() if new == twice[0]]} would '
-            f'all be {twice[0]!r}')
+            f'{brief([k for k, new in names.items() if new == twice[0]])} '
+            f'would all be {brief(twice[0])}')
     return {names[name]: video for name, video in videos.items()}

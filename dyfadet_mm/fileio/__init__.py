@@ -1,21 +1,33 @@
-"""Reading of annotation files and feature files."""
+"""Reading of annotation and feature files, and writing of any file."""
+from .action_filters import find_reversed, remove_duplicates, remove_short
 from .annotations import (check_video_id, exclude_videos, load_database,
-                          select_subset)
+                          read_entries, select_subset, subset_name)
+from .atomic import (WriteError, atomic_path, check_writable, remove_parts,
+                     save_json)
+from .atomic_backend import AtomicLocalBackend
 from .class_lists import (check_classes, extend_classes, find_empty_classes,
-                          resolve_classes)
+                          read_class_list, resolve_classes)
 from .feature_readers import (BaseFeatureReader, CSVReader, HDF5Reader,
                               NpyReader, NpzReader, SlowFastPickleReader,
                               TorchReader, features_exist,
                               missing_features_message)
+from .file_names import FileNames
+from .folder_lock import FolderLock, InUseError
+from .messages import MissingFieldError, brief, cut, naming
+from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
-from .video_entries import (actions_of, find_reversed, label_name, parse_video,
-                            remove_duplicates, remove_short)
+from .video_entries import actions_of, label_name, parse_video, to_number
 
 __all__ = [
-    'BaseFeatureReader', 'CSVReader', 'HDF5Reader', 'NpyReader', 'NpzReader',
-    'SlowFastPickleReader', 'TorchReader', 'actions_of', 'check_classes',
-    'check_video_id', 'exclude_videos', 'extend_classes', 'features_exist',
-    'find_empty_classes', 'find_reversed', 'label_name', 'load_database',
-    'load_json_strict', 'missing_features_message', 'parse_video',
-    'remove_duplicates', 'remove_short', 'resolve_classes', 'select_subset'
+    'AtomicLocalBackend', 'BaseFeatureReader', 'CSVReader', 'FileNames',
+    'FolderLock', 'HDF5Reader', 'InUseError', 'MissingFieldError', 'NpyReader',
+    'NpzReader', 'SlowFastPickleReader', 'TorchReader', 'UnreadableFileError',
+    'WriteError', 'actions_of', 'atomic_path', 'brief', 'check_classes',
+    'check_video_id', 'check_writable', 'cut', 'exclude_videos',
+    'extend_classes', 'features_exist', 'find_empty_classes', 'find_reversed',
+    'label_name', 'load_database', 'load_json_strict',
+    'missing_features_message', 'naming', 'parse_video', 'read_bytes',
+    'read_class_list', 'read_entries', 'read_lines', 'remove_duplicates',
+    'remove_parts', 'remove_short', 'resolve_classes', 'save_json',
+    'select_subset', 'subset_name', 'to_number'
 ]

@@ -15,12 +15,12 @@
 Files made for OpenTAD are read as well: they have "frame", the number of
 frames, instead of "fps", and name the classes of EPIC-Kitchens "id_007".
 """
-from typing import Optional, Sequence, Union
-from urllib.error import HTTPError
+from typing import List, Optional, Sequence, Union
 
-from mmengine import fileio
 from mmengine.logging import print_log
 
+from .messages import MissingFieldError, brief
+from .reading import read_bytes, read_lines
 from .strict_json import load_json_strict
 
 
@@ -37,21 +37,44 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        UnreadableFileError: If it cannot be read for another reason.
         ValueError: If it is not JSON, has a key twice, or a video id is no
             plain name, see :func:`check_video_id`.
         TypeError: If the layout is not as shown above.
         KeyError: If ``database`` is missing.
     """
-    try:
-        content = fileio.get(ann_file, backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError, HTTPError) as error:
-        raise FileNotFoundError(
-            f'no annotation file at {ann_file!r}; set ann_file, relative to '
-            'data_root if that is given') from error
-    data = load_json_strict(content, f'annotation file {ann_file!r}')
+    database = read_entries(ann_file, backend_args)
+    for video_id in database:
+        check_video_id(video_id, f'of {ann_file!r}')
+    return database
+
+
+def read_entries(ann_file: str,
+                 backend_args: Optional[dict] = None,
+                 repeated: Optional[List[str]] = None) -> dict:
+    """Read an annotation file whatever its video ids are.
+
+    Args:
+        ann_file (str): Path or URI of a JSON file.
+        backend_args (dict, optional): As in :func:`load_database`.
+        repeated (list[str], optional): Receives the keys that an object has
+            twice. Defaults to None, which refuses them.
+
+    Returns:
+        dict: Entry by video id, as stored.
+
+    Raises:
+        FileNotFoundError, KeyError, TypeError, ValueError: As in
+            :func:`load_database`, but for video ids.
+    """
+    content = read_bytes(
+        ann_file, 'annotation file',
+        'set ann_file, relative to data_root if that is '
+        'given', backend_args)
+    data = load_json_strict(content, f'annotation file {ann_file!r}', repeated)
     if not isinstance(data, dict) or 'database' not in data:
         keys = sorted(data) if isinstance(data, dict) else type(data).__name__
-        raise KeyError(
+        raise MissingFieldError(
             f"annotation file {ann_file!r} must have the key 'database' as "
             f'in the layout of ActivityNet, but got {_shorten(keys)}'
             f'{_mmaction_hint(data)}')
@@ -60,10 +83,10 @@ def load_database(ann_file: str, backend_args: Optional[dict] = None) -> dict:
         raise TypeError(f"'database' of {ann_file!r} must map video ids to "
                         f'entries, but got {type(database).__name__}')
     for video_id, entry in database.items():
-        check_video_id(video_id, f'of {ann_file!r}')
         if not isinstance(entry, dict):
-            raise TypeError(f'entry of video {video_id!r} in {ann_file!r} '
-                            f'must be a dict, but got {type(entry).__name__}')
+            raise TypeError(
+                f'entry of video {brief(video_id)} in {ann_file!r} must be a '
+                f'dict, but got {type(entry).__name__}')
     return database
 
 
@@ -84,16 +107,14 @@ def check_video_id(video_id: str, where: str) -> None:
     outside = {'', '.', '..'} & set(video_id.split('/'))
     if outside or '\\' in video_id or '\0' in video_id:
         raise ValueError(
-            f'video id {video_id!r} {where} must be the name of a video, or '
-            "folders and a name as in 'folder/video', but leads elsewhere or "
-            'nowhere; rename the video')
+            f'video id {brief(video_id)} {where} must be the name of a video, '
+            "or folders and a name as in 'folder/video', but leads elsewhere "
+            'or nowhere; rename the video')
 
 
 def _shorten(keys: Union[str, list]) -> str:
     """Quote the first keys of a file."""
-    if len(keys) <= 5 or isinstance(keys, str):
-        return str(keys)
-    return f'{str(keys[:5])[:-1]}, ...]'
+    return keys if isinstance(keys, str) else brief(keys)
 
 
 def _mmaction_hint(data: object) -> str:
@@ -122,21 +143,40 @@ def select_subset(database: dict, subset: Union[str, Sequence[str]]) -> dict:
     """
     names = [subset] if isinstance(subset, str) else list(subset)
     wanted = {str(name).lower() for name in names}
-    found = {}
-    for video_id, entry in database.items():
-        if 'subset' not in entry:
-            raise KeyError(f"video {video_id!r} must have a 'subset', but got "
-                           f'the fields {sorted(entry)}')
-        found[video_id] = str(entry['subset']).lower()
-    present = set(found.values())
-    if not wanted or not wanted <= present:
-        stored = sorted({str(entry['subset']) for entry in database.values()})
-        raise ValueError(f'subset must be one of {stored}, the subsets in the '
-                         f'annotation file, but got {subset!r}')
+    stored = {k: subset_name(k, entry) for k, entry in database.items()}
+    if not wanted or not wanted <= {name.lower() for name in stored.values()}:
+        raise ValueError(
+            f'subset must be one of {brief(sorted(set(stored.values())))}, '
+            f'the subsets in the annotation file, but got {subset!r}')
     return {
         video_id: entry
-        for video_id, entry in database.items() if found[video_id] in wanted
+        for video_id, entry in database.items()
+        if stored[video_id].lower() in wanted
     }
+
+
+def subset_name(video_id: str, entry: dict) -> str:
+    """Name of the subset of a video; a number becomes text.
+
+    Args:
+        video_id (str): Name of the video.
+        entry (dict): Its entry in the annotation file.
+
+    Returns:
+        str: The name as stored.
+
+    Raises:
+        KeyError: If it is missing.
+        TypeError: If it is a list or a dict.
+    """
+    if 'subset' not in entry:
+        raise MissingFieldError(
+            f"video {brief(video_id)} must have a 'subset', but "
+            f'got the fields {brief(sorted(entry))}')
+    if isinstance(entry['subset'], (dict, list)):
+        raise TypeError(f'subset of video {brief(video_id)} must be a name, '
+                        f"but got {brief(entry['subset'])}")
+    return str(entry['subset'])
 
 
 def exclude_videos(entries: dict,
@@ -157,16 +197,15 @@ def exclude_videos(entries: dict,
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If no video is left.
+        UnreadableFileError: If it cannot be read for another reason.
+        ValueError: If it is not text in UTF-8, or no video is left.
     """
     if isinstance(exclude, str):
-        try:
-            text = fileio.get_text(exclude, backend_args=backend_args)
-        except (FileNotFoundError, IsADirectoryError, HTTPError) as error:
-            raise FileNotFoundError(
-                f'no list of videos to exclude at {exclude!r}; set exclude, '
-                'relative to data_root if that is given') from error
-        exclude = [line.strip() for line in text.splitlines()]
+        lines = read_lines(
+            exclude, 'list of videos to exclude',
+            'set exclude, relative to data_root if that is '
+            'given', backend_args)
+        exclude = [line.strip() for line in lines]
     left_out = set(exclude) & set(entries)
     if not left_out:
         return entries

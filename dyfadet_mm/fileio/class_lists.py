@@ -1,11 +1,14 @@
 """Class names of an annotation file, in label order."""
 import logging
 import re
+from collections import Counter
 from typing import (Collection, Dict, List, Optional, Sequence, Set, Tuple,
                     Union)
 
 from mmengine.logging import print_log
 
+from .messages import brief
+from .reading import read_lines
 from .video_entries import actions_of, label_name
 
 #: Name of a class without data, by its label.
@@ -50,7 +53,7 @@ def resolve_classes(database: dict,
         both = [name for name in classes if name in ignore_labels]
         if both:
             raise ValueError('classes must not be among ignore_labels, but '
-                             f'both have {both}; set ignore_labels=()')
+                             f'both have {brief(both)}; set ignore_labels=()')
         return classes
     pairs = _names_and_ids(database, ignore_labels)
     names = sorted({name for name, _ in pairs})
@@ -108,6 +111,24 @@ def find_empty_classes(classes: Sequence[str]) -> List[int]:
     ]
 
 
+def read_class_list(path: str) -> List[str]:
+    """Read class names in label order from a text file.
+
+    Args:
+        path (str): Path or URI of a file with one name per line.
+
+    Returns:
+        list[str]: The names, without blank lines.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        UnreadableFileError: If it cannot be read for another reason.
+        ValueError: If it is not text in UTF-8.
+    """
+    return read_lines(path, 'list of class names',
+                      'give a text file with one name per line')
+
+
 def check_classes(classes: Sequence[str]) -> Tuple[str, ...]:
     """Check class names that come from outside of an annotation file.
 
@@ -124,11 +145,11 @@ def check_classes(classes: Sequence[str]) -> Tuple[str, ...]:
     if isinstance(classes,
                   str) or not all(isinstance(name, str) for name in classes):
         raise TypeError('classes must be a sequence of names or a text file '
-                        f'with one name per line, but got {classes!r}')
-    repeated = sorted({n for n in classes if list(classes).count(n) > 1})
+                        f'with one name per line, but got {brief(classes)}')
+    repeated = sorted(n for n, count in Counter(classes).items() if count > 1)
     if repeated or not classes:
         raise ValueError('classes must be different names, at least one, but '
-                         f'got {repeated or classes} ' +
+                         f'got {brief(repeated or classes)} ' +
                          ('repeatedly' if repeated else ''))
     return tuple(classes)
 
@@ -144,8 +165,8 @@ def _names_and_ids(
             if name in ignore_labels:
                 continue
             label_id = item.get('label_id', _id_in_name(name))
-            if not isinstance(label_id, (int, type(None))):
-                label_id = repr(label_id)
+            if type(label_id) not in (int, type(None)):  # True would be 1
+                label_id = brief(label_id)
             pairs.add((name, label_id))
     return pairs
 
@@ -177,17 +198,18 @@ def _official_classes(ids: dict, num_pairs: int,
     outside = [
         i for i in ids if type(i) is not int or not 0 <= i < num_classes
     ]
+    shown = (
+        brief(outside) if outside else 'ids with several names or the reverse')
     if outside or num_pairs > len(ids) or num_pairs > len(set(ids.values())):
         raise ValueError(
             f'label_id must be the official id from 0 to {num_classes - 1} of '
             'every action, each id with one name, but got '
-            f'{outside[:5] or "ids with several names or the reverse"}; '
-            'convert the annotations again, or give metainfo=dict('
+            f'{shown}; convert the annotations again, or give metainfo=dict('
             'classes=...)')
     return tuple(ids.get(i, EMPTY_NAME.format(i)) for i in range(num_classes))
 
 
 def _id_in_name(name: str) -> Optional[int]:
     """The id that a name like ``'id_007'`` consists of, or None."""
-    match = re.fullmatch(r'id_(\d+)', name)
+    match = re.fullmatch(r'id_(\d{1,18})', name)
     return match and int(match[1])

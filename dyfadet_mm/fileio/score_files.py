@@ -13,16 +13,18 @@ suffix       content
 
 Scores of a video are A numbers, or one list of them: ``[[...]]``.
 """
-import io
 import os.path as osp
 from collections import Counter
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
-from urllib.error import HTTPError
 
 import numpy as np
-from mmengine import fileio
+import torch
 
+from .feature_readers.numpy_readers import load_npy
 from .feature_readers.safe_loading import load_tensor_pickle
+from .feature_readers.selection import as_array
+from .messages import brief, cut
+from .reading import read_bytes
 from .strict_json import load_json_strict
 
 # columns of the 20 classes of THUMOS14, alphabetical, among the 101
@@ -57,6 +59,7 @@ def load_scores(path: str, backend_args: Optional[dict] = None) -> VideoScores:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        UnreadableFileError: If it cannot be read for another reason.
         ValueError: If it is of another format or damaged, names code, has a
             key twice, holds anything but finite numbers, or has another
             number of scores for some videos.
@@ -65,18 +68,17 @@ def load_scores(path: str, backend_args: Optional[dict] = None) -> VideoScores:
     if suffix not in _DECODERS:
         raise ValueError(f'score_file must end with one of {list(_DECODERS)}, '
                          f'but got {path!r}')
-    try:
-        content = fileio.get(path, backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError, HTTPError) as error:
-        raise FileNotFoundError(f'no class scores at {path!r}; set score_file '
-                                'to the path of the file') from error
+    content = read_bytes(path, 'class scores',
+                         'set score_file to the path of the file',
+                         backend_args)
     if suffix == '.json':
         content = load_json_strict(content, f'score_file {path!r}')
     try:
         found = _DECODERS[suffix](content)
         _check_lengths(found)
     except ValueError as error:
-        raise ValueError(f'score_file {path!r} must {error}') from error
+        raise ValueError(
+            f'score_file {path!r} must {cut(str(error))}') from error
     return found
 
 
@@ -114,7 +116,7 @@ def _some(names: Sequence[str]) -> str:
     if not names:
         return 'none'
     dots = ', ...' if len(names) > 3 else ''
-    return f"{len(names)} ({', '.join(map(repr, names[:3]))}{dots})"
+    return f"{len(names)} ({', '.join(map(brief, names[:3]))}{dots})"
 
 
 def _decode_pickle(content: bytes) -> VideoScores:
@@ -124,10 +126,7 @@ def _decode_pickle(content: bytes) -> VideoScores:
 
 def _decode_unet(content: bytes) -> VideoScores:
     """Read the array of UntrimmedNet."""
-    try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f'be an npy file of numbers, but got: {error}')
+    array = load_npy(content)
     if array.shape != _UNET_SHAPE:
         raise ValueError('have a row per THUMOS14 test video and a column per '
                          f'class of THUMOS, {_UNET_SHAPE}, but got '
@@ -152,7 +151,10 @@ def _parse(data: Any) -> VideoScores:
     if not isinstance(results, dict):
         raise ValueError('map video ids to class scores, but holds '
                          f'{_describe(results)}')
-    scores = {str(k): _to_vector(k, value) for k, value in results.items()}
+    scores = {_to_id(k): _to_vector(k, value) for k, value in results.items()}
+    if len(scores) < len(results):  # of a pickle, where 1 is not '1'
+        raise ValueError('have every video once, but has an id as a number '
+                         'and as text')
     if names is None:
         return VideoScores(scores)
     if not isinstance(names, (list, tuple)) or not all(
@@ -172,24 +174,59 @@ _DECODERS = {
 
 def _describe(value: Any) -> str:
     """Kind and beginning of something unexpected."""
-    return f'{type(value).__name__} {str(value)[:40]}'
+    text = value if isinstance(value, str) else brief(value)
+    return f'{type(value).__name__} {text[:40]}'
+
+
+def _to_id(key: Any) -> str:
+    """Name of a video, text or a number."""
+    if isinstance(key, bool) or not isinstance(key, (int, str)):
+        raise ValueError('have the id of a video before its scores, but has '
+                         f'{_describe(key)}')
+    return str(key)
 
 
 def _to_vector(video_id: Any, value: Any) -> np.ndarray:
     """Scores of one video, (A,)."""
-    try:
-        scores = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError):
-        scores = np.zeros((0, 0))
+    row = value
+    if isinstance(row, (list, tuple)) and len(row) == 1 and not isinstance(
+            row[0], (bool, float, int, str)):
+        row = row[0]
+    scores = _to_numbers(row)
     if scores.ndim == 2 and len(scores) == 1:
         scores = scores[0]
     if scores.ndim != 1 or not len(scores):
         raise ValueError('have a list of numbers for each video, but video '
-                         f'{video_id!r} has {_describe(value)}')
+                         f'{brief(video_id)} has {_describe(value)}')
     if not np.isfinite(scores).all():
-        raise ValueError(f'have finite scores, but video {video_id!r} has '
-                         f'{scores[~np.isfinite(scores)][0]}')
+        raise ValueError(f'have finite scores, but video {brief(video_id)} '
+                         f'has {scores[~np.isfinite(scores)][0]}')
     return scores
+
+
+def _to_numbers(row: Any) -> np.ndarray:
+    """Convert what may be scores to float32; else no array of one axis."""
+    try:
+        if isinstance(row, (list, tuple)):
+            # types first: a list in a list may be there many times
+            row = [_to_scalar(each) for each in row]
+        else:
+            row = as_array(row)
+            if row.dtype.kind not in 'fiu':
+                raise TypeError(row.dtype)
+        with np.errstate(over='ignore'):  # infinity is refused by name
+            return np.array(row, dtype=np.float32)
+    except (OverflowError, TypeError, ValueError):
+        return np.zeros((0, 0))
+
+
+def _to_scalar(value: Any) -> float:
+    """One score, maybe as text or as an array of one number."""
+    if isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (float, int, str)):
+        raise TypeError(value)
+    return float(value)
 
 
 def _check_lengths(found: VideoScores) -> None:
@@ -201,7 +238,7 @@ def _check_lengths(found: VideoScores) -> None:
         expected = len(found.classes)
     else:
         expected = Counter(lengths.values()).most_common(1)[0][0]
-    wrong = [f'{k} has {n}' for k, n in lengths.items() if n != expected]
+    wrong = [f'{k[:80]} has {n}' for k, n in lengths.items() if n != expected]
     if wrong:
         dots = ', ...' if len(wrong) > 3 else ''
         raise ValueError(

@@ -1,58 +1,102 @@
 """JSON of users: read without losing what is written twice."""
 import json
-from typing import Any, List, Optional, Tuple, Union
+import re
+from collections import Counter
+from typing import Any, Iterator, List, Optional, Tuple, Union
+
+from .messages import brief, cut
+
+# digits of a whole number that any float can hold
+MAX_DIGITS = 308
+_HALF = re.compile('[\ud800-\udfff]')
 
 
-def load_json_strict(content: Union[bytes, str], what: str) -> Any:
+def load_json_strict(content: Union[bytes, str],
+                     what: str,
+                     repeated: Optional[List[str]] = None) -> Any:
     """Read JSON that has every key once; Python keeps the last one silently.
 
     Args:
         content (bytes | str): UTF-8, UTF-16 or UTF-32, with a byte order
             mark or without.
         what (str): Kind and path of the file, at the start of a message.
+        repeated (list[str], optional): Receives the keys that an object has
+            twice. Defaults to None, which refuses them.
 
     Returns:
         Any: Its content.
 
     Raises:
-        ValueError: If it is not JSON, or has a key twice in one object.
+        ValueError: If it is not JSON, has a key twice in one object, half a
+            character, or a whole number beyond the largest float.
     """
-    repeated: List[Tuple[dict, str]] = []
+    found: List[Tuple[dict, List[str]]] = []
 
     def merge(pairs: List[Tuple[str, Any]]) -> dict:
-        """Make an object, and note the first key that it has twice."""
+        """Make an object, and note the keys that it has twice."""
         merged = dict(pairs)
         if len(merged) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            repeated.append((merged, twice))
+            counts = Counter(key for key, _ in pairs)
+            found.append((merged, [k for k, n in counts.items() if n > 1]))
         return merged
 
-    if isinstance(content, str):
-        content = content.encode('utf-8', 'surrogatepass')
     try:
-        data = json.loads(content, object_pairs_hook=merge)
-    except (ValueError, RecursionError) as error:
+        if isinstance(content, str):
+            content = content.encode()
+        text = content.decode(json.detect_encoding(content))
+        data = json.loads(text, object_pairs_hook=merge, parse_int=_to_integer)
+    except RecursionError as error:
+        raise ValueError(f'{what} must be JSON of a few levels, but is nested '
+                         'too deeply') from error
+    except ValueError as error:
         raise ValueError(f'{what} must be JSON, but got: {error}') from error
-    if repeated:
+    if repeated is not None:
+        repeated += [key for _, keys in found for key in keys]
+    elif found:
         # the outermost object with such a key was completed last
-        holder, key = repeated[-1]
-        path = _path_to(data, holder) or 'the top level'
-        raise ValueError(f'{what} must have every key once, but has {key!r} '
-                         f'more than once in {path}; rename or remove one')
+        holder, keys = found[-1]
+        where = next(where for where, node in _walk(data) if node is holder)
+        raise ValueError(f'{what} must have every key once, but has '
+                         f'{brief(keys[0])} more than once in {_spell(where)}'
+                         '; rename or remove one')
+    if '\\ud' in text or '\\uD' in text:  # how JSON spells half of one
+        _check_characters(data, what)
     return data
 
 
-def _path_to(node: Any, target: dict) -> Optional[str]:
-    """Keys and positions that lead to an object, such as ``'database'``."""
-    if isinstance(node, dict):
-        children = node.items()
-    else:
-        children = enumerate(node) if isinstance(node, list) else ()
-    for key, child in children:
-        if child is target:
-            return repr(key)
-        below = _path_to(child, target)
-        if below:
-            return f'{key!r} > {below}'
-    return None
+def _to_integer(text: str) -> int:
+    """Convert a whole number, unless nothing can be calculated with it."""
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f'a number of {len(text)} digits, {brief(text)}')
+    return int(text)
+
+
+def _check_characters(data: Any, what: str) -> None:
+    """Refuse halves of characters, which can be written nowhere."""
+    for where, node in _walk(data):
+        for each in node if isinstance(node, dict) else [node]:
+            if isinstance(each, str) and _HALF.search(each):
+                raise ValueError(
+                    f'{what} must have whole characters, but has '
+                    f'{brief(each)} in {_spell(where)}; write the text anew')
+
+
+def _walk(data: Any) -> Iterator[Tuple[tuple, Any]]:
+    """Every value, and where it is: the place of its holder, and its key."""
+    stack: List[Tuple[tuple, Any]] = [((), data)]
+    while stack:
+        where, node = stack.pop()
+        yield where, node
+        if isinstance(node, dict):
+            stack += [((where, key), child) for key, child in node.items()]
+        elif isinstance(node, list):
+            stack += [((where, i), child) for i, child in enumerate(node)]
+
+
+def _spell(where: tuple) -> str:
+    """Keys and positions that lead to a value, such as ``'database'``."""
+    keys = []
+    while where:
+        where, key = where
+        keys.append(brief(key))
+    return cut(' > '.join(keys[::-1]), 400) or 'the top level'

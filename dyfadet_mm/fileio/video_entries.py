@@ -1,9 +1,11 @@
 """One video of an annotation file: checked, and converted to numbers."""
 import difflib
 import math
-from typing import Any, Collection, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, Optional, Tuple
 
 import numpy as np
+
+from .messages import MissingFieldError, brief
 
 
 def parse_video(video_id: str,
@@ -56,60 +58,6 @@ def parse_video(video_id: str,
         labels_s=np.array(labels, dtype=np.int64))
 
 
-def remove_duplicates(
-        segments: np.ndarray,
-        labels: np.ndarray,
-        tolerance: float = 1e-3) -> Tuple[np.ndarray, np.ndarray]:
-    """Drop actions that repeat an earlier kept one of the same label.
-
-    Args:
-        segments (ndarray): Seconds, (N, 2).
-        labels (ndarray): (N, ).
-        tolerance (float): Largest difference of start and of end, in
-            seconds. Defaults to 1e-3.
-
-    Returns:
-        tuple[ndarray]: Kept segments (M, 2) and labels (M, ), in order.
-    """
-    kept: List[int] = []
-    for i, (segment, label) in enumerate(zip(segments, labels)):
-        near = np.abs(segments[kept] - segment) <= tolerance  # (M, 2)
-        if not (near.all(axis=1) & (labels[kept] == label)).any():
-            kept.append(i)
-    return segments[kept], labels[kept]
-
-
-def remove_short(segments: np.ndarray, labels: np.ndarray,
-                 min_length: float) -> Tuple[np.ndarray, np.ndarray]:
-    """Drop actions that are too short.
-
-    Args:
-        segments (ndarray): Seconds, (N, 2).
-        labels (ndarray): (N, ).
-        min_length (float): Seconds of the shortest action that is kept.
-
-    Returns:
-        tuple[ndarray]: Kept segments (M, 2) and labels (M, ), in order.
-    """
-    kept = segments[:, 1] - segments[:, 0] >= min_length  # (N, )
-    return segments[kept], labels[kept]
-
-
-def find_reversed(segments: np.ndarray) -> np.ndarray:
-    """Find actions that end before they start, an error of annotation.
-
-    No detector can learn or find one: they are no target in training, and
-    evaluation counts them among the actions without ever matching them.
-
-    Args:
-        segments (ndarray): Seconds, (N, 2).
-
-    Returns:
-        ndarray: bool, True on reversed actions, (N, ).
-    """
-    return segments[:, 1] < segments[:, 0]
-
-
 def actions_of(video_id: str, entry: dict) -> list:
     """Get the actions of an entry; a missing list has none.
 
@@ -128,8 +76,8 @@ def actions_of(video_id: str, entry: dict) -> list:
         return []
     if not isinstance(items, list) or not all(
             isinstance(item, dict) for item in items):
-        raise TypeError(f"'annotations' of video {video_id!r} must be a list "
-                        f'of dicts, but got {str(items)[:80]}')
+        raise TypeError(f"'annotations' of video {brief(video_id)} must be a "
+                        f'list of dicts, but got {brief(items)}')
     return items
 
 
@@ -149,8 +97,9 @@ def required_field(video_id: str, index: int, item: dict, key: str) -> Any:
         KeyError: If it is missing or null.
     """
     if item.get(key) is None:
-        raise KeyError(f'annotation {index} of video {video_id!r} must have '
-                       f'{key!r}, but got {item}')
+        raise MissingFieldError(
+            f'annotation {index} of video {brief(video_id)} must '
+            f'have {key!r}, but got {brief(item)}')
     return item[key]
 
 
@@ -167,19 +116,27 @@ def label_name(video_id: str, index: int, item: dict) -> str:
 
     Raises:
         KeyError: If it is missing or null.
-        TypeError: If it is neither text nor a number, such as a list.
+        TypeError: If it is neither text nor a finite number, such as a list.
     """
     value = required_field(video_id, index, item, 'label')
-    if not isinstance(value, (str, int, float)):
+    if not isinstance(value, str) and not math.isfinite(to_number(value)):
         raise TypeError(
-            f'label of annotation {index} of video {video_id!r} must be one '
-            f'class name, but got {str(value)[:80]}; write one annotation '
+            f'label of annotation {index} of video {brief(video_id)} must be '
+            f'one class name, but got {brief(value)}; write one annotation '
             'per label, each with the segment')
     return str(value)
 
 
-def _number(value: Any) -> float:
-    """Convert a number or a numeric string; anything else becomes NaN."""
+def to_number(value: Any) -> float:
+    """Convert a number or a numeric string.
+
+    Args:
+        value (Any): What a file has in the place of a number.
+
+    Returns:
+        float: The number; NaN if it is none, as a list or a bool, or too
+        large.
+    """
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             return float(value)
@@ -190,10 +147,10 @@ def _number(value: Any) -> float:
 
 def _positive(video_id: str, name: str, value: Any) -> float:
     """Check a number of seconds or frames of one video."""
-    number = _number(value)
+    number = to_number(value)
     if not (math.isfinite(number) and number > 0):
-        raise ValueError(f'{name} of video {video_id!r} must be a finite '
-                         f'number above 0, but got {value!r}')
+        raise ValueError(f'{name} of video {brief(video_id)} must be a finite '
+                         f'number above 0, but got {brief(value)}')
     return number
 
 
@@ -205,27 +162,29 @@ def _resolve_fps(video_id: str, entry: dict, duration: float,
     if entry.get('fps') is not None:
         return _positive(video_id, 'fps', entry['fps'])
     if entry.get('frame') is not None and math.isfinite(duration):
-        return _positive(video_id, 'frame', entry['frame']) / duration
-    raise KeyError(f"video {video_id!r} must have 'fps' in the annotation "
-                   f'file, but got the fields {sorted(entry)}; or set fps of '
-                   'the dataset in the config')
+        frame = _positive(video_id, 'frame', entry['frame'])
+        return _positive(video_id, 'frame / duration', frame / duration)
+    raise MissingFieldError(
+        f"video {brief(video_id)} must have 'fps' in the annotation "
+        f'file, but got the fields {brief(sorted(entry))}; or set '
+        'fps of the dataset in the config')
 
 
 def _parse_segment(video_id: str, index: int, item: dict,
                    allow_reversed: bool) -> Tuple[float, float]:
     """Check the segment of one action, in seconds."""
     value = required_field(video_id, index, item, 'segment')
-    where = f'segment of annotation {index} of video {video_id!r}'
+    where = f'segment of annotation {index} of video {brief(video_id)}'
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f'{where} must be [start, end] in seconds, but got '
-                         f'{value!r}')
-    start, end = _number(value[0]), _number(value[1])
+                         f'{brief(value)}')
+    start, end = map(to_number, value)
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError(f'{where} must be two finite numbers of seconds, but '
-                         f'got {value!r}')
+                         f'got {brief(value)}')
     if end < start and not allow_reversed:
         raise ValueError(f'{where} must not end before it starts, but got '
-                         f'{value!r}; correct or remove it')
+                         f'{brief(value)}; correct or remove it')
     return start, end
 
 
@@ -235,8 +194,8 @@ def _look_up(video_id: str, index: int, name: str,
     if name not in class_ids:
         near = difflib.get_close_matches(name, class_ids, n=3, cutoff=0.3)
         raise ValueError(
-            f'label of annotation {index} of video {video_id!r} must be one '
-            f'of the {len(class_ids)} classes, but got {name!r}; the closest '
-            f'are {near or list(class_ids)[:3]}: correct it, or add it to '
-            'metainfo=dict(classes=...)')
+            f'label of annotation {index} of video {brief(video_id)} must be '
+            f'one of the {len(class_ids)} classes, but got {brief(name)}; the '
+            f'closest are {brief(near or list(class_ids)[:3])}: correct it, '
+            'or add it to metainfo=dict(classes=...)')
     return class_ids[name]

@@ -166,6 +166,29 @@ def test_duplicates_of_a_dropped_action_stay():
     assert kept.tolist() == [[0, 1], [0.0016, 1]]
 
 
+def drop_duplicates_slowly(segments, labels, tolerance):
+    """What must come out, by comparing each action with all kept ones."""
+    kept = []
+    for i, (segment, label) in enumerate(zip(segments, labels)):
+        near = np.abs(segments[kept] - segment) <= tolerance
+        if not (near.all(axis=1) & (labels[kept] == label)).any():
+            kept.append(i)
+    return segments[kept], labels[kept]
+
+
+@pytest.mark.parametrize('tolerance', [0, 1e-3, 0.3])
+def test_duplicates_are_those_of_all_pairs(tolerance):
+    rng = np.random.default_rng(0)
+    for scale in (5e-4, 1e-3, 0.3, 0.7, 1e6, 1e300):
+        for offset in (0, -3.3, 1234.5):
+            segments = rng.integers(-6, 6, (60, 2)) * scale + offset
+            labels = rng.integers(0, 2, 60)
+            for one, other in zip(
+                    remove_duplicates(segments, labels, tolerance),
+                    drop_duplicates_slowly(segments, labels, tolerance)):
+                assert np.array_equal(one, other)
+
+
 def test_no_action_has_no_duplicate():
     kept, labels = remove_duplicates(np.zeros((0, 2)), np.zeros(0, np.int64))
     assert kept.shape == (0, 2) and labels.shape == (0, )

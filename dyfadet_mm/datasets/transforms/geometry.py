@@ -39,7 +39,8 @@ class SecondsToGrid(BaseTransform):
             dict: The same dict with both keys.
 
         Raises:
-            ValueError: If ``feat_stride`` or ``feat_num_frames`` is None.
+            ValueError: If ``feat_stride`` or ``feat_num_frames`` is None, or
+                an action is beyond all cells.
         """
         if None in (results['feat_stride'], results['feat_num_frames']):
             raise ValueError(
@@ -47,10 +48,17 @@ class SecondsToGrid(BaseTransform):
                 'seconds to cells, but got None; set them in the dataset, or '
                 'put SpreadFeatures before SecondsToGrid')
         targets = ~find_reversed(results['segments_s'])  # (N, )
-        segments = seconds_to_grid(results['segments_s'][targets],
-                                   results['fps'], results['feat_stride'],
-                                   results['feat_num_frames'])
-        results['segments'] = segments.astype(np.float32)  # (M, 2)
+        with np.errstate(over='ignore', invalid='ignore'):
+            segments = seconds_to_grid(results['segments_s'][targets],
+                                       results['fps'], results['feat_stride'],
+                                       results['feat_num_frames'])
+            segments = segments.astype(np.float32)  # (M, 2)
+        if not np.isfinite(segments).all():
+            raise ValueError(
+                f"actions of video {results.get('video_id')!r} must lie on a "
+                'grid of float32, but got seconds up to '
+                f"{np.abs(results['segments_s']).max()}; correct them")
+        results['segments'] = segments
         labels = results['labels_s'][targets].astype(np.int64)
         if results.get('class_agnostic', False):
             labels = np.zeros_like(labels)

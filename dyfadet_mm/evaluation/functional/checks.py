@@ -5,6 +5,9 @@ import numpy as np
 
 from dyfadet_mm.fileio import find_reversed
 
+# of a label; far above all data sets, and far from where integers wrap
+MAX_LABEL = 2**31 - 1
+
 
 def check_thresholds(tiou_thresholds: Sequence[float]) -> np.ndarray:
     """View tIoU thresholds as an array, (K, ).
@@ -18,12 +21,16 @@ def check_thresholds(tiou_thresholds: Sequence[float]) -> np.ndarray:
     Raises:
         ValueError: If there is none, or one is out of range.
     """
-    thresholds = np.atleast_1d(np.asarray(tiou_thresholds, dtype=float))
-    in_range = (thresholds > 0) & (thresholds <= 1)
-    if thresholds.ndim != 1 or not thresholds.size or not in_range.all():
+    try:
+        thresholds = np.atleast_1d(np.asarray(tiou_thresholds))
+    except ValueError:  # lists of different lengths
+        thresholds = np.zeros(0)
+    is_number = thresholds.dtype.kind in 'iuf'
+    if (not is_number or thresholds.ndim != 1 or not thresholds.size
+            or not ((thresholds > 0) & (thresholds <= 1)).all()):
         raise ValueError('tiou_thresholds must be numbers in (0, 1], '
-                         f'but got {tiou_thresholds}')
-    return thresholds
+                         f'but got {str(tiou_thresholds)[:200]}')
+    return thresholds.astype(float)
 
 
 def check_video(where: str, segments: np.ndarray, labels: np.ndarray,
@@ -37,8 +44,8 @@ def check_video(where: str, segments: np.ndarray, labels: np.ndarray,
         scores (ndarray): (N, ).
 
     Raises:
-        ValueError: If shapes disagree, labels are no integers, or a number
-            is not finite.
+        ValueError: If shapes disagree, labels are no integers or too large,
+            or segments or scores no finite numbers.
     """
     num = len(segments)
     shapes = (segments.shape, labels.shape, scores.shape)
@@ -49,6 +56,14 @@ def check_video(where: str, segments: np.ndarray, labels: np.ndarray,
     if num and labels.dtype.kind not in 'iu':
         raise ValueError(f'labels of {where} must be integers, '
                          f'but got {labels.dtype}')
+    too_large = (labels < -MAX_LABEL) | (labels > MAX_LABEL)
+    if num and too_large.any():
+        raise ValueError(f'labels of {where} must be at most {MAX_LABEL}, '
+                         f'but got {labels[too_large][0]}')
+    for name, values in dict(segments=segments, scores=scores).items():
+        if num and values.dtype.kind not in 'fiu':
+            raise ValueError(f'{name} of {where} must be real numbers, but '
+                             f'got {values.dtype}')
     check_finite(where, segments=segments, scores=scores)
 
 

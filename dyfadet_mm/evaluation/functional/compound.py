@@ -15,6 +15,7 @@ from .overlaps import expand_ranges, paired_tiou
 Video = Dict[str, np.ndarray]
 # the two annotation files round times in their own way
 TOLERANCE_S = 1e-2
+MAX_SCORE = 1e100
 
 
 def pair_detections(verbs: Videos,
@@ -98,13 +99,23 @@ def _pair(verbs: Columns, nouns: Columns, num_nouns: int, min_tiou: float,
           max_num: int) -> Video:
     """Pair the detections of one video, see :func:`pair_detections`."""
     verb, noun, tiou = _near(verbs.segments, nouns.segments, min_tiou)
+    _check_scores(verbs.scores, nouns.scores)
     scores = np.sqrt(verbs.scores[verb] * nouns.scores[noun]) * tiou
     best = np.argsort(-scores, kind='stable')[:max_num]
     verb, noun = verb[best], noun[best]
     return dict(
-        segments=(verbs.segments[verb] + nouns.segments[noun]) / 2,
+        segments=verbs.segments[verb] / 2 + nouns.segments[noun] / 2,
         scores=scores[best],
         labels=verbs.labels[verb] * num_nouns + nouns.labels[noun])
+
+
+def _check_scores(*scores: np.ndarray) -> None:
+    """Refuse scores whose product has no root, or is infinite."""
+    for each in scores:
+        bad = each[(each < 0) | (each > MAX_SCORE)]
+        if bad.size:
+            raise ValueError(f'scores of verbs and nouns must be in [0, '
+                             f'{MAX_SCORE:g}], but got {bad[0]:g}')
 
 
 def _near(segments1: np.ndarray, segments2: np.ndarray,

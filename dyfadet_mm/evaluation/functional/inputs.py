@@ -7,7 +7,8 @@ import numpy as np
 from mmengine.logging import print_log
 from torch import Tensor
 
-from dyfadet_mm.fileio import find_reversed, remove_duplicates
+from dyfadet_mm.fileio import (MissingFieldError, find_reversed,
+                               remove_duplicates)
 from .checks import check_detections, check_video
 
 Videos = Mapping[Hashable, Mapping[str, Any]]
@@ -80,9 +81,17 @@ def collect_detections(predictions: Videos, ranks: Mapping[Hashable,
     columns = _stack([
         read_video(
             video_id, video, ranks[video_id], 'predictions', has_scores=True)
-        for video_id, video in predictions.items()
+        for video_id, video in _items(predictions, 'predictions')
     ])
     return sort_detections(columns)
+
+
+def _items(videos: Any, source: str) -> Iterable[Tuple[Hashable, Any]]:
+    """Ids and videos of a mapping, and of nothing else."""
+    if not isinstance(videos, Mapping):
+        raise TypeError(f'{source} must be a dict of videos, but got '
+                        f'{type(videos).__name__}')
+    return videos.items()
 
 
 def sort_detections(columns: Columns) -> Columns:
@@ -114,7 +123,7 @@ def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
         ValueError: As in :func:`tad_map`.
     """
     videos = []
-    for video_id, video in ground_truth.items():
+    for video_id, video in _items(ground_truth, 'ground_truth'):
         actions = read_video(video_id, video, ranks[video_id], 'ground_truth')
         videos.append(_deduplicate(actions) if deduplicate else actions)
     columns = _stack(videos)
@@ -168,14 +177,20 @@ def read_video(video_id: Hashable,
 
     Raises:
         KeyError: If a field is missing.
+        TypeError: If it is no dict.
         ValueError: As in :func:`tad_map`.
     """
     where = f'{source}[{video_id!r}]'
+    if not isinstance(video, Mapping):
+        raise TypeError(f'{where} must be a dict of arrays, but got '
+                        f'{type(video).__name__}')
     names = ['segments', 'labels'] + ['scores'] * has_scores
     missing = [name for name in names if name not in video]
     if missing:
-        raise KeyError(f'{where} must have {names}, but lacks {missing}')
-    segments, labels, *scores = (_to_array(video[name]) for name in names)
+        raise MissingFieldError(
+            f'{where} must have {names}, but lacks {missing}')
+    segments, labels, *scores = (
+        _to_array(f'{name} of {where}', video[name]) for name in names)
     if not segments.size:
         segments = segments.reshape(0, 2)
     scores = scores[0] if has_scores else np.zeros(len(segments))
@@ -187,8 +202,20 @@ def read_video(video_id: Hashable,
         labels.astype(np.int64), scores.astype(np.float64))
 
 
-def _to_array(value: Any) -> np.ndarray:
+def _to_array(where: str, value: Any) -> np.ndarray:
     """View a tensor, array or list as an array."""
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
-    return np.asarray(value)
+    try:
+        if _has_bool(value):  # which NumPy would make 0 and 1 beside numbers
+            raise TypeError('True or False')
+        return np.asarray(value)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f'{where} must be an array of numbers, but got: '
+                         f'{error}') from error
+
+
+def _has_bool(value: Any) -> bool:
+    """Whether a list holds True or False, at any depth."""
+    return isinstance(value, (bool, np.bool_)) or isinstance(
+        value, (list, tuple)) and any(map(_has_bool, value))

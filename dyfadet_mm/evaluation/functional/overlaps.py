@@ -5,6 +5,8 @@ import numpy as np
 
 from .inputs import Columns
 
+# times from which the union of two segments may not be finite
+HUGE = np.finfo(np.float64).max / 8
 # most (detection, action) pairs compared at once, few enough for the cache
 MAX_PAIRS = 2**18
 
@@ -83,6 +85,11 @@ def paired_tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
     Returns:
         ndarray: Values in [0, 1], (...).
     """
+    largest = np.maximum(np.abs(segments1), np.abs(segments2)).max(-1)
+    if largest.max(initial=0) > HUGE:
+        # a power of two changes no digit
+        factor = np.where(largest > HUGE, 0.125, 1.)[..., None]
+        segments1, segments2 = segments1 * factor, segments2 * factor
     inter = np.minimum(segments1[..., 1], segments2[..., 1])
     inter = inter - np.maximum(segments1[..., 0], segments2[..., 0])
     inter = inter.clip(min=0)

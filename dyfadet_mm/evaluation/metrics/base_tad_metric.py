@@ -38,6 +38,7 @@ class BaseTADMetric(BaseMetric):
 
     Raises:
         FileExistsError: If ``out_file`` is not ours to replace.
+        WriteError: If it cannot be written.
         ValueError: If a threshold is out of range.
     """
 
@@ -115,12 +116,10 @@ class BaseTADMetric(BaseMetric):
             videos.setdefault(result['video_id'], result)
         predictions = {k: v['prediction'] for k, v in videos.items()}
         ground_truth = {k: v['ground_truth'] for k, v in videos.items()}
-        if self.out_file is not None:
-            save_predictions(self.out_file, predictions, self.classes)
-            print_log(
-                f'detections of {len(predictions)} videos are in '
-                f'{self.out_file}', 'current')
-        metrics = self.score(predictions, ground_truth)
+        try:
+            self._write(predictions)
+        finally:  # a disk that is full costs no table in the log
+            metrics = self.score(predictions, ground_truth)
         if not metrics:
             print_log(
                 f'{type(self).__name__} reports nothing: none of the '
@@ -128,6 +127,14 @@ class BaseTADMetric(BaseMetric):
                 'current',
                 level=logging.WARNING)
         return metrics
+
+    def _write(self, predictions: Dict[str, dict]) -> None:
+        """Write ``out_file``, if there is one."""
+        if self.out_file is not None:
+            save_predictions(self.out_file, predictions, self.classes)
+            print_log(
+                f'detections of {len(predictions)} videos are in '
+                f'{self.out_file}', 'current')
 
     @abstractmethod
     def score(self, predictions: Dict[str, dict],

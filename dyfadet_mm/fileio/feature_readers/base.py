@@ -2,8 +2,9 @@
 from typing import Optional
 
 import numpy as np
-from mmengine import fileio
 
+from ..messages import brief, cut
+from ..reading import UnreadableFileError, fetch
 from .checks import check_features, check_finite
 from .existence import missing_features_message
 
@@ -51,7 +52,7 @@ class BaseFeatureReader:
             OSError: If the file cannot be read.
             ValueError: As :meth:`decode`.
         """
-        return self.decode(fileio.get(path, backend_args=self.backend_args))
+        return self.decode(fetch(path, self.backend_args))
 
     def read(self,
              path: str,
@@ -71,7 +72,8 @@ class BaseFeatureReader:
         Raises:
             FileNotFoundError: If there is no such file, or no such key in it.
             ImportError: If the format needs a package that is not installed.
-            OSError: If the file cannot be read for another reason.
+            UnreadableFileError: If the file cannot be read for another
+                reason, an OSError.
             ValueError: If the file holds anything but finite numbers of
                 shape (T, ``feat_dim``).
         """
@@ -88,12 +90,13 @@ class BaseFeatureReader:
     def _describe(self, error: Exception, path: str,
                   video_id: str) -> Exception:
         """Name the video and its file in an error."""
-        where = f'features of video {video_id!r} at {path!r}'
-        if isinstance(error, ValueError):
-            return ValueError(f'{where} must {error}')
-        is_http_404 = getattr(error, 'code', None) == 404
-        if isinstance(error, FileNotFoundError) or is_http_404:
+        where = (f'features of video {brief(video_id)} at '
+                 f'{cut(repr(path), 500)}')
+        if isinstance(error, FileNotFoundError):
             return FileNotFoundError(
                 missing_features_message(video_id, path, self.backend_args))
-        return OSError(f'{where} cannot be read: {error}; check that it is a '
-                       'file, and your access to it')
+        if isinstance(error, OSError):
+            return UnreadableFileError(
+                f'{where} cannot be read: {error}; check that it is a file, '
+                'and your access to it')
+        return ValueError(f'{where} must {cut(str(error))}')

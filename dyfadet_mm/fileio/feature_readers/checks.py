@@ -3,6 +3,27 @@ from typing import Optional
 
 import numpy as np
 
+#: Bytes of an array that need not fit into its file, as where it is
+#: compressed: a few of these can stand for more than any memory holds.
+MAX_BYTES = 2**30
+
+
+def check_size(num_bytes: int, file_bytes: int) -> None:
+    """Refuse an array that is much larger than its file, before it is made.
+
+    Args:
+        num_bytes (int): Bytes of the array.
+        file_bytes (int): Bytes of the file.
+
+    Raises:
+        ValueError: If the array exceeds both the file and 1 GiB.
+    """
+    if num_bytes > max(MAX_BYTES, file_bytes):
+        raise ValueError(
+            f'need at most {MAX_BYTES} bytes of memory, but got a file of '
+            f'{file_bytes} bytes that would become {num_bytes}; extract the '
+            'features again, and store one array per video')
+
 
 def check_features(feats: np.ndarray, feat_dim: Optional[int] = None) -> None:
     """Check kind and shape of stored features.

@@ -15,10 +15,18 @@ from urllib.error import HTTPError
 
 from mmengine import fileio
 
+from ..messages import brief, cut
+from ..reading import backend_of, check_regular
+
 if TYPE_CHECKING:
     import h5py
 
+# what h5py raises where it reads damaged files
+_DAMAGED = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError,
+            RuntimeError, SystemError, TypeError, UnicodeError)
 _CONTAINER = re.compile(r'(.+?\.(?:hdf5|h5|hdf))/(.+)', re.IGNORECASE)
+#: Soft links that may lead to a data set.
+MAX_LINKS = 16
 _copies = ExitStack()
 _copy_of: Dict[Tuple[str, str], str] = {}  # (URI, backend_args) -> local path
 atexit.register(_copies.close)
@@ -74,15 +82,15 @@ def open_container(
             yield file
     except FileNotFoundError:
         raise
-    except (KeyError, MemoryError, OSError, RuntimeError, TypeError) as error:
+    except _DAMAGED as error:
         number = getattr(error, 'errno', None)
         if number is not None:  # without the many lines of HDF5
             raise OSError(number, os.strerror(number), local) from error
         raise ValueError(
             f'lie in a complete HDF5 file, but {path!r} of '
             f'{os.path.getsize(local)} bytes is damaged or of another format '
-            f'({error}); copy it again, or choose the reader of its '
-            'format') from error
+            f'({cut(str(error), 300)}); copy it again, or choose the reader '
+            'of its format') from error
 
 
 def container_keys(path: str,
@@ -114,12 +122,67 @@ def describe_keys(keys: Collection[str]) -> str:
     Returns:
         str: For example ``"2 keys: 'a', 'b'"``; five are shown at most.
     """
-    shown = ', '.join(repr(key) for key in sorted(keys, key=str)[:5])
+    shown = ', '.join(sorted(map(brief, keys))[:5])
     if not keys:
         return 'no keys'
     if len(keys) == 1:
         return f'1 key: {shown}'
     return f"{len(keys)} keys{', such as' if len(keys) > 5 else ':'} {shown}"
+
+
+def find_dataset(file: 'h5py.File', key: str) -> 'h5py.Dataset':
+    """Look a data set up without leaving the file.
+
+    A key may lead through groups and soft links. HDF5 would follow other
+    links into any file that they name, and make virtual and external data
+    sets of the bytes of other files.
+
+    Args:
+        file (h5py.File): The open file.
+        key (str): Names, separated by slashes.
+
+    Returns:
+        h5py.Dataset: The data set.
+
+    Raises:
+        FileNotFoundError: If there is no such key.
+        ValueError: If it is a group or in another file; the message follows
+            the words "features at .. must ".
+    """
+    import h5py
+    node, names, num_links = file, key.encode().split(b'/')[::-1], 0
+    while names:
+        name = names.pop()
+        if name in (b'', b'.'):
+            continue
+        # asked of the links themselves, since h5py's own look-up follows them
+        if not isinstance(node, h5py.Group) or not node.id.links.exists(name):
+            raise FileNotFoundError(key)
+        kind = node.id.links.get_info(name).type
+        if kind == h5py.h5l.TYPE_HARD:
+            node = node[name]
+        elif kind == h5py.h5l.TYPE_SOFT and num_links < MAX_LINKS:
+            num_links += 1
+            target = node.id.links.get_val(name)
+            node = file if target.startswith(b'/') else node
+            names += target.split(b'/')[::-1]
+        else:
+            raise _elsewhere('a link to another file, or in a circle')
+    if isinstance(node, h5py.Group):
+        raise ValueError(f'lead to a data set, but got a group with '
+                         f'{describe_keys(list(node))}; append one of them to '
+                         'file_suffix')
+    if not isinstance(node, h5py.Dataset):
+        raise ValueError('lead to a data set, but got a type of data')
+    if node.is_virtual or node.external:
+        raise _elsewhere('a data set of the content of other files')
+    return node
+
+
+def _elsewhere(what: str) -> ValueError:
+    """Refuse what lies in another file."""
+    return ValueError(f'lie in the HDF5 file itself, but got {what}; copy the '
+                      'features into one file')
 
 
 @lru_cache(maxsize=8)
@@ -133,9 +196,9 @@ def _read_keys(local: str, mtime_ns: int, size: int) -> FrozenSet[str]:
 
 def _local_path(path: str, backend_args: Optional[dict]) -> str:
     """Where a container file can be opened, after a download if need be."""
-    backend = fileio.get_file_backend(
-        path, backend_args=backend_args, enable_singleton=True)
+    backend = backend_of(path, backend_args)
     if isinstance(backend, fileio.LocalBackend):
+        check_regular(path)
         return path
     name = (path, repr(backend_args))
     if name not in _copy_of:

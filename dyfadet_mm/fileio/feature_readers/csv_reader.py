@@ -31,23 +31,24 @@ class CSVReader(BaseFeatureReader):
                 number of fields, or a field is no number.
         """
         try:
-            text = content.decode()
+            text = content.decode('utf-8-sig')
         except UnicodeDecodeError as error:
             raise ValueError('be a text file of numbers, but got other '
                              f'content of {len(content)} bytes; choose the '
                              'reader of its format') from error
-        _check_header(text.partition('\n')[0])
+        lines = io.StringIO(text, newline=None)  # all kinds of line ends
+        _check_header(lines.readline())
         try:
             with warnings.catch_warnings():
                 # of a file without rows, which the check of shapes refuses
                 warnings.simplefilter('ignore', UserWarning)
                 return np.loadtxt(
-                    io.StringIO(text),
+                    lines,
                     dtype=np.float32,
+                    comments=None,
                     delimiter=',',
-                    skiprows=1,
                     ndmin=2)
-        except ValueError as error:
+        except (MemoryError, OverflowError, ValueError) as error:
             raise ValueError('be a header line and lines of numbers separated '
                              f'by commas, but got: {error}') from error
 

@@ -1,8 +1,8 @@
 """Whether a video has features, and what to say if it has none."""
 from typing import Optional
 
-from mmengine import fileio
-
+from ..messages import brief, cut
+from ..reading import UnreadableFileError, backend_of
 from .containers import container_keys, describe_keys, split_container
 
 
@@ -23,6 +23,7 @@ def features_exist(path: str, backend_args: Optional[dict] = None) -> bool:
     Raises:
         ImportError: If ``path`` leads into an HDF5 file and h5py is not
             installed.
+        UnreadableFileError: If the HDF5 file must not be read.
         NotImplementedError: If the backend cannot tell, as over HTTP.
         ValueError: If the HDF5 file is damaged.
     """
@@ -33,8 +34,13 @@ def features_exist(path: str, backend_args: Optional[dict] = None) -> bool:
         return key in container_keys(container, backend_args)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise UnreadableFileError(
+            f'features at {cut(repr(path), 500)} cannot be read: {error}; '
+            'check your access to the file') from error
     except ValueError as error:
-        raise ValueError(f'features at {path!r} must {error}') from error
+        raise ValueError(f'features at {cut(repr(path), 500)} must '
+                         f'{cut(str(error))}') from error
 
 
 def missing_features_message(video_id: str,
@@ -60,15 +66,15 @@ def missing_features_message(video_id: str,
             found = f', which has {found}'
         except (OSError, ValueError):
             pass  # the fault is in the container itself
-    return (f'no features for video {video_id!r} at {path!r}{found}; correct '
-            'data_root, data_prefix, file_prefix or file_suffix, or set '
-            'filter_missing=True to skip such videos')
+    return (f'no features for video {brief(video_id)} at '
+            f'{cut(repr(path), 500)}{found}; correct data_root, data_prefix, '
+            'file_prefix or file_suffix, or set filter_missing=True to skip '
+            'such videos')
 
 
 def _file_exists(path: str, backend_args: Optional[dict]) -> bool:
     """Whether there is a file."""
-    backend = fileio.get_file_backend(
-        path, backend_args=backend_args, enable_singleton=True)
+    backend = backend_of(path, backend_args)
     if not hasattr(backend, 'exists'):
         raise NotImplementedError(
             f'{type(backend).__name__} cannot tell whether {path!r} exists')

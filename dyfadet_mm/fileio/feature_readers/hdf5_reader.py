@@ -1,8 +1,12 @@
+import math
+import os
+
 import numpy as np
 
 from dyfadet_mm.registry import TASK_UTILS
 from .base import BaseFeatureReader
-from .containers import describe_keys, open_container, split_container
+from .checks import check_features, check_size
+from .containers import find_dataset, open_container, split_container
 
 
 @TASK_UTILS.register_module()
@@ -28,7 +32,8 @@ class HDF5Reader(BaseFeatureReader):
             FileNotFoundError: If the file or its key is missing.
             ImportError: If h5py is not installed.
             OSError: If the file cannot be read.
-            ValueError: If ``path`` has no key, or the file is damaged.
+            ValueError: If ``path`` has no key, the file is damaged, or the
+                data set is none of numbers (T, C) in this file.
         """
         container, key = split_container(path)
         if key is None:
@@ -37,12 +42,10 @@ class HDF5Reader(BaseFeatureReader):
                 "suffix .hdf5, .h5 or .hdf; set data_prefix to the file, and "
                 "file_suffix='' unless keys end in something")
         with open_container(container, self.backend_args) as file:
-            if key not in file:
-                raise FileNotFoundError(key)
-            item = file[key]
-            if not hasattr(item, 'keys'):
-                return np.asarray(item[()])
-            keys = list(item)
-        raise ValueError(f'lead to a data set, but got a group with '
-                         f'{describe_keys(keys)}; append one of them to '
-                         'file_suffix')
+            item = find_dataset(file, key)
+            check_features(item)  # before any of it is in memory
+            chunk = math.prod(item.chunks or ())
+            check_size(
+                max(item.size, chunk) * item.dtype.itemsize,
+                os.path.getsize(file.filename))
+            return item[()]

@@ -1,4 +1,6 @@
 import io
+import lzma
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -7,12 +9,16 @@ from typing import Optional
 import numpy as np
 
 from dyfadet_mm.registry import TASK_UTILS
+from ..messages import brief, cut
 from .base import BaseFeatureReader
+from .checks import check_size
 from .selection import select_key
 
-_DAMAGED = (ValueError, EOFError, OSError, MemoryError, NotImplementedError,
-            RuntimeError, SyntaxError, KeyError, tokenize.TokenError,
-            zlib.error, zipfile.BadZipFile)
+# what NumPy and zipfile raise where they read damaged files
+_DAMAGED = (ArithmeticError, AssertionError, AttributeError, EOFError,
+            LookupError, MemoryError, OSError, RuntimeError, SyntaxError,
+            TypeError, ValueError, lzma.LZMAError, struct.error,
+            tokenize.TokenError, zipfile.BadZipFile, zlib.error)
 
 
 @TASK_UTILS.register_module()
@@ -35,11 +41,7 @@ class NpyReader(BaseFeatureReader):
         Raises:
             ValueError: If it is no npy file, damaged, or holds objects.
         """
-        _check_start(content, b'\x93NUMPY', 'npy')
-        try:
-            return np.load(io.BytesIO(content), allow_pickle=False)
-        except _DAMAGED as error:
-            raise _refusal(content, 'npy', error) from error
+        return load_npy(content)
 
 
 @TASK_UTILS.register_module()
@@ -83,16 +85,44 @@ class NpzReader(BaseFeatureReader):
         except _DAMAGED as error:
             raise _refusal(content, 'npz', error) from error
         key = select_key(arrays.files, self.key)
+        sizes = [
+            member.file_size for member in arrays.zip.infolist()
+            if member.filename in (key, f'{key}.npy')
+        ]
+        if len(sizes) > 1:
+            raise ValueError(f'have every array once, but got {len(sizes)} of '
+                             f'the name {brief(key)}; save it again')
+        check_size(sizes[0], len(content))
         try:
             feats = arrays[key]
         except _DAMAGED as error:
             raise _refusal(content, 'npz', error) from error
         if not isinstance(feats, np.ndarray):  # a zip file of other files
             raise ValueError(f'be an npz file, but got a zip file in which '
-                             f'{key!r} is no array')
+                             f'{brief(key)} is no array')
         if self.squeeze and feats.ndim == 3 and len(feats) == 1:
             return feats[0]
         return feats
+
+
+def load_npy(content: bytes) -> np.ndarray:
+    """Turn the bytes of an npy file into an array.
+
+    Args:
+        content (bytes): The whole file.
+
+    Returns:
+        ndarray: The stored array.
+
+    Raises:
+        ValueError: If it is no npy file, damaged, or holds objects; the
+            message follows the words "file .. must ".
+    """
+    _check_start(content, b'\x93NUMPY', 'npy')
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except _DAMAGED as error:
+        raise _refusal(content, 'npy', error) from error
 
 
 def _check_start(content: bytes, start: bytes, name: str) -> None:
@@ -112,4 +142,5 @@ def _refusal(content: bytes, name: str, error: Exception) -> ValueError:
             'float32')
     return ValueError(
         f'be a complete {name} file, but got {len(content)} bytes that end '
-        f'early or are damaged ({error}); copy or extract it again')
+        f'early or are damaged ({cut(str(error), 300)}); copy or extract it '
+        'again')

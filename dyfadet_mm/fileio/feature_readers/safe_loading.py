@@ -2,23 +2,24 @@
 
 A pickle, and a file of :func:`torch.save` is one, may call any function of
 any module. Here only those exist that rebuild an array or a tensor from its
-bytes.
+bytes, and what they are to rebuild is checked before.
 """
 import codecs
 import io
 import pickle
 import re
-import struct
 from collections import OrderedDict
 from typing import Any, Callable, Dict
 
 import numpy as np
 import torch
 
-# what damaged files make PyTorch and the unpickler raise
-_DAMAGED = (pickle.UnpicklingError, ArithmeticError, AssertionError,
-            AttributeError, EOFError, ImportError, LookupError, MemoryError,
-            OSError, RuntimeError, TypeError, ValueError, struct.error)
+from dyfadet_mm.compat.pickle_calls import check_extent
+from dyfadet_mm.compat.pickle_inspection import inspect_pickle
+from dyfadet_mm.compat.pickle_objects import Storage
+from dyfadet_mm.compat.torch_file import DAMAGED, inspect_file
+from dyfadet_mm.compat.unfolded_size import InspectionError
+from ..messages import cut
 
 
 class CodeRefusedError(ValueError):
@@ -30,7 +31,8 @@ class CodeRefusedError(ValueError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f'hold arrays and tensors only, but got {name!r}, which could '
+            f'hold arrays and tensors only, but got {cut(repr(name), 300)}, '
+            'which could '
             'run code; save the numbers alone')
 
 
@@ -48,16 +50,17 @@ def load_torch_file(content: bytes) -> Any:
             format.
     """
     try:
-        return torch.load(
-            io.BytesIO(content), map_location='cpu', weights_only=True)
-    except _DAMAGED as error:
+        file = io.BytesIO(content)
+        inspect_file(file)
+        return torch.load(file, map_location='cpu', weights_only=True)
+    except DAMAGED as error:
         code = re.search(r'GLOBAL (\S+)', str(error))
         if code:
             raise CodeRefusedError(code[1]) from error
         if 'TorchScript' in str(error):
             raise CodeRefusedError('TorchScript') from error
         # PyTorch's text is left out, which advises to switch this off
-        raise _damaged('file of torch.save', content) from error
+        raise _refusal('file of torch.save', content, error) from error
 
 
 def load_tensor_pickle(content: bytes) -> dict:
@@ -74,11 +77,12 @@ def load_tensor_pickle(content: bytes) -> dict:
             damaged, of another format, or holds no dict.
     """
     try:
+        inspect_pickle(io.BytesIO(content), len(content), native_only=False)
         data = _TensorUnpickler(io.BytesIO(content)).load()
     except CodeRefusedError:
         raise
-    except _DAMAGED as error:
-        raise _damaged('pickle', content) from error
+    except DAMAGED as error:
+        raise _refusal('pickle', content, error) from error
     if not isinstance(data, dict):
         raise ValueError('be the pickle of a dict, but got '
                          f'{type(data).__name__}')
@@ -88,8 +92,11 @@ def load_tensor_pickle(content: bytes) -> dict:
     }
 
 
-def _damaged(kind: str, content: bytes) -> ValueError:
-    """Say that a file could not be read."""
+def _refusal(kind: str, content: bytes, error: Exception) -> ValueError:
+    """Say why a file was not read."""
+    if isinstance(error, InspectionError):
+        return ValueError('hold plain arrays and tensors, but got '
+                          f'{cut(str(error))}; save the numbers alone')
     return ValueError(
         f'be a complete {kind}, but got {len(content)} bytes that end early, '
         'are damaged or of another format; copy it again, or choose the '
@@ -161,8 +168,8 @@ def _allowed_globals() -> Dict[str, Callable]:
         '_codecs.encode': _encode,  # how older protocols write bytes
         'numpy.dtype': _Dtype,
         'torch.storage._load_from_bytes': _load_storage,
-        'torch._utils._rebuild_tensor': torch._utils._rebuild_tensor,
-        'torch._utils._rebuild_tensor_v2': torch._utils._rebuild_tensor_v2,
+        'torch._utils._rebuild_tensor': _rebuild_tensor,
+        'torch._utils._rebuild_tensor_v2': _rebuild_tensor,
     }
     for core in ('numpy.core', 'numpy._core'):  # before and since NumPy 2
         functions[f'{core}.multiarray._reconstruct'] = _Array
@@ -187,6 +194,15 @@ def _encode(text: str, encoding: str) -> bytes:
     if encoding != 'latin1':
         raise CodeRefusedError(f'_codecs.encode to {encoding}')
     return codecs.encode(text, encoding)
+
+
+def _rebuild_tensor(storage: Any, offset: int, size: tuple, stride: tuple, *_:
+                    Any) -> torch.Tensor:
+    """Make a tensor of its storage."""
+    numbers = Storage(storage._untyped_storage.nbytes(),
+                      storage.dtype.itemsize)
+    check_extent(numbers, offset, size, stride)
+    return torch._utils._rebuild_tensor(storage, offset, size, stride)
 
 
 def _load_storage(content: bytes) -> Any:

@@ -4,6 +4,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from dyfadet_mm.fileio import MissingFieldError, brief
 from dyfadet_mm.fileio.score_files import load_scores, match_classes
 from dyfadet_mm.registry import TASK_UTILS
 
@@ -112,8 +113,9 @@ class ScoreFusion:
         if missing:
             problems.append(
                 f'have scores of all {len(video_ids)} videos, but lacks '
-                f'{len(missing)}, such as {missing[:3]}; it has '
-                f'{len(self.results)}, such as {list(self.results)[:3]}')
+                f'{len(missing)}, such as {brief(missing[:3])}; it has '
+                f'{len(self.results)}, such as {brief(list(self.results)[:3])}'
+            )
         if problems:
             raise ValueError(f'score_file {self.score_file!r} must ' +
                              '; and it must '.join(problems))
@@ -132,10 +134,10 @@ class ScoreFusion:
             RuntimeError: If scores go by name, before :meth:`bind`.
         """
         if video_id not in self.results:
-            raise KeyError(
-                f'no class scores for video {video_id!r} in '
+            raise MissingFieldError(
+                f'no class scores for video {brief(video_id)} in '
                 f'{self.score_file!r}, which has {len(self.results)} videos, '
-                f'such as {list(self.results)[:3]}')
+                f'such as {brief(list(self.results)[:3])}')
         scores = torch.from_numpy(self.results[video_id])
         if self.by_name:
             scores = scores[self._known_columns()]

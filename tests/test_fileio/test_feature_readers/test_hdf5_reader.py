@@ -51,7 +51,7 @@ def test_a_missing_file_is_reported_as_any_other(tmp_path):
 @pytest.mark.parametrize('key, words', [
     ('', "be a path 'file.hdf5/KEY', but got no key"),
     ('/deep', "lead to a data set, but got a group with 1 key: 'v_6'"),
-    ('/text', 'be real numbers, but got dtype |S3'),
+    ('/text', 'be real numbers, but got dtype object'),
     ('/flat', r'have shape (T, C), but got (4,)'),
     ('/scalar', r'have shape (T, C), but got ()'),
     ('/empty', r'a group with no keys'),
