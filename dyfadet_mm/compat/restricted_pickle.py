@@ -1,12 +1,12 @@
 """A pickle module that builds only what a checkpoint of weights needs.
 
-PyTorch before 2.4 can read with ``weights_only=True`` but has no list to
-which ``HistoryBuffer`` could be added. There ``torch.load`` is handed this
+PyTorch before 2.6 can read with ``weights_only=True`` but has no list of names
+to which ``HistoryBuffer`` could be added. There ``torch.load`` is handed this
 module in the place of ``pickle``: a name outside the list ends the reading
 before anything is called.
 
 Upstream: open-mmlab/mmengine issue 1655.
-Delete when: PyTorch 2.4 is the oldest we support.
+Delete when: PyTorch 2.6 is the oldest we support.
 """
 import codecs
 import pickle

@@ -3,6 +3,8 @@ from typing import Any
 
 import torch
 
+MAX_TEXT = 300  # characters of a list of names in an error
+
 
 def check_weights(checkpoint: Any, source: str) -> None:
     """Check that something loaded from a file can be loaded into a model.
@@ -18,7 +20,8 @@ def check_weights(checkpoint: Any, source: str) -> None:
     if not isinstance(checkpoint, dict):
         problem = f'a {type(checkpoint).__name__}'
     elif not _has_tensor(checkpoint):
-        problem = f'no tensor, under the keys {sorted(map(str, checkpoint))}'
+        keys = str(sorted(map(str, checkpoint)))[:MAX_TEXT]
+        problem = f'no tensor, under the keys {keys}'
     if problem is not None:
         raise ValueError(f'checkpoint must hold the weights of a model, but '
                          f'{source!r} holds {problem}; give a file that '
@@ -27,6 +30,12 @@ def check_weights(checkpoint: Any, source: str) -> None:
 
 def _has_tensor(value: Any) -> bool:
     """Whether a tensor lies anywhere in nested dicts."""
-    if isinstance(value, dict):
-        return any(_has_tensor(each) for each in value.values())
-    return isinstance(value, torch.Tensor)
+    seen, stack = set(), [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, torch.Tensor):
+            return True
+        if isinstance(value, dict) and id(value) not in seen:
+            seen.add(id(value))
+            stack += value.values()
+    return False

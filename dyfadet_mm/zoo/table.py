@@ -13,6 +13,8 @@ class Weights(NamedTuple):
     Attributes:
         config (str): Config that they fit, without folder and suffix.
         source (str): Whose weights they are.
+        num_weights (int): How many tensors there are, without the normaliser
+            of the losses.
         url (str, optional): Where they are. None for those that ship with
             this package. Defaults to None.
         size (int, optional): Bytes of the file; None where nobody has
@@ -23,6 +25,7 @@ class Weights(NamedTuple):
 
     config: str
     source: str
+    num_weights: int
     url: Optional[str] = None
     size: Optional[int] = None
     sha256: Optional[str] = None
@@ -32,18 +35,18 @@ class Weights(NamedTuple):
 #: nor hashes.
 TABLE: Dict[str, Weights] = {
     'digit-streams':
-    Weights('dyfadet_pixels_1xb8-10e_digit-streams', 'dyfadet_mm'),
+    Weights('dyfadet_pixels_1xb8-10e_digit-streams', 'dyfadet_mm', 260),
     'opentad-thumos14-videomaev2-g':
-    Weights('dyfadet-opentad_videomaev2-g_1xb2-45e_thumos14', 'OpenTAD',
+    Weights('dyfadet-opentad_videomaev2-g_1xb2-45e_thumos14', 'OpenTAD', 260,
             _DRIVE.format('1J4MFgfEIMFCFezYTSyJXQiKDFjiauvNs')),
     'opentad-activitynet-tsp':
-    Weights('dyfadet-opentad_tsp_1xb8-16e_activitynet', 'OpenTAD',
+    Weights('dyfadet-opentad_tsp_1xb8-16e_activitynet', 'OpenTAD', 260,
             _DRIVE.format('1_meLJtO0ogwD9ZH-RRSmYM2ugli1nXI8')),
     'opentad-hacs-slowfast':
-    Weights('dyfadet-opentad_slowfast_1xb8-14e_hacs', 'OpenTAD',
+    Weights('dyfadet-opentad_slowfast_1xb8-14e_hacs', 'OpenTAD', 260,
             _DRIVE.format('14OkLRoJRZ2KMeWA-7k7qAiHfUnh8euzx')),
     'opentad-fineaction-videomaev2-g':
-    Weights('dyfadet-opentad_videomaev2-g_1xb8-16e_fineaction', 'OpenTAD',
+    Weights('dyfadet-opentad_videomaev2-g_1xb8-16e_fineaction', 'OpenTAD', 283,
             _DRIVE.format('1-LaoGuwTztttQ1X7OQ81MCr0JUnNfABv')),
 }
 
@@ -70,5 +73,5 @@ def find(name: str) -> Weights:
     if name not in TABLE:
         raise ValueError(f'dyfadet:// must be followed by one of '
                          f'{sorted(TABLE)}, or by the path of a published '
-                         f'checkpoint, but got {name!r}')
+                         f'checkpoint, but got {name[:300]!r}')
     return TABLE[name]

@@ -1,4 +1,5 @@
 """What a web page says that a server sends in the place of a file."""
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Optional
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
@@ -11,9 +12,10 @@ def describe(page: str) -> str:
         page (str): HTML.
 
     Returns:
-        str: The title, or what stands for it.
+        str: The begin of the title, or what stands for it.
     """
-    return ' '.join(_parse(page).title.split()) or 'a page without title'
+    title = ' '.join(_parse(page).title.split())[:200]
+    return title or 'a page without title'
 
 
 def confirmed_url(page: str, url: str) -> Optional[str]:
@@ -33,7 +35,10 @@ def confirmed_url(page: str, url: str) -> Optional[str]:
     form = _parse(page)
     if form.action is None:
         return None
-    address = urlsplit(urljoin(url, form.action))
+    try:
+        address = urlsplit(urljoin(url, form.action))
+    except ValueError:  # of no possible form
+        return None
     # as a browser does, the inputs replace the query of the form's address
     return urlunsplit(address._replace(query=urlencode(form.inputs)))
 
@@ -70,5 +75,6 @@ class _Form(HTMLParser):
 def _parse(page: str) -> _Form:
     """Read a page."""
     form = _Form()
-    form.feed(page)
+    with suppress(AssertionError):  # the parser's word for a damaged page
+        form.feed(page)
     return form

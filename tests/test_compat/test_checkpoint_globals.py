@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from crafted_pickles import Global, Made, as_zip, dump
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
@@ -102,6 +103,47 @@ def test_object_arrays_stay_refused(tmp_path):
     torch.save(dict(value=np.array([dict(), None], dtype=object)), path)
     with pytest.raises(pickle.UnpicklingError):
         torch.load(path, weights_only=True)
+
+
+def saved_array(path, *state, code='f8', content=b'12345678'):
+    """A file with an array, whose dtype gets a state."""
+    dtype = Made(Global('numpy', 'dtype'), (code, False, True), state)
+    rebuild = Global('numpy.core.multiarray', '_reconstruct')
+    array = Made(rebuild, (Global('numpy', 'ndarray'), (0, ), b'b'),
+                 (1, (1, ), dtype, False, content))
+    path.write_bytes(as_zip(dump(array)))
+    return path
+
+
+@pytest.mark.parametrize('state', [
+    (3, '<', None, None, None, -1, -1, 63),
+    (3, '|', ('a', ), dict(a=(1, 0)), None, 8, 1, 63),
+    (3, '<', None, (1, (2, )), None, -1, -1, 0),
+])
+def test_a_dtype_takes_no_flags_from_a_file(tmp_path, state):
+    path = saved_array(tmp_path / 'array.pth', *state)
+    loaded = torch.load(path, weights_only=True)
+    assert loaded.dtype == np.dtype('f8') and not loaded.dtype.hasobject
+    assert loaded.tobytes() == b'12345678'
+    assert np.dtype('f8').fields is None and np.dtype('f8').flags == 0
+
+
+@pytest.mark.parametrize('code', ['O', 'O8', 'V8', 'U2', 'M8[s]', 'f8,O'])
+def test_other_dtypes_are_refused(tmp_path, code):
+    path = saved_array(tmp_path / 'array.pth', 3, '|', None, code=code)
+    with pytest.raises(pickle.UnpicklingError, match='numpy.dtype'):
+        torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize('call', [
+    Global('numpy', 'ndarray')((1, ), 'O', b'12345678'),
+    Global('numpy', 'ndarray\n')((1, ), 'O', b'12345678'),
+    Global('numpy.dtypes', 'Float64DType')(),
+])
+def test_classes_of_numpy_are_not_called(tmp_path, call):
+    (tmp_path / 'a.pth').write_bytes(as_zip(dump(call)))
+    with pytest.raises((TypeError, IndexError, pickle.UnpicklingError)):
+        torch.load(tmp_path / 'a.pth', weights_only=True)
 
 
 class Gets:

@@ -8,6 +8,9 @@ import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 
+from dyfadet_mm.compat import torch_file
+from dyfadet_mm.compat.checkpoint_loader import load_from_local
+
 
 class Runs:
     """Pickles as a call, as code in a checkpoint does."""
@@ -112,6 +115,25 @@ def test_downloads_are_read_as_data_too(tmp_path):
             evil.as_uri(), model_dir=str(cache), progress=False)
 
 
+def test_a_damaged_download_is_not_kept(tmp_path):
+    source = save(tmp_path / 'a.pth', WEIGHTS)
+    good = source.read_bytes()
+    source.write_bytes(good[:-30])
+    cache = tmp_path / 'cache'
+    for _ in range(2):
+        with pytest.raises(ValueError, match='cannot be read'):
+            mmengine_checkpoint.load_url(
+                source.as_uri(), str(cache), progress=False)
+        assert list(cache.iterdir()) == []
+    source.write_bytes(good)
+    mmengine_checkpoint.load_url(source.as_uri(), str(cache), progress=False)
+    cached = cache / 'a.pth'
+    cached.write_bytes(good[:-30])  # whoever did that, it is not ours
+    with pytest.raises(ValueError, match='cannot be read'):
+        mmengine_checkpoint.load_url(source.as_uri(), str(cache))
+    assert cached.exists()
+
+
 def test_downloads_take_what_torch_hub_takes(tmp_path):
     source = save(tmp_path / 'good-00000000.pth', WEIGHTS)
     loaded = mmengine_checkpoint.load_url(
@@ -125,3 +147,43 @@ def test_downloads_take_what_torch_hub_takes(tmp_path):
     with pytest.raises(ValueError, match='invalid hash value'):
         mmengine_checkpoint.load_url(source.as_uri(), str(tmp_path / 'sub'),
                                      None, False, True)
+
+
+@pytest.mark.parametrize(
+    'name', ['a\0b', 'x' * 300, '\ud800', '', '.', 'pipe', '~nobody/x.pth'])
+def test_names_that_no_file_has(tmp_path, name):
+    os.mkfifo(tmp_path / 'pipe')
+    path = name if name.startswith('~') else f'{tmp_path}/{name}'
+    with pytest.raises(FileNotFoundError, match='there is no checkpoint'):
+        load_from_local(path)
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+
+    def deny(*_):
+        raise PermissionError(13, 'Permission denied', 'a.pth')
+
+    path = save(tmp_path / 'a.pth', WEIGHTS)
+    monkeypatch.setattr(torch_file, 'open', deny, raising=False)
+    with pytest.raises(ValueError, match="a.pth': it cannot be read .*denied"):
+        load_from_local(path)
+
+
+@pytest.mark.parametrize('url', [
+    'http://127.0.0.1:9/a.pth', 'file:///no/such/file.pth', 'nonsense',
+    'http://127.0.0.1:9/' + 'x' * 300, 'http://[/a.pth', 'ftp://', '',
+    'file:///etc/passwd%00', 'http://127.0.0.1:9/a b\n.pth'
+])
+def test_addresses_that_cannot_be_loaded(tmp_path, url):
+    with pytest.raises(ValueError) as caught:
+        mmengine_checkpoint.load_url(url, str(tmp_path), progress=False)
+    message = str(caught.value)
+    assert message.startswith('checkpoint ') and repr(url)[1:9] in message
+    assert '\n' not in message and len(message) < 1000
+
+
+def test_advice_to_run_the_code_is_left_out(tmp_path):
+    path = save(tmp_path / 'a.pth', WEIGHTS, pickle_protocol=4)
+    with pytest.raises(ValueError, match='Unsupported operand') as caught:
+        load_from_local(path)
+    assert 'weights_only' not in str(caught.value)

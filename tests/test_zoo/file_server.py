@@ -1,6 +1,6 @@
 """A real HTTP server on loopback that can behave as badly as real ones."""
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -18,6 +18,9 @@ class FileServer(ThreadingHTTPServer):
         version (str): ETag of all files; an empty one is not sent.
         honest (bool): Whether it sends the whole file where the client has
             another version.
+        endless (dict[str, tuple[int, dict]]): Path to status and headers of
+            an answer that ends with the connection, or after 1 GB.
+        sent (int): Bytes of such answers.
         requests (list[tuple[str, str]]): Path and Range of every request.
     """
 
@@ -27,6 +30,7 @@ class FileServer(ThreadingHTTPServer):
         super().__init__(('127.0.0.1', 0), Handler)
         self.files, self.types, self.requests = {}, {}, []
         self.breaks, self.busy = [], 0
+        self.endless, self.sent = {}, 0
         self.ranges, self.version, self.honest = True, '"1"', True
 
     @property
@@ -40,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         span = self.headers.get('Range')
         server.requests.append((self.path, span))
+        if self.path in server.endless:
+            return self.answer_endlessly(*server.endless[self.path])
         if server.busy:
             server.busy -= 1
             return self.answer(503)
@@ -67,6 +73,15 @@ class Handler(BaseHTTPRequestHandler):
         if body and server.breaks:
             body = body[:server.breaks.pop(0)]
         self.wfile.write(body)
+
+    def answer_endlessly(self, status, headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(OSError):  # the client has enough
+            while self.server.sent < 10**9:
+                self.server.sent += self.wfile.write(bytes(1 << 16))
 
     def log_message(self, *args):
         """Keep the terminal clean."""

@@ -8,6 +8,8 @@ import yaml
 from mmengine.config import Config
 from modelindex.load_model_index import load
 
+from dyfadet_mm.registry import MODELS as MODULES
+from dyfadet_mm.utils import register_all_modules
 from dyfadet_mm.zoo.table import TABLE
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +80,16 @@ def test_weights_are_those_of_the_table(model):
 def test_every_entry_of_the_table_is_listed():
     listed = {model['Name'] for model in MODELS if 'Weights' in model}
     assert {entry.config for entry in TABLE.values()} == listed
+
+
+@pytest.mark.parametrize('name', TABLE)
+def test_the_number_of_weights_is_that_of_the_model(name):
+    register_all_modules(init_default_scope=False)
+    cfg = Config.fromfile(ROOT / f'configs/dyfadet/{TABLE[name].config}.py')
+    # needs files of scores, and has no weights
+    cfg.model.update(postprocessor=dict(type='SegmentPostprocessor'))
+    cfg.model.pop('score_fusion', None)
+    cfg.merge_from_dict(dict(width=16))  # as many, but small
+    model = MODULES.build(cfg.model)
+    names = set(model.state_dict()) - {'head.loss_normalizer.value'}
+    assert len(names) == TABLE[name].num_weights

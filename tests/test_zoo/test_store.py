@@ -13,6 +13,7 @@ from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from dyfadet_mm.conversion import convert_config, convert_state_dict
+from dyfadet_mm.fileio import WriteError
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils import register_all_modules
 from dyfadet_mm.zoo.store import cache_dir, fetch
@@ -180,6 +181,90 @@ def test_file_that_is_no_such_checkpoint(mirror, cache, published, tmp_path,
     assert not Path('code of the checkpoint ran').exists()
     mirror.files[f'/weights/{NAME}.pth'] = good
     assert Path(fetch(NAME)).is_file()
+
+
+def spoil(weights, value):
+    """The weights with one value in the last of floats."""
+    weights = {k: v.clone() for k, v in weights.items()}
+    list(weights.values())[-1].view(-1)[0] = value
+    return weights
+
+
+@pytest.mark.parametrize('make, message', [
+    (lambda good: dict(list(good.items())[:5]), 'but holds 5'),
+    (lambda good: dict(list(good.items())[:-1]), 'must hold the 260 weights'),
+    (lambda good: spoil(good, float('nan')), 'NaN or infinite'),
+    (lambda good: spoil(good, float('inf')), 'NaN or infinite'),
+])
+@pytest.mark.parametrize('by_hand', [False, True])
+def test_incomplete_weights_are_not_kept(mirror, cache, weights, make, message,
+                                         by_hand):
+    bad = to_bytes(as_published(make(weights)))
+    if by_hand:
+        (cache / 'downloads').mkdir(parents=True)
+        (cache / 'downloads' / f'{NAME}.pth').write_bytes(bad)
+    mirror.files[f'/weights/{NAME}.pth'] = bad
+    with pytest.raises(ValueError, match=message):
+        fetch(NAME)
+    assert not (cache / f'{NAME}.pth').exists()
+
+
+@pytest.mark.parametrize('checkpoint', [
+    dict(state_dict_ema=3, a=torch.ones(1)),
+    dict(state_dict_ema={1: torch.ones(1)}),
+    dict(state_dict_ema={'a' * 5000: torch.ones(1)}),
+    {
+        f'{i}' * 100: torch.ones(1)
+        for i in range(999)
+    },
+])
+def test_other_contents_are_refused_in_a_short_line(tmp_path, checkpoint):
+    path = tmp_path / 'a.pth'
+    torch.save(checkpoint, path)
+    with pytest.raises(ValueError, match='a.pth') as error:
+        CheckpointLoader.load_checkpoint(f'dyfadet://{path}')
+    assert len(str(error.value)) < 2000
+
+
+def test_a_flipped_bit_is_noticed(mirror, cache, published):
+    good = published.read_bytes()
+    bad = bytearray(good)
+    bad[len(bad) // 2] ^= 4
+    mirror.files[f'/weights/{NAME}.pth'] = bytes(bad)
+    with pytest.raises(ValueError, match='CRC'):
+        fetch(NAME)
+    mirror.files[f'/weights/{NAME}.pth'] = good
+    cached = Path(fetch(NAME))
+    bad = bytearray(cached.read_bytes())
+    bad[len(bad) // 2] ^= 4
+    cached.write_bytes(bad)
+    with pytest.raises(ValueError, match='CRC'):
+        CheckpointLoader.load_checkpoint(f'dyfadet://{NAME}')
+
+
+@pytest.mark.parametrize('exists', [False, True])
+def test_links_in_the_cache_are_not_written(mirror, cache, tmp_path, exists):
+    (cache / 'downloads').mkdir(parents=True)
+    names = [
+        f'{NAME}.pth.lock', f'{NAME}.pth.tmp', f'downloads/{NAME}.pth.part',
+        f'downloads/{NAME}.pth.part.version'
+    ]
+    victims = [tmp_path / f'victim {i}' for i in range(5)]
+    for victim, name in zip(victims, [*names, f'{NAME}.pth']):
+        if exists and victim is not victims[4]:
+            victim.write_text('mine')
+        (cache / name).symlink_to(victim)
+    assert Path(fetch(NAME)).is_file()
+    assert not Path(fetch(NAME)).is_symlink()
+    for victim in victims:
+        assert not victim.exists() or victim.read_text() == 'mine'
+    assert victims[0].exists() == exists
+
+
+def test_cache_that_cannot_be_written(mirror, cache):
+    cache.parent.write_text('a file in the place of the folder')
+    with pytest.raises(WriteError, match='set MMENGINE_HOME'):
+        fetch(NAME)
 
 
 def test_error_says_how_to_fetch_by_hand(server, cache, published,
