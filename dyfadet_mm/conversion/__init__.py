@@ -1,8 +1,10 @@
 """Configurations and weights of the published codes and of OpenTAD."""
+from .choices import read
 from .config import convert_config, detector_name, is_opentad
+from .errors import ConversionError, show
 from .state_dict import convert_key, convert_state_dict
 
 __all__ = [
-    'convert_config', 'convert_key', 'convert_state_dict', 'detector_name',
-    'is_opentad'
+    'ConversionError', 'convert_config', 'convert_key', 'convert_state_dict',
+    'detector_name', 'is_opentad', 'read', 'show'
 ]

@@ -2,6 +2,7 @@
 from typing import List, Sequence, Union
 
 from .choices import check_choices, complete
+from .errors import ConversionError, show
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
@@ -31,8 +32,8 @@ def convert_actionformer(reference_cfg: dict) -> dict:
         computes the same; it builds from any default scope.
 
     Raises:
-        KeyError: If ``input_dim`` or ``num_classes`` is missing.
-        ValueError: If the configuration asks for a part that ActionFormer
+        ConversionError: If ``input_dim`` or ``num_classes`` is missing, or
+            the configuration asks for a part that ActionFormer
             does not have, or that is not built here.
     """
     model, in_channels, num_classes = model_section(reference_cfg)
@@ -66,10 +67,10 @@ def _windows(window: Union[int, Sequence[int]],
     num_levels = arch[2] + 1
     windows = [window] * num_levels if isinstance(window, int) else window
     if len(windows) != num_levels:
-        raise ValueError('model.n_mha_win_size must be one number or '
-                         f'{num_levels}, one for the stem and one for each of '
-                         f'the {arch[2]} branch layers of model.backbone_arch,'
-                         f' but got {window}')
+        raise ConversionError(
+            f'model.n_mha_win_size must be one number or {num_levels}, one '
+            f'for the stem and one for each of the {arch[2]} branch layers of '
+            f'model.backbone_arch, but got {show(window)}')
     return list(windows)
 
 
@@ -81,8 +82,9 @@ def _backbone(model: dict, train: dict,
     widths = model['embd_dim'] if sources else ()
     if sources and (isinstance(widths, int)
                     or len(widths) != len(in_channels)):
-        raise ValueError('model.embd_dim must have one entry for each of '
-                         f'input_dim, {list(in_channels)}, but got {widths}')
+        raise ConversionError(
+            'model.embd_dim must have one entry for each of input_dim, '
+            f'{show(list(in_channels))}, but got {show(widths)}')
     if sources:
         cfg.update(in_channels=list(in_channels), source_channels=list(widths))
     if model['backbone_type'] == 'conv':

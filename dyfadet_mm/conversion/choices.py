@@ -1,33 +1,98 @@
-"""What the converters of configurations check alike."""
-from typing import Any, Optional, Sequence
+"""How the converters read the sections of a configuration."""
+from typing import Any, Sequence
 
 from mmengine.logging import print_log
 
+from .errors import ConversionError, show
+from .kinds import KINDS, SECTION
 
-def complete(section: str,
-             given: Optional[dict],
-             defaults: dict,
-             inert: Sequence[str] = ()) -> dict:
-    """Fill in defaults and warn of keys that nothing reads.
+
+def section_of(name: str, given: Any) -> dict:
+    """Check that something is a section.
 
     Args:
-        section (str): Name of the section, for the warning.
+        name (str): Its name, for the error.
         given (dict, optional): What the configuration says.
-        defaults (dict): Value of every key that is read.
-        inert (Sequence[str]): Keys that need no warning. Defaults to ().
 
     Returns:
-        dict: The keys of ``defaults``.
+        dict: The same; empty if the configuration says nothing.
+
+    Raises:
+        ConversionError: If it is something else, or has keys that are no
+            texts.
     """
-    given = given or {}
-    unread = sorted(set(given) - set(defaults) - set(inert))
+    SECTION.check(name, given)
+    wrong = [key for key in given or () if not isinstance(key, str)]
+    if wrong:
+        raise ConversionError(
+            f'the keys of {name} must be texts, but got {show(wrong)}')
+    return given or {}
+
+
+def read(section: str,
+         given: Any,
+         defaults: dict,
+         required: Sequence[str] = ()) -> dict:
+    """Read a section: check its values and fill in defaults.
+
+    Args:
+        section (str): Its name, for the error.
+        given (dict, optional): What the configuration says.
+        defaults (dict): Value of every key that may be missing.
+        required (Sequence[str]): Further keys. Defaults to ().
+
+    Returns:
+        dict: The required keys and those of ``defaults``.
+
+    Raises:
+        ConversionError: If a required key is missing, or a value is not what
+            :data:`KINDS` says of its key.
+    """
+    given = section_of(section, given)
+    missing = [key for key in required if given.get(key) is None]
+    if missing:
+        raise ConversionError(f'{section} must have {missing[0]!r}, but has '
+                              f'{show(sorted(given))}')
+    values = {
+        key: given.get(key, defaults.get(key))
+        for key in (*required, *defaults)
+    }
+    for key in values.keys() & given.keys():
+        KINDS[key].check(f'{section}.{key}', values[key])
+    return values
+
+
+def complete(
+    section: str,
+    given: Any,
+    defaults: dict,
+    inert: Sequence[str] = (),
+    required: Sequence[str] = ()
+) -> dict:
+    """Read a section and warn of keys that nothing reads.
+
+    Args:
+        section (str): Its name, for the warning.
+        given (dict, optional): What the configuration says.
+        defaults (dict): Value of every key that may be missing.
+        inert (Sequence[str]): Keys that need no warning. Defaults to ().
+        required (Sequence[str]): Further keys. Defaults to ().
+
+    Returns:
+        dict: The required keys and those of ``defaults``.
+
+    Raises:
+        ConversionError: As in :func:`read`.
+    """
+    values = read(section, given, defaults, required)
+    unread = sorted(set(given or ()) - set(values) - set(inert))
     if unread:
         print_log(
             f'{section} of the given configuration has keys that the code it '
-            f'is from does not read, they are ignored: {unread}',
+            f'is from does not read, they are ignored: {show(unread)}',
             logger='current',
             level=30)
-    return {key: given.get(key, default) for key, default in defaults.items()}
+    return values
 
 
 def check_choices(section: str, values: dict, **choices: Sequence) -> None:
@@ -39,24 +104,9 @@ def check_choices(section: str, values: dict, **choices: Sequence) -> None:
         choices (Sequence): What a key may be.
 
     Raises:
-        ValueError: If a key is something else.
+        ConversionError: If a key is something else.
     """
     for key, allowed in choices.items():
         if values.get(key) not in allowed:
-            raise ValueError(f'{section}.{key} must be one of {allowed}, '
-                             f'but got {values.get(key)!r}')
-
-
-def check_window(name: str, window: Any) -> None:
-    """Refuse windows of the encoder that are not one odd number.
-
-    Args:
-        name (str): Its key, for the error.
-        window (int): Kernel size of the branch layers.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if not isinstance(window, int) or window < 1 or window % 2 == 0:
-        raise ValueError(
-            f'{name} must be one odd positive number, but got {window!r}')
+            raise ConversionError(f'{section}.{key} must be one of {allowed}, '
+                                  f'but got {show(values.get(key))}')

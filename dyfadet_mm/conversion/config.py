@@ -1,5 +1,9 @@
 """Configurations of other code as configurations of ours."""
+from typing import Any
+
 from .actionformer_config import convert_actionformer
+from .choices import section_of
+from .errors import ConversionError, show
 from .opentad_config import convert_opentad
 from .published_config import convert_published
 from .tridet_config import convert_tridet
@@ -29,19 +33,20 @@ def convert_config(reference_cfg: dict) -> dict:
         computes the same; it builds from any default scope.
 
     Raises:
-        KeyError: If the sizes of inputs or outputs are missing.
-        ValueError: If the configuration asks for a part that the detector
-            does not have there.
+        ConversionError: A KeyError and ValueError, if a key is missing, a
+            value is not of its kind, or the configuration asks for a part
+            that the detector does not have there.
     """
+    reference_cfg = section_of('reference_cfg', reference_cfg)
     if is_opentad(reference_cfg):
         if 'projection' in reference_cfg:
             return convert_opentad(reference_cfg)
         return convert_opentad(reference_cfg['model'],
                                reference_cfg.get('post_processing'))
-    if 'model' not in reference_cfg:
-        raise KeyError("reference_cfg must have 'model', or 'projection' as a "
-                       "model dict of OpenTAD has, but has "
-                       f'{sorted(reference_cfg)}')
+    if not isinstance(reference_cfg.get('model'), dict):
+        raise ConversionError(
+            "reference_cfg must have 'model', or 'projection' as a model dict "
+            f'of OpenTAD has, but has {show(reference_cfg)}')
     name = detector_name(reference_cfg)
     if name == 'ActionFormer':
         return convert_actionformer(reference_cfg)
@@ -72,7 +77,7 @@ def detector_name(reference_cfg: dict) -> str:
     return 'DyFADet'
 
 
-def is_opentad(reference_cfg: dict) -> bool:
+def is_opentad(reference_cfg: Any) -> bool:
     """Whether a configuration is one of OpenTAD.
 
     Args:
@@ -81,5 +86,7 @@ def is_opentad(reference_cfg: dict) -> bool:
     Returns:
         bool: True if its model has a ``projection``.
     """
+    if not isinstance(reference_cfg, dict):
+        return False
     model = reference_cfg.get('model', reference_cfg)
     return isinstance(model, dict) and 'projection' in model

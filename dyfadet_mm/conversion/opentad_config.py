@@ -6,7 +6,8 @@ candidates are chosen in another way.
 import copy
 from typing import Optional
 
-from .choices import check_choices, check_window, complete
+from .choices import check_choices, complete, read, section_of
+from .errors import ConversionError, show
 from .published_config import GATES, convert_published
 
 TYPES = dict(projection='DynEProj', neck='FPNIdentity', rpn_head='TDynHead')
@@ -18,7 +19,7 @@ REQUIRED = dict(
 DEFAULTS = dict(
     projection=dict(
         arch=(2, 2, 5),
-        conv_cfg=dict(kernel_size=3),
+        conv_cfg=dict(),
         norm_cfg=dict(type='LN'),
         use_abs_pe=False,
         max_seq_len=2304,
@@ -48,6 +49,7 @@ OPTIONS = dict(
     backbone=dict(norm_cfg=dict(eps=1e-6), mask_embed=True, pool_mask=True),
     neck=dict(norm_cfg=dict(eps=1e-6)),
     head=dict(norm_cfg=dict(eps=1e-6), mask_outputs=False))
+LOSSES = dict(cls_loss='FocalLoss', reg_loss='DIOULoss')
 POST_PROCESSING = dict(
     nms=dict(), pre_nms_thresh=0.001, pre_nms_topk=2000, external_cls=None)
 NMS = dict(
@@ -80,10 +82,10 @@ def convert_opentad(model: dict,
         dict: A configuration for ``dyfadet_mm.registry.MODELS.build``.
 
     Raises:
-        KeyError: If a part or a size is missing.
-        ValueError: If the dict is of another detector, or asks for what our
-            parts do not do.
+        ConversionError: If a part or a size is missing, or the dict is of
+            another detector, or asks for what our parts do not do.
     """
+    model = section_of('model', model)
     check_choices('model', model, type=('DyFADet', None))
     projection, neck, head = (_part(model, name) for name in TYPES)
     _check(projection, neck, head)
@@ -92,8 +94,7 @@ def convert_opentad(model: dict,
         cfg[name].update(options)
     cfg['head']['loss_normalizer']['momentum'] = head[
         'loss_normalizer_momentum']
-    cfg['head']['loss_cls'] = dict(
-        head['loss'].get('cls_loss', {}), type='dyfadet_mm.FocalLoss')
+    cfg['head']['loss_cls'] = _focal_loss(head)
     post = complete('post_processing', post_processing, POST_PROCESSING,
                     ('save_dict', ))
     cfg['postprocessor'] = _postprocessor(post, head['num_classes'])
@@ -106,22 +107,15 @@ def _part(model: dict, name: str) -> dict:
     """One part of the model dict, complete."""
     given = model.get(name)
     if not isinstance(given, dict):
-        raise KeyError(f'model must have a dict {name!r}, but has {given!r}')
+        raise ConversionError(
+            f'model must have a dict {name!r}, but has {show(given)}')
     section = f'model.{name}'
     check_choices(section, given, type=(TYPES[name], None))
-    for key in REQUIRED[name]:
-        if key not in given:
-            raise KeyError(f'{section} must have {key!r}')
-    required = {key: given[key] for key in REQUIRED[name]}
-    return dict(
-        required,
-        **complete(section, given, DEFAULTS[name], ('type', *required)))
+    return complete(section, given, DEFAULTS[name], ('type', ), REQUIRED[name])
 
 
 def _check(projection: dict, neck: dict, head: dict) -> None:
     """Refuse what our parts do not do, and parts that do not fit together."""
-    check_window('model.projection.encoder_win_size',
-                 projection['encoder_win_size'])
     check_choices(
         'model.rpn_head',
         head,
@@ -129,19 +123,9 @@ def _check(projection: dict, neck: dict, head: dict) -> None:
         filter_similar_gt=(True, ))
     check_choices(
         'model.rpn_head.dyn_head_cfg',
-        head['dyn_head_cfg'],
+        section_of('model.rpn_head.dyn_head_cfg', head['dyn_head_cfg']),
         type=(*GATES, None))
-    for key, name in dict(cls_loss='FocalLoss', reg_loss='DIOULoss').items():
-        check_choices(
-            f'model.rpn_head.loss.{key}',
-            head['loss'].get(key, {}),
-            type=(name, None))
-    points = head['prior_generator']
-    check_choices(
-        'model.rpn_head.prior_generator',
-        points,
-        type=('PointGenerator', None),
-        use_offset=(False, None))
+    points = _points(head)
     width, levels = projection['out_channels'], projection['arch'][2] + 1
     fits = {
         'neck.in_channels': (neck['in_channels'], width),
@@ -149,25 +133,56 @@ def _check(projection: dict, neck: dict, head: dict) -> None:
         'neck.num_levels': (neck['num_levels'], levels),
         'rpn_head.in_channels': (head['in_channels'], width),
         'rpn_head.prior_generator.strides':
-        (points.get('strides'), [2**level for level in range(levels)]),
+        (points['strides'], [2**level for level in range(levels)]),
         'number of rpn_head.prior_generator.regression_range':
-        (len(points.get('regression_range', ())), levels)
+        (len(points['regression_range']), levels)
     }
     for name, (value, expected) in fits.items():
         if value not in (None, expected):
-            raise ValueError(f'model.{name} must be {expected}, which follows '
-                             f'from model.projection, but got {value}')
+            raise ConversionError(
+                f'model.{name} must be {expected}, which follows from '
+                f'model.projection, but got {show(value)}')
+
+
+def _points(head: dict) -> dict:
+    """The points of all levels."""
+    section = 'model.rpn_head.prior_generator'
+    points = read(section, head['prior_generator'],
+                  dict(type=None, strides=None, use_offset=None),
+                  ('regression_range', ))
+    check_choices(
+        section,
+        points,
+        type=('PointGenerator', None),
+        use_offset=(False, None))
+    return points
+
+
+def _focal_loss(head: dict) -> dict:
+    """The loss of the classes."""
+    section = 'model.rpn_head.loss'
+    losses = read(section, head['loss'], dict.fromkeys(LOSSES))
+    for key, name in LOSSES.items():
+        check_choices(
+            f'{section}.{key}',
+            section_of(f'{section}.{key}', losses[key]),
+            type=(name, None))
+    given = complete(f'{section}.cls_loss', losses['cls_loss'],
+                     dict(alpha=0.25, gamma=2.), ('type', ))
+    return dict(given, type='dyfadet_mm.FocalLoss')
 
 
 def _as_published(projection: dict, head: dict) -> dict:
     """The configuration in the published code's words."""
+    kernel = read('model.projection.conv_cfg', projection['conv_cfg'],
+                  dict(kernel_size=3))['kernel_size']
     model = dict(
         input_dim=projection['in_channels'],
         num_classes=head['num_classes'],
         backbone_arch=projection['arch'],
-        regression_range=head['prior_generator']['regression_range'],
+        regression_range=_points(head)['regression_range'],
         n_encoder_win_size=projection['encoder_win_size'],
-        embd_kernel_size=projection['conv_cfg']['kernel_size'],
+        embd_kernel_size=kernel,
         embd_dim=projection['out_channels'],
         embd_with_ln=projection['norm_cfg'] is not None,
         fpn_dim=projection['out_channels'],
@@ -220,9 +235,11 @@ def _postprocessor(post: dict, num_classes: int) -> dict:
 
 def _score_fusion(classifier: dict) -> dict:
     """Fusion with the scores of a video classifier, of all detections."""
-    check_choices(
-        'post_processing.external_cls', classifier, type=tuple(CLASSIFIERS))
-    cfg = dict(CLASSIFIERS[classifier['type']], max_num=None)
-    cfg['topk'] = classifier.get('topk', cfg['topk'])
+    section = 'post_processing.external_cls'
+    check_choices(section, classifier, type=tuple(CLASSIFIERS))
+    cfg = CLASSIFIERS[classifier['type']]
+    given = read(section, classifier, dict(topk=cfg['topk']), ('path', ))
     return dict(
-        type='dyfadet_mm.ScoreFusion', score_file=classifier['path'], **cfg)
+        type='dyfadet_mm.ScoreFusion',
+        score_file=given['path'],
+        **dict(cfg, topk=given['topk'], max_num=None))

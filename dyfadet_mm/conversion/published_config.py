@@ -1,5 +1,5 @@
 """The published code's configuration as a configuration of ours."""
-from .choices import check_choices, check_window, complete
+from .choices import check_choices, complete
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
@@ -43,18 +43,20 @@ def convert_published(reference_cfg: dict) -> dict:
         computes the same; it builds from any default scope.
 
     Raises:
-        KeyError: If ``input_dim`` or ``num_classes`` is missing.
-        ValueError: If the configuration asks for a part that the published
+        ConversionError: If ``input_dim`` or ``num_classes`` is missing, or
+            the configuration asks for a part that the published
             DyFADet does not have.
     """
     model, in_channels, num_classes = model_section(reference_cfg)
-    dyn_head = complete('dyn_head', model.get('dyn_head'), DYN_HEAD_DEFAULTS,
-                        INERT['dyn_head'])
+    dyn_head = complete('model.dyn_head', model.get('dyn_head'),
+                        DYN_HEAD_DEFAULTS, INERT['dyn_head'])
     model = complete('model', model, MODEL_DEFAULTS, INERT['model'])
     train = complete('train_cfg', reference_cfg.get('train_cfg'),
                      TRAIN_DEFAULTS, INERT['train_cfg'])
     test = complete('test_cfg', reference_cfg.get('test_cfg'), TEST_DEFAULTS)
-    _check_choices(model, train, test)
+    check_choices(
+        'model', model, backbone_type=('DynE', ), head_act=('relu', ))
+    check_shared_choices(model, train, test)
 
     coarsest = 2**model['backbone_arch'][2]
     return dict(
@@ -76,14 +78,6 @@ def convert_published(reference_cfg: dict) -> dict:
         head=_head(model, dyn_head, train, num_classes),
         postprocessor=postprocessor_config(test),
         **score_fusion_config(test))
-
-
-def _check_choices(model: dict, train: dict, test: dict) -> None:
-    """Refuse what the published DyFADet cannot build."""
-    check_choices(
-        'model', model, backbone_type=('DynE', ), head_act=('relu', ))
-    check_shared_choices(model, train, test)
-    check_window('model.n_encoder_win_size', model['n_encoder_win_size'])
 
 
 def _head(model: dict, dyn_head: dict, train: dict, num_classes: int) -> dict:

@@ -5,7 +5,8 @@ most keys mean the same in all.
 """
 from typing import Any, Sequence, Tuple
 
-from .choices import check_choices
+from .choices import check_choices, read, section_of
+from .errors import ConversionError
 
 #: Defaults of the section ``model`` that all three codes have.
 SHARED_DEFAULTS = dict(
@@ -62,16 +63,15 @@ def model_section(reference_cfg: dict) -> Tuple[dict, Any, int]:
         tuple: The section, ``input_dim`` and ``num_classes``.
 
     Raises:
-        KeyError: If ``input_dim`` or ``num_classes`` is missing.
+        ConversionError: If ``input_dim`` or ``num_classes`` is missing.
     """
-    model = dict(reference_cfg['model'])
-    for key, value in reference_cfg.get('dataset', {}).items():
-        if key in ('input_dim', 'num_classes', 'max_seq_len'):
-            model.setdefault(key, value)
-    for key in ('input_dim', 'num_classes'):
-        if key not in model:
-            raise KeyError(f"reference_cfg['model'] must have {key!r}")
-    return model, model['input_dim'], model['num_classes']
+    model = dict(section_of('model', reference_cfg['model']))
+    data = section_of('dataset', reference_cfg.get('dataset'))
+    for key in ('input_dim', 'num_classes', 'max_seq_len'):
+        if key in data:
+            model.setdefault(key, data[key])
+    sizes = read('model', model, {}, ('input_dim', 'num_classes'))
+    return model, sizes['input_dim'], sizes['num_classes']
 
 
 def check_shared_choices(model: dict, train: dict, test: dict) -> None:
@@ -83,7 +83,7 @@ def check_shared_choices(model: dict, train: dict, test: dict) -> None:
         test (dict): Complete section ``test_cfg``.
 
     Raises:
-        ValueError: If a value is something else, or widths do not fit.
+        ConversionError: If a value is something else, or widths do not fit.
     """
     check_choices(
         'model',
@@ -96,9 +96,9 @@ def check_shared_choices(model: dict, train: dict, test: dict) -> None:
     check_choices('test_cfg', test, nms_method=('soft', 'hard', 'none'))
     width = embed_channels(model)
     if model['fpn_type'] == 'identity' and model['fpn_dim'] != width:
-        raise ValueError('model.fpn_dim must equal model.embd_dim where '
-                         f"fpn_type is 'identity', but got "
-                         f"{model['fpn_dim']} and {width}")
+        raise ConversionError('model.fpn_dim must equal model.embd_dim where '
+                              f"fpn_type is 'identity', but got "
+                              f"{model['fpn_dim']} and {width}")
 
 
 def embed_channels(model: dict) -> int:

@@ -4,6 +4,9 @@ from typing import Dict, List, Optional, Tuple
 
 from torch import Tensor, ones
 
+from .errors import ConversionError, show
+from .tensors import check_tensors
+
 #: (pattern of the other code's name, our name); None marks names that hold
 #: constants or parameters that no output depends on.
 KeyTable = List[Tuple[str, Optional[str]]]
@@ -97,6 +100,8 @@ PATH_TABLE = [
 #: none in the stem.
 BRANCHES = [(r'(backbone\.branch\.\d+\.)group_norm', 'out'),
             (r'(backbone\.(?:stem|branch)\.\d+\.)norm2', 'attn')]
+#: Longest name; a search in a longer one could take long.
+MAX_NAME = 200
 FIELD = re.compile(r'(weight|bias|scale)?$')
 
 
@@ -110,8 +115,12 @@ def convert_key(name: str) -> Optional[str]:
         str | None: Our name; None if the parameter has no use.
 
     Raises:
-        KeyError: If none of their detectors has such a parameter.
+        ConversionError: A KeyError, if none of their detectors has such a
+            parameter.
     """
+    if not isinstance(name, str) or not name.isprintable() or (len(name)
+                                                               > MAX_NAME):
+        raise ConversionError(show(name))
     if name.startswith('module.'):
         name = name[len('module.'):]
     for pattern, ours in KEY_TABLE:
@@ -124,7 +133,7 @@ def convert_key(name: str) -> Optional[str]:
         if prefix.endswith(('.down.', '.up.', '.depth.')):
             return prefix + _convert_path(name, rest)
         return prefix + rest
-    raise KeyError(name)
+    raise ConversionError(name)
 
 
 def _convert_path(name: str, rest: str) -> str:
@@ -133,7 +142,7 @@ def _convert_path(name: str, rest: str) -> str:
         match = re.match(pattern, rest)
         if match is not None and FIELD.match(rest[match.end():]):
             return ours + rest[match.end():]
-    raise KeyError(name)
+    raise ConversionError(name)
 
 
 def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -148,23 +157,44 @@ def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
         loads with ``strict=True``.
 
     Raises:
-        KeyError: If there are unknown names; all of them are listed.
+        ConversionError: A KeyError and ValueError, if there are unknown names,
+            of which the first are listed, if two names mean the same weight,
+            or something is no tensor of finite numbers.
     """
-    converted, unknown = {}, []
-    for name, value in state_dict.items():
-        try:
-            ours = convert_key(name)
-        except KeyError as error:
-            unknown.append(error.args[0])
-            continue
-        if ours is not None:
-            converted[ours] = _reshape(ours, value)
-    if unknown:
-        raise KeyError('state_dict must hold the weights of the published '
-                       "DyFADet, of OpenTAD's, of ActionFormer or of TriDet, "
-                       f'but has unknown keys: {sorted(unknown)}')
+    if not isinstance(state_dict, dict):
+        raise ConversionError('state_dict must be a dict of tensors, but got '
+                              f'{show(state_dict)}')
+    names = _our_names(state_dict)
+    check_tensors({name: state_dict[name] for name in names.values()})
+    converted = {
+        ours: _reshape(ours, state_dict[name])
+        for ours, name in names.items()
+    }
     _add_branch_scales(converted)
     return converted
+
+
+def _our_names(state_dict: dict) -> Dict[str, str]:
+    """The given names of what has a use, by our name."""
+    names: Dict[str, str] = {}
+    unknown = []
+    for name in state_dict:
+        try:
+            ours = convert_key(name)
+        except ConversionError as error:
+            unknown.append(str(error))
+            continue
+        if ours in names:
+            raise ConversionError('state_dict must have every weight once, but'
+                                  f' {names[ours]!r} and {name!r} are one')
+        if ours is not None:
+            names[ours] = name
+    if unknown:
+        raise ConversionError(
+            'state_dict must hold the weights of the published DyFADet, of '
+            "OpenTAD's, of ActionFormer or of TriDet, but has unknown keys: "
+            f'{show(sorted(unknown))}')
+    return names
 
 
 def _reshape(name: str, value: Tensor) -> Tensor:
@@ -172,10 +202,12 @@ def _reshape(name: str, value: Tensor) -> Tensor:
 
     The normaliser of the losses, a running mean, is a float.
     """
-    if name.endswith(('.gamma', '.alpha')):
-        return value.reshape(())
-    if name == 'head.loss_normalizer.value':
-        return value.float().reshape(())
+    if name.endswith(('.gamma', '.alpha', '.loss_normalizer.value')):
+        if value.numel() != 1:
+            raise ConversionError(f'the weight {name!r} must be one number, '
+                                  f'but has the shape {tuple(value.shape)}')
+        is_mean = name.endswith('value')
+        return (value.float() if is_mean else value).reshape(())
     if re.search(r'norm[s12]?\.(\d+\.)?(weight|bias)$|drop_path_\w+\.scale$',
                  name):
         return value.reshape(-1)

@@ -1,7 +1,8 @@
 """TriDet's configuration as a configuration of ours."""
 from typing import List
 
-from .choices import check_choices, check_window, complete
+from .choices import check_choices, complete
+from .errors import ConversionError, show
 from .shared_config import (SHARED_DEFAULTS, SHARED_INERT, TEST_DEFAULTS,
                             TRAIN_DEFAULTS, check_shared_choices,
                             encoder_config, head_config, model_section,
@@ -37,8 +38,8 @@ def convert_tridet(reference_cfg: dict) -> dict:
         computes the same; it builds from any default scope.
 
     Raises:
-        KeyError: If ``input_dim`` or ``num_classes`` is missing.
-        ValueError: If the configuration asks for a part that TriDet does not
+        ConversionError: If ``input_dim`` or ``num_classes`` is missing, or
+            the configuration asks for a part that TriDet does not
             have, or that is not built here.
     """
     model, in_channels, num_classes = model_section(reference_cfg)
@@ -74,12 +75,10 @@ def _windows(model: dict) -> List[int]:
     if isinstance(windows, int):
         windows = [windows] * num_levels
     if len(windows) != num_levels:
-        raise ValueError('model.n_sgp_win_size must be one number or '
-                         f'{num_levels}, one for the stem and one for each of '
-                         f'the {num_levels - 1} branch layers of '
-                         f'model.backbone_arch, but got {windows}')
-    for window in windows:
-        check_window('each of model.n_sgp_win_size', window)
+        raise ConversionError(
+            f'model.n_sgp_win_size must be one number or {num_levels}, one '
+            f'for the stem and one for each of the {num_levels - 1} branch '
+            f'layers of model.backbone_arch, but got {show(windows)}')
     return list(windows)
 
 

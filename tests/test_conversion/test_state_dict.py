@@ -5,8 +5,8 @@ import pytest
 import torch
 from published_weights import PublishedWeights
 
-from dyfadet_mm.conversion import (convert_config, convert_key,
-                                   convert_state_dict)
+from dyfadet_mm.conversion import (ConversionError, convert_config,
+                                   convert_key, convert_state_dict)
 from dyfadet_mm.registry import MODELS
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
@@ -239,3 +239,51 @@ def test_given_weights_are_not_changed():
 ])
 def test_names_of_tridet(theirs, ours):
     assert convert_key(theirs) == ours
+
+
+@pytest.mark.parametrize('value, problem', [
+    ([1.], r'is \[1.0\]'),
+    (None, 'is None'),
+    (torch.ones(16, device='meta'), 'meta'),
+    (torch.ones(16).to_sparse(), 'sparse'),
+    (torch.ones(16).cfloat(), 'complex64'),
+    (torch.ones(16).bool(), 'bool'),
+    (torch.full((16, ), torch.nan), 'NaN'),
+    (torch.full((16, ), torch.inf), 'infinite'),
+    (torch.ones(1).expand(10**6, 10**6), 'numbers of their own'),
+])
+def test_what_is_no_weight_is_refused(value, problem):
+    weights = PublishedWeights()
+    weights['backbone.embd_norm.0.weight'] = value
+    with pytest.raises(ConversionError, match=problem):
+        convert_state_dict(weights)
+
+
+def test_two_names_of_one_weight_are_refused():
+    weights = PublishedWeights()
+    name = next(iter(weights))
+    weights[f'module.{name}'] = weights[name]
+    with pytest.raises(ConversionError, match='every weight once'):
+        convert_state_dict(weights)
+
+
+def test_scales_are_one_number():
+    weights = PublishedWeights()
+    name = next(name for name in weights if name.endswith('scale_weight'))
+    weights[name] = torch.ones(2)
+    with pytest.raises(ConversionError, match='one number'):
+        convert_state_dict(weights)
+
+
+@pytest.mark.parametrize('state_dict', [None, [1], torch.ones(1), 'x'])
+def test_only_dicts_are_converted(state_dict):
+    with pytest.raises(ConversionError, match='must be a dict of tensors'):
+        convert_state_dict(state_dict)
+
+
+@pytest.mark.parametrize('name',
+                         [7, None, 'drop_path_' * 10**5, b'x', '\x1b[31m'])
+def test_wrong_names_are_shown_in_short(name):
+    with pytest.raises(ConversionError) as error:
+        convert_state_dict({name: torch.ones(1)})
+    assert len(str(error.value)) < 2000

@@ -239,20 +239,115 @@ class Bomb:
 
 
 @pytest.mark.parametrize('content, error, message', [
-    (dict(state_dict_ema=Bomb()), ValueError, 'tensors only'),
+    (dict(state_dict_ema=Bomb()), ValueError, 'carries code'),
     (dict(epoch=1), ValueError, "must hold 'state_dict_ema'"),
     (dict(state_dict_ema={'module.backbone.nonsense': torch.ones(1)}),
      KeyError, 'backbone.nonsense'),
+    (dict(state_dict_ema={'x' * 10**6: []
+                          for _ in range(3)}), ValueError, 'unknown keys'),
+    (dict(state_dict_ema={1: torch.ones(1)}), ValueError, 'unknown keys'),
+    (dict(state_dict_ema={'cls_head.cls_head.conv.bias': [1.]}), ValueError,
+     'cls_head.conv.bias'),
+    (dict(state_dict_ema={'cls_head.cls_head.conv.bias': torch.ones(1) / 0}),
+     ValueError, 'cls_head.conv.bias'),
+    (dict(state_dict_ema={'cls_head.cls_head.conv.bias': torch.ones(1)}),
+     ValueError, 'must fit'),
+    (dict(state_dict_ema=[1]), ValueError, 'state_dict_ema'),
+    ([torch.ones(1)], ValueError, 'state_dict_ema'),
+    (b'PK', ValueError, 'checkpoint'),
 ])
 def test_files_that_are_no_such_checkpoint(converter, published, capsys,
                                            content, error, message):
-    torch.save(content, published / 'bad.pth.tar')
-    with pytest.raises(error, match=message):
+    path = published / 'bad.pth.tar'
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(error, match=message) as raised:
         converter.convert(
             str(published / 'bad.pth.tar'), str(published / 'toy.yaml'),
             str(published / 'out'))
+    assert str(path) in str(raised.value) and len(str(raised.value)) < 2000
     assert 'code of the checkpoint ran' not in capsys.readouterr().out
     assert not (published / 'out').exists()
+
+
+def change(path, section, **values):
+    """Change a yaml."""
+    data = yaml.safe_load(path.read_text())
+    data.setdefault(section, {}).update(values)
+    path.write_text(yaml.safe_dump(data))
+
+
+CODE = "': __import__('pathlib').Path('ran').touch(), '"
+
+
+@pytest.mark.parametrize('section, key, value', [
+    ('dataset', 'default_fps', {
+        CODE: 1
+    }),
+    ('dataset', 'crop_ratio', [{
+        CODE: 1
+    }, 1]),
+    ('dataset', 'json_file', '{{$HOME:x}}'),
+    ('dataset', 'feat_folder', ['${model}']),
+    ('dataset', 'feat_folder', 'http://127.0.0.1:9/x'),
+    ('dataset', 'file_prefix', '../../'),
+    ('dataset', 'file_ext', '/etc/passwd'),
+    ('loader', 'batch_size', {
+        CODE: 1
+    }),
+    ('opt', 'learning_rate', '1e-4'),
+    ('opt', 'weight_decay', {
+        CODE: 1
+    }),
+    ('opt', 'epochs', 10**30),
+    ('model', 'k', {
+        CODE: 1
+    }),
+    ('model', 'head_num_layers', 10**9),
+    ('model', 'input_noise', float('nan')),
+    ('model', 'mlp_dim', True),
+    ('test_cfg', 'voting_thresh', [CODE]),
+    ('test_cfg', 'ext_score_file', 's3://bucket/x'),
+    ('train_cfg', 'clip_grad_l2norm', {
+        CODE: 1
+    }),
+])
+def test_no_value_of_a_yaml_is_code(converter, published, section, key, value,
+                                    monkeypatch):
+    monkeypatch.chdir(published)
+    path = published / 'toy.yaml'
+    change(path, section, **{key: value})
+    with pytest.raises(
+            ValueError, match=rf'{section}\.{key} must be') as error:
+        converter.convert(
+            str(published / 'epoch_003.pth.tar'), str(path),
+            str(published / 'out'))
+    assert str(path) in str(error.value) and '\n' not in str(error.value)
+    assert len(str(error.value)) < 2000
+    assert not (published / 'out').exists() and not Path('ran').exists()
+
+
+def test_scores_are_not_read_while_converting(converter, published):
+    change(published / 'toy.yaml', 'test_cfg', ext_score_file='none.json')
+    _, path = converter.convert(
+        str(published / 'epoch_003.pth.tar'), str(published / 'toy.yaml'),
+        str(published / 'out'))
+    assert "score_file='none.json'" in Path(path).read_text()
+
+
+def test_a_config_takes_no_more_memory_than_its_weights(converter, published):
+    """Gigabytes, without the first look at the shapes."""
+    sizes = dict(embd_dim=2**16, fpn_dim=2**16, head_dim=2**16)
+    change(published / 'toy.yaml', 'model', use_abs_pe=True, **sizes)
+    change(published / 'toy.yaml', 'dataset', max_seq_len=2**17)
+    with pytest.raises(ValueError, match='must fit .* do not') as error:
+        converter.convert(
+            str(published / 'epoch_003.pth.tar'), str(published / 'toy.yaml'),
+            str(published / 'out'))
+    for name in ('epoch_003.pth.tar', 'toy.yaml'):
+        assert str(published / name) in str(error.value)
 
 
 OPENTAD_CONFIG = """
@@ -354,7 +449,7 @@ def test_averaged_weights_of_opentad_are_preferred(converter, opentad, ema):
 def test_what_opentads_recipe_lacks_is_told(converter, opentad):
     path = opentad / 'thumos.py'
     path.write_text(path.read_text().replace('offset_frames', 'foo'))
-    with pytest.raises(ValueError, match=r"lacks \['offset_frames'\]"):
+    with pytest.raises(ValueError, match="must have 'offset_frames'"):
         converter.convert(
             str(opentad / 'epoch_3.pth'), str(path), str(opentad / 'out'))
     assert not (opentad / 'out').exists()

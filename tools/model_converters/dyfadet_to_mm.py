@@ -8,28 +8,35 @@ The yaml tells which of the three published codes it belongs to. For OpenTAD's
 DyFADet, give OpenTAD's checkpoint and its config, a Python file.
 """
 import argparse
-import os
 import os.path as osp
-import pickle
 import re
-from typing import Tuple
+from contextlib import contextmanager
+from typing import Iterator, Optional, Sequence, Tuple
 
 import opentad_recipe
 import published_recipe
 import torch
-import yaml
+from literal_config import config_text
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.runner import save_checkpoint
+from reference_files import load_reference
+from torch.overrides import TorchFunctionMode
 
 import dyfadet_mm
-from dyfadet_mm.conversion import (convert_config, convert_key,
-                                   convert_state_dict, is_opentad)
+from dyfadet_mm.compat.checkpoint_loader import load_from_local
+from dyfadet_mm.conversion import (ConversionError, convert_config,
+                                   convert_key, convert_state_dict, is_opentad,
+                                   show)
 from dyfadet_mm.engine.options import read_by_runner
+from dyfadet_mm.fileio.atomic import atomic_path
 from dyfadet_mm.registry import MODELS
 
 BASE_CONFIG = osp.join(
     osp.dirname(osp.abspath(__file__)), '..', '..', 'configs', 'dyfadet',
     'dyfadet_custom.py')
+#: A running mean of the training, which the published codes do not save.
+NORMALIZER = 'head.loss_normalizer.value'
 
 
 def load_weights(path: str, ema: bool = True) -> dict:
@@ -47,43 +54,12 @@ def load_weights(path: str, ema: bool = True) -> dict:
         ValueError: If the file is no such checkpoint.
     """
     key = 'state_dict_ema' if ema else 'state_dict'
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f'{path!r} must be a checkpoint that holds tensors '
-                         f'only, but could not be read: {reason}') from error
-    if not isinstance(checkpoint, dict) or key not in checkpoint:
-        found = sorted(checkpoint) if isinstance(checkpoint,
-                                                 dict) else type(checkpoint)
-        raise ValueError(f'{path!r} must hold {key!r}, but holds {found}')
+    checkpoint = load_from_local(path, 'cpu')
+    if not isinstance(checkpoint, dict) or not isinstance(
+            checkpoint.get(key), dict):
+        raise ConversionError(f'{path!r} must hold {key!r}, a dict, but holds '
+                              f'{show(checkpoint)}')
     return checkpoint[key]
-
-
-def load_reference(path: str) -> dict:
-    """Read a yaml of a published code or a config of OpenTAD.
-
-    Args:
-        path (str): The yaml file, or OpenTAD's Python file, which is run as
-            every config of OpenMMLab is.
-
-    Returns:
-        dict: Its content.
-
-    Raises:
-        ValueError: If a section is missing.
-    """
-    if path.endswith('.py'):
-        reference = Config.fromfile(path).to_dict()
-    else:
-        with open(path, encoding='utf-8') as file:
-            reference = yaml.safe_load(file)
-    for section in ('dataset', 'model'):
-        if not isinstance(reference, dict) or section not in reference:
-            raise ValueError(f'{path!r} must be a yaml of a published code '
-                             'or a config of OpenTAD, with a section '
-                             f'{section!r}')
-    return reference
 
 
 def make_config(reference: dict) -> Config:
@@ -94,6 +70,10 @@ def make_config(reference: dict) -> Config:
 
     Returns:
         Config: Model, data, schedule and metric.
+
+    Raises:
+        ConversionError: If a value is missing or not of its kind, or asks for
+            what is not built here.
     """
     recipe = opentad_recipe if is_opentad(reference) else published_recipe
     cfg = Config.fromfile(BASE_CONFIG)
@@ -106,6 +86,66 @@ def make_config(reference: dict) -> Config:
     cfg.merge_from_dict(recipe.changes(reference))
     cfg.model = convert_config(reference)
     return cfg
+
+
+def load_model(cfg: dict, weights: dict) -> BaseModel:
+    """Build a model and load its weights.
+
+    Args:
+        cfg (dict): Of the model.
+        weights (dict[str, Tensor]): Under our names.
+
+    Returns:
+        BaseModel: The model, without the fusion of scores, which has no
+        weights.
+
+    Raises:
+        ConversionError: If they do not fit together.
+    """
+    expected = _shapes(cfg)
+    names = expected.keys() | weights.keys()
+    if NORMALIZER not in weights:
+        names.discard(NORMALIZER)
+    wrong = sorted(name for name in names
+                   if name not in expected or name not in weights
+                   or expected[name] != weights[name].shape)
+    if wrong:
+        raise ConversionError('the weights must fit the model of the config, '
+                              f'but {len(wrong)} do not: {show(wrong)}')
+    model = MODELS.build({**cfg, 'score_fusion': None})
+    model.load_state_dict(weights, strict=True)
+    return model
+
+
+def _shapes(cfg: dict) -> dict:
+    """Shapes of the weights of a model, which may be of any size."""
+    with _WithoutNumbers():
+        return {
+            f'{part}.{name}': value.shape
+            for part in ('backbone', 'neck', 'head')
+            for name, value in MODELS.build(cfg[part]).state_dict().items()
+        }
+
+
+class _WithoutNumbers(TorchFunctionMode):
+    """Makes weights and tables of positions that take no memory."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in (torch.arange, torch.empty):
+            kwargs['device'] = 'meta'
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def errors_with(*paths: str) -> Iterator[None]:
+    """Name the files that an error is about."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        text = error.args[0] if isinstance(error, KeyError) else error
+        names = ' and '.join(map(repr, paths))
+        raise ConversionError(f'{names}: {text}') from error
 
 
 def convert(checkpoint: str,
@@ -125,33 +165,43 @@ def convert(checkpoint: str,
 
     Raises:
         FileExistsError: If one of them exists already.
+        FileNotFoundError: If there is no such file.
+        ValueError: Naming file and key, if they cannot be converted.
     """
     name = osp.splitext(osp.basename(reference))[0]
     outputs = tuple(osp.join(out_dir, name + x) for x in ('.pth', '.py'))
     for path in outputs:
         if osp.exists(path):
             raise FileExistsError(f'{path!r} exists; choose another --out-dir')
-    cfg = make_config(load_reference(reference))
+    given = load_reference(reference)
+    with errors_with(reference):
+        cfg = make_config(given)
+        text = config_text(cfg)
     weights = load_weights(checkpoint, ema)
-    model = MODELS.build(cfg.model)
-    model.load_state_dict(convert_state_dict(weights), strict=True)
-    os.makedirs(out_dir, exist_ok=True)
+    with errors_with(checkpoint):
+        converted = convert_state_dict(weights)
+    with errors_with(checkpoint, reference):
+        model = load_model(cfg.model, converted)
     meta = dict(
         dyfadet_mm_version=dyfadet_mm.__version__,
         source=osp.basename(checkpoint))
-    save_checkpoint(dict(meta=meta, state_dict=model.state_dict()), outputs[0])
-    cfg.dump(outputs[1])
+    with atomic_path(outputs[0]) as weights_part, atomic_path(
+            outputs[1]) as config_part:
+        save_checkpoint(
+            dict(meta=meta, state_dict=model.state_dict()), weights_part)
+        with open(config_part, 'w', encoding='utf-8') as file:
+            file.write(text)
     dropped = [name for name in weights if convert_key(name) is None]
     kinds = sorted({re.sub(r'\d+', '#', name) for name in dropped})
     print(
         f'{len(weights) - len(dropped)} tensors converted, {len(dropped)} '
         'left out that no output depends on:',
-        *kinds,
+        *kinds[:50],
         sep='\n  ')
     return outputs
 
 
-def main() -> None:
+def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert as the command line says."""
     parser = argparse.ArgumentParser(
         description='Convert weights of the published DyFADet, ActionFormer '
@@ -159,14 +209,15 @@ def main() -> None:
     parser.add_argument('checkpoint', help='the .pth.tar or .pth file')
     parser.add_argument(
         'reference',
-        help='the yaml, or the config of OpenTAD, it was trained with')
+        help='the yaml, or the config of OpenTAD, it was trained with; such a '
+        'config is Python and is run')
     parser.add_argument(
         '--out-dir', required=True, help='folder for checkpoint and config')
     parser.add_argument(
         '--no-ema',
         action='store_true',
         help='take the raw instead of the averaged weights')
-    args = parser.parse_args()
+    args = parser.parse_args(args)
     for path in convert(args.checkpoint, args.reference, args.out_dir,
                         not args.no_ema):
         print(path)

@@ -4,13 +4,18 @@ Data, schedule and thresholds are read. Steps of OpenTAD's pipelines that have
 no counterpart in ``configs/dyfadet/dyfadet_custom.py`` are named in a
 warning.
 """
+from typing import Any
+
 from mmengine.logging import print_log
+
+from dyfadet_mm.conversion import read, show
 
 #: Steps that the pipelines of ``dyfadet_custom.py`` stand for.
 KNOWN_STEPS = ('LoadFeats', 'ConvertToTensor', 'RandomTrunc', 'Rearrange',
                'Collect')
 NEEDED = ('ann_file', 'data_path', 'subset_name', 'feature_stride',
           'offset_frames')
+DATASET = dict(sample_stride=1, fps=None, class_map=None, block_list=None)
 
 
 def settings(reference: dict) -> dict:
@@ -23,12 +28,19 @@ def settings(reference: dict) -> dict:
         dict: Values by name; what the config does not say keeps its default.
 
     Raises:
-        ValueError: If the config lacks something of its data sets.
+        ConversionError: If the config lacks something of its data sets, or a
+            value is not of its kind.
     """
     train, val = _dataset(reference, 'train'), _dataset(reference, 'val')
-    model = reference['model']['projection']
-    schedule = reference.get('scheduler', {})
-    loader = reference.get('solver', {}).get('train', {})
+    model = read('model.projection', reference['model']['projection'],
+                 dict(max_seq_len=2304), ('in_channels', ))
+    schedule = read('scheduler', reference.get('scheduler'),
+                    dict(warmup_epoch=None, max_epoch=None))
+    solver = read('solver', reference.get('solver'), dict(train=None))
+    loader = read('solver.train', solver['train'], dict(batch_size=None))
+    metric = read('evaluation', reference.get('evaluation'),
+                  dict(tiou_thresholds=None))
+    optimizer = read('optimizer', reference.get('optimizer'), dict(lr=None))
     found = dict(
         data_root='',
         ann_file=train['ann_file'],
@@ -36,15 +48,15 @@ def settings(reference: dict) -> dict:
         train_subset=train['subset_name'],
         val_subset=val['subset_name'],
         feat_dim=model['in_channels'],
-        feat_stride=train['feature_stride'] * train.get('sample_stride', 1),
+        feat_stride=train['feature_stride'] * train['sample_stride'],
         feat_num_frames=2 * train['offset_frames'],
-        fps=train.get('fps'),
-        max_seq_len=model.get('max_seq_len', 2304),
-        tiou_thresholds=reference.get('evaluation', {}).get('tiou_thresholds'),
-        batch_size=loader.get('batch_size'),
-        lr=reference.get('optimizer', {}).get('lr'),
-        warmup_epochs=schedule.get('warmup_epoch'),
-        max_epochs=schedule.get('max_epoch'))
+        fps=train['fps'],
+        max_seq_len=model['max_seq_len'],
+        tiou_thresholds=metric['tiou_thresholds'],
+        batch_size=loader['batch_size'],
+        lr=optimizer['lr'],
+        warmup_epochs=schedule['warmup_epoch'],
+        max_epochs=schedule['max_epoch'])
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -57,20 +69,24 @@ def changes(reference: dict) -> dict:
     Returns:
         dict: Values by dotted key.
     """
-    clip = reference.get('solver', {}).get('clip_grad_norm', -1)
-    truncation = _steps(reference, 'train').get('RandomTrunc', {})
+    clip = read('solver', reference.get('solver'),
+                dict(clip_grad_norm=-1))['clip_grad_norm']
+    truncation = read('RandomTrunc',
+                      _steps(reference, 'train').get('RandomTrunc'),
+                      dict(trunc_thresh=0.5, crop_ratio=None))
     truncate = 'train_dataloader.dataset.pipeline.2.'
     found = {
         'optim_wrapper.clip_grad': dict(max_norm=clip) if clip > 0 else None,
-        truncate + 'trunc_thresh': truncation.get('trunc_thresh', 0.5),
-        truncate + 'crop_ratio': truncation.get('crop_ratio')
+        truncate + 'trunc_thresh': truncation['trunc_thresh'],
+        truncate + 'crop_ratio': truncation['crop_ratio']
     }
     for place, section, key in (('optim_wrapper.optimizer.weight_decay',
                                  'optimizer', 'weight_decay'),
                                 ('param_scheduler.1.eta_min', 'scheduler',
                                  'eta_min')):
-        if key in reference.get(section, {}):
-            found[place] = reference[section][key]
+        value = read(section, reference.get(section), {key: None})[key]
+        if value is not None:
+            found[place] = value
     for ours, theirs in dict(train='train', val='val', test='val').items():
         for key, value in _facts(reference, theirs).items():
             found[f'{ours}_dataloader.dataset.{key}'] = value
@@ -79,39 +95,49 @@ def changes(reference: dict) -> dict:
 
 def _facts(reference: dict, split: str) -> dict:
     """Arguments of a data set that are no settings."""
-    load = _steps(reference, split).get('LoadFeats', {})
+    load = read('LoadFeats',
+                _steps(reference, split).get('LoadFeats'),
+                dict(prefix='', suffix='', feat_format='npy'))
     data = _dataset(reference, split)
-    suffix = f"{load.get('suffix', '')}.{load.get('feat_format', 'npy')}"
+    head = read('model.rpn_head', reference['model'].get('rpn_head'), {},
+                ('num_classes', ))
     return dict(
         # a text file with one name per line
-        metainfo=dict(classes=data.get('class_map')),
-        file_prefix=load.get('prefix', ''),
-        file_suffix=suffix,
-        exclude=data.get('block_list') or (),
-        class_agnostic=reference['model']['rpn_head']['num_classes'] == 1)
+        metainfo=dict(classes=data['class_map']),
+        file_prefix=load['prefix'],
+        file_suffix=f"{load['suffix']}.{load['feat_format']}",
+        exclude=data['block_list'] or (),
+        class_agnostic=head['num_classes'] == 1)
 
 
 def _dataset(reference: dict, split: str) -> dict:
     """The data set of a split; ``'val'`` is the one that is reported."""
-    datasets = reference['dataset']
-    data = datasets.get(split) if split == 'train' else datasets.get(
-        'test', datasets.get('val'))
-    missing = [key for key in NEEDED if key not in (data or {})]
-    if missing:
-        raise ValueError(f'dataset.{split} of the config must have {NEEDED}, '
-                         f'but lacks {missing}')
-    return data
+    return read(f'dataset.{split}', _given(reference, split), DATASET, NEEDED)
+
+
+def _given(reference: dict, split: str) -> Any:
+    """What the config says of a data set."""
+    given = read('dataset', reference['dataset'],
+                 dict(train=None, val=None, test=None))
+    if split == 'train' or given['test'] is None:
+        return given[split]
+    return given['test']
 
 
 def _steps(reference: dict, split: str) -> dict:
     """Steps of a pipeline by their type."""
-    pipeline = _dataset(reference, split).get('pipeline', ())
-    steps = {step['type']: step for step in pipeline}
+    section = f'dataset.{split}'
+    pipeline = read(section, _given(reference, split),
+                    dict(pipeline=()))['pipeline']
+    steps = {
+        read(f'{section}.pipeline', step, {}, ('type', ))['type']: step
+        for step in pipeline
+    }
     unknown = sorted(set(steps) - set(KNOWN_STEPS))
     if unknown:
         print_log(
-            f'steps {unknown} of the {split} pipeline are not converted; add '
-            'what they do to the pipeline of the written config',
+            f'steps {show(unknown)} of the {split} pipeline are not converted;'
+            ' add what they do to the pipeline of the written config',
             logger='current',
             level=30)
     return steps

@@ -4,7 +4,7 @@ Those are DyFADet's, ActionFormer's and TriDet's.
 """
 from typing import Any, List
 
-from dyfadet_mm.conversion import detector_name
+from dyfadet_mm.conversion import detector_name, read
 
 COARSE = [0.5 + 0.05 * i for i in range(10)]
 #: tIoU thresholds of the published data sets; all others have THUMOS14's.
@@ -18,6 +18,25 @@ TIOU_THRESHOLDS = dict(
 DEDUPLICATED = ('anet', 'hacs', 'fineaction')
 #: Readers of other files than ``.npy``.
 READERS = {'.npz': dict(type='NpzReader', key='feats')}
+#: What the section ``dataset`` must have, and what holds where a section says
+#: nothing.
+NEEDED = ('json_file', 'feat_folder', 'input_dim', 'num_classes',
+          'feat_stride', 'num_frames')
+DATASET = dict(
+    file_prefix=None,
+    file_ext='.npy',
+    default_fps=None,
+    max_seq_len=2304,
+    trunc_thresh=0.5,
+    crop_ratio=None,
+    force_upsampling=False)
+OPTIONS = dict(
+    learning_rate=1e-3,
+    warmup_epochs=5,
+    epochs=30,
+    weight_decay=0,
+    eta_min=1e-8)
+SUBSETS = dict(train_split=['training'], val_split=['validation'])
 
 
 def settings(reference: dict) -> dict:
@@ -28,26 +47,30 @@ def settings(reference: dict) -> dict:
 
     Returns:
         dict: Value of every setting.
+
+    Raises:
+        ConversionError: If a value is missing or not of its kind.
     """
-    data = reference['dataset']
-    options = reference.get('opt', {})
-    warmup = options.get('warmup_epochs', 5)
+    data, options = _data(reference), _options(reference)
+    subsets = read('yaml', reference, SUBSETS)
+    loader = read('loader', reference.get('loader'), dict(batch_size=2))
+    warmup = options['warmup_epochs']
     return dict(
         data_root='',
         ann_file=data['json_file'],
         feature_dir=_as_list(data['feat_folder'])[0],
-        train_subset=reference.get('train_split', ['training']),
-        val_subset=reference.get('val_split', ['validation']),
+        train_subset=subsets['train_split'],
+        val_subset=subsets['val_split'],
         feat_dim=sum(_as_list(data['input_dim'])),
         feat_stride=data['feat_stride'],
         feat_num_frames=data['num_frames'],
-        fps=data.get('default_fps'),
-        max_seq_len=data.get('max_seq_len', 2304),
+        fps=data['default_fps'],
+        max_seq_len=data['max_seq_len'],
         tiou_thresholds=_thresholds(reference),
-        batch_size=reference.get('loader', {}).get('batch_size', 2),
-        lr=options.get('learning_rate', 1e-3),
+        batch_size=loader['batch_size'],
+        lr=options['learning_rate'],
         warmup_epochs=warmup,
-        max_epochs=warmup + options.get('epochs', 30))
+        max_epochs=warmup + options['epochs'])
 
 
 def changes(reference: dict) -> dict:
@@ -73,12 +96,13 @@ def _thresholds(reference: dict) -> list:
 
 def _optimization(reference: dict) -> dict:
     """The schedule."""
-    options = reference.get('opt', {})
-    clip = reference.get('train_cfg', {}).get('clip_grad_l2norm', -1)
+    options = _options(reference)
+    clip = read('train_cfg', reference.get('train_cfg'),
+                dict(clip_grad_l2norm=-1))['clip_grad_l2norm']
     return {
-        'optim_wrapper.optimizer.weight_decay': options.get('weight_decay', 0),
+        'optim_wrapper.optimizer.weight_decay': options['weight_decay'],
         'optim_wrapper.clip_grad': dict(max_norm=clip) if clip > 0 else None,
-        'param_scheduler.1.eta_min': options.get('eta_min', 1e-8)
+        'param_scheduler.1.eta_min': options['eta_min']
     }
 
 
@@ -101,23 +125,23 @@ def _datasets(reference: dict) -> dict:
 
 def _facts(reference: dict) -> dict:
     """Arguments of a data set that are no settings."""
-    data = reference['dataset']
+    data = _data(reference)
     return dict(
         data_prefix=dict(_delete_=True, **_folders(data)),
-        file_prefix=data.get('file_prefix') or '',
-        file_suffix=data.get('file_ext', '.npy'),
+        file_prefix=data['file_prefix'] or '',
+        file_suffix=data['file_ext'],
         remove_duplicates=_name(reference).startswith(DEDUPLICATED),
         class_agnostic=data['num_classes'] == 1)
 
 
 def _load_steps(reference: dict) -> List[dict]:
     """Steps that make the features, in training and in testing."""
-    data = reference['dataset']
+    data = _data(reference)
     folders, dims = _folders(data), _as_list(data['input_dim'])
-    length = data.get('max_seq_len', 2304)
+    length = data['max_seq_len']
     if len(dims) != len(folders):  # only their sum is known
         dims = [None] * len(folders)
-    reader = READERS.get(data.get('file_ext', '.npy'))
+    reader = READERS.get(data['file_ext'])
     loaders = [
         dict(type='LoadFeatures', reader=reader, source=source, feat_dim=dim)
         for source, dim in zip(folders, dims)
@@ -125,7 +149,7 @@ def _load_steps(reference: dict) -> List[dict]:
     steps = loaders
     if len(loaders) > 1:
         steps = [dict(type='ConcatFeatures', align=None, loaders=loaders)]
-    if data.get('force_upsampling'):
+    if data['force_upsampling']:
         steps = [*steps, dict(type='ResizeFeatures', length=length)]
     if _name(reference).startswith('fineaction'):
         steps = [*steps, dict(type='SubsampleFeatures', max_len=length)]
@@ -134,13 +158,13 @@ def _load_steps(reference: dict) -> List[dict]:
 
 def _train_steps(reference: dict) -> List[dict]:
     """Steps of the training alone."""
-    data, name = reference['dataset'], _name(reference)
-    share = data.get('trunc_thresh', 0.5)
+    data, name = _data(reference), _name(reference)
+    share = data['trunc_thresh']
     truncate = dict(
         type='RandomTruncate',
-        max_seq_len=data.get('max_seq_len', 2304),
+        max_seq_len=data['max_seq_len'],
         trunc_thresh=share,
-        crop_ratio=data.get('crop_ratio'))
+        crop_ratio=data['crop_ratio'])
     if detector_name(reference) == 'ActionFormer':
         truncate['margin'] = 'half_window'
     if name.startswith('anet'):
@@ -149,6 +173,16 @@ def _train_steps(reference: dict) -> List[dict]:
     if name.startswith('hacs'):
         return [dict(type='ClipActions'), truncate]
     return [truncate]
+
+
+def _data(reference: dict) -> dict:
+    """The section of the data."""
+    return read('dataset', reference['dataset'], DATASET, NEEDED)
+
+
+def _options(reference: dict) -> dict:
+    """The section of the schedule."""
+    return read('opt', reference.get('opt'), OPTIONS)
 
 
 def _folders(data: dict) -> dict:
@@ -161,7 +195,8 @@ def _folders(data: dict) -> dict:
 
 def _name(reference: dict) -> str:
     """Name of the data set in lower case."""
-    return str(reference.get('dataset_name', '')).lower()
+    given = read('yaml', reference, dict(dataset_name=''))
+    return given['dataset_name'].lower()
 
 
 def _as_list(value: Any) -> list:
