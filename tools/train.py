@@ -15,7 +15,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from dyfadet_mm.engine import merge_options, show_progress
+from dyfadet_mm.engine import hold_work_dir, merge_options, show_progress
 from dyfadet_mm.utils import choose_cpu_threads, prepare_cpu_launch
 
 
@@ -167,6 +167,8 @@ def main() -> None:
     """Train as the command line says."""
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    if cfg.launcher == 'none':  # else TADCheckpointHook does, in one process
+        hold_work_dir(cfg.work_dir)
     check_work_dir(cfg)
     prepare_cpu_launch(cfg)
     if args.progress:

@@ -7,11 +7,13 @@ from .loops import TADTrainLoop
 from .optimizers import Bfloat16OptimWrapper, TADOptimWrapperConstructor
 from .options import merge_options
 from .progress_runner import ProgressRunner, show_progress
+from .work_dir import hold_work_dir
 
 __all__ = [
     'Bfloat16OptimWrapper', 'FiniteCheckHook', 'ClassNamesHook',
     'PositivesCheckHook', 'PlainCheckpointHook', 'ProgressHook',
-    'ProgressRunner', 'show_progress', 'SetEpochHook', 'SettingsCheckHook',
-    'merge_options', 'TADCheckpointHook', 'TADOptimWrapperConstructor',
-    'TADTrainLoop', 'TADVisualizationHook', 'TrainingCheckHook'
+    'ProgressRunner', 'show_progress', 'hold_work_dir', 'SetEpochHook',
+    'SettingsCheckHook', 'merge_options', 'TADCheckpointHook',
+    'TADOptimWrapperConstructor', 'TADTrainLoop', 'TADVisualizationHook',
+    'TrainingCheckHook'
 ]

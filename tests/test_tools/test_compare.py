@@ -183,7 +183,7 @@ def killed_in_training(folder, work_dir):
                                    OMP_NUM_THREADS='1',
                                    PYTHONWARNINGS='ignore'),
                                start_new_session=True)
-    point = folder / work_dir / 'deep/seed_0/train/resume.pth'
+    point = folder / work_dir / 'deep/seed_0/train/epoch_1.pth'
     wait_for(lambda: point.exists() or process.poll() is not None)
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)

@@ -10,13 +10,8 @@
 - ``progress.json``: how far the training is;
 - ``result.json``: metrics of both tests and seconds of training, at the end.
 
-A run that was interrupted goes on from the beginning of the epoch it was in,
-and gives what it would have given otherwise: every epoch starts with random
-numbers that depend on seed and epoch alone, and ``train/resume.pth`` holds
-everything else as it was after the validation of the epoch before. (The
-checkpoint that MMEngine's own resume takes is older than that validation, so
-that the best weights could be missed.) On a GPU this holds as far as its
-kernels are deterministic (``--cfg-options randomness.deterministic=True``).
+A run that was interrupted goes on from its last checkpoint, and gives what it
+would have given otherwise: see ``TADCheckpointHook`` and ``SetEpochHook``.
 """
 import argparse
 import json
@@ -31,45 +26,25 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner, set_random_seed
-
-RESUME_NAME = 'resume.pth'
+from mmengine.runner import Runner
 
 
-class RestartableEpochHook(Hook):
-    """Let every epoch depend on nothing but the state saved before it.
+class ProgressFileHook(Hook):
+    """Tell in a file how far the training is.
 
     Args:
-        progress_file (Path): JSON to write after every iteration.
+        path (Path): JSON to write after every iteration.
     """
 
-    priority = 'VERY_HIGH'  # before anything draws or takes the time
-
-    def __init__(self, progress_file: Path) -> None:
-        self.progress_file = progress_file
-
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Save the state, then start new random numbers.
-
-        Args:
-            runner (Runner): The runner of the training.
-        """
-        if runner.epoch:
-            runner.save_checkpoint(
-                runner.work_dir,
-                RESUME_NAME + '.part',
-                meta=dict(epoch=runner.epoch, iter=runner.iter))
-            path = os.path.join(runner.work_dir, RESUME_NAME)
-            os.replace(path + '.part', path)
-        words = np.random.SeedSequence([runner.seed, runner.epoch])
-        set_random_seed(int(words.generate_state(1)[0]))
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def after_train_iter(self,
                          runner: Runner,
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Tell how far the training is.
+        """Write the file.
 
         Args:
             runner (Runner): The runner of the training.
@@ -78,7 +53,7 @@ class RestartableEpochHook(Hook):
             outputs (dict, optional): Losses, unused. Defaults to None.
         """
         write_json(
-            self.progress_file,
+            self.path,
             dict(
                 epoch=runner.epoch + 1,
                 max_epochs=runner.max_epochs,
@@ -104,12 +79,9 @@ def train(cfg: Config, folder: Path) -> Runner:
     """
     cfg = Config(cfg.to_dict(), filename=cfg.filename)
     cfg.work_dir = str(folder / 'train')
-    resume_point = folder / 'train' / RESUME_NAME
-    cfg.resume = resume_point.exists()
-    if cfg.resume:
-        cfg.load_from = str(resume_point)
+    cfg.resume = True
     runner = Runner.from_cfg(cfg)
-    runner.register_hook(RestartableEpochHook(folder / 'progress.json'))
+    runner.register_hook(ProgressFileHook(folder / 'progress.json'))
     runner.train()
     return runner
 
@@ -164,7 +136,6 @@ def run(folder: Path) -> None:
             checkpoint=str(checkpoint.relative_to(folder)),
             metrics=test(cfg, checkpoint, folder / f'test_{which}'))
     write_json(folder / 'result.json', result)
-    (folder / 'train' / RESUME_NAME).unlink(missing_ok=True)
 
 
 def end_with_parent() -> None:

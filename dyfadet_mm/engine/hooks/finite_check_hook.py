@@ -166,7 +166,9 @@ def _blame_rate(runner: Runner, data_batch: Any) -> str:
 def _first_not_finite(model: nn.Module) -> Optional[str]:
     """Name of the first such weight; a buffer may hold infinity, as a mask."""
     for name, weight in model.named_parameters():
-        if not weight.isfinite().all():
+        # a finite sum, which is quick to make, has finite terms
+        if not weight.detach().sum().isfinite() and not (
+                weight.isfinite().all()):
             return name
     for name, buffer in model.named_buffers():
         if buffer.isnan().any():

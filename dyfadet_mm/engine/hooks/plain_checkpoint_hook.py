@@ -1,6 +1,6 @@
 """Checkpoints that every program can read as data."""
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -31,12 +31,24 @@ class PlainCheckpointHook(Hook):
         """Make the objects that :meth:`before_save_checkpoint` replaced."""
         hub = checkpoint.get('message_hub')
         if isinstance(hub, dict):
-            scalars = hub.get('log_scalars', {})
-            for name, value in scalars.items():
+            scalars = hub.get('log_scalars')
+            for name, value in dict(scalars or {}).items():
                 if isinstance(value, dict):
-                    scalars[name] = HistoryBuffer(
-                        value['log_history'].numpy(),
-                        value['count_history'].numpy(), value['max_length'])
+                    scalars[name] = _history(value)
+
+
+def _history(value: dict) -> Optional[HistoryBuffer]:
+    """Make the history of a logged value; None, which is left out, if its
+    file holds something else."""
+    history, count, length = (
+        value.get(key)
+        for key in ('log_history', 'count_history', 'max_length'))
+    if (all(
+            isinstance(each, torch.Tensor) and each.ndim == 1
+            for each in (history, count)) and len(history) == len(count)
+            and isinstance(length, int) and length > 0):
+        return HistoryBuffer(history.numpy(), count.numpy(), length)
+    return None
 
 
 def _plain(value: Any) -> Any:

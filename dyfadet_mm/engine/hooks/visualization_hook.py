@@ -1,20 +1,17 @@
 import inspect
 import logging
 import os
-import re
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
-from mmengine.visualization import Visualizer
 
+from dyfadet_mm.fileio import FileNames
 from dyfadet_mm.registry import HOOKS, VISUALIZERS
 from .built_loop import built_train_loop
-
-# of an image's name, which leaves room for the step within 255
-MAX_BYTES = 200
 
 
 @HOOKS.register_module()
@@ -22,9 +19,10 @@ class TADVisualizationHook(Hook):
     """Draw timelines of some validated and tested videos.
 
     The visualizer of the runner must be a ``TADVisualizer``. With several
-    processes only the first one draws, of the videos it has. A video that
-    cannot be drawn is an error in the log and does not end the run, so that
-    metrics and predictions are not lost.
+    processes only the first one draws, of the videos it has. It does so after
+    metrics, predictions and checkpoints were written, and a video that cannot
+    be drawn is an error in the log and does not end the run: no picture is
+    worth one of them.
 
     Args:
         enable (bool): Whether to draw at all. Defaults to False.
@@ -32,16 +30,17 @@ class TADVisualizationHook(Hook):
         max_videos (int): Most videos drawn per validation or test.
             Defaults to 10.
         out_dir (str, optional): Folder for ``<video_id>_<step>.png``; other
-            files of these names are replaced. Signs that no file name can
-            have become ``_``; of two ids with one name, the second one gets
-            ``-2`` behind. Defaults to None, which hands the images to the
-            backends of the visualizer.
+            files of these names are replaced. For ids that cannot be names
+            see :class:`dyfadet_mm.fileio.FileNames`. Defaults to None, which
+            hands the images to the backends of the visualizer.
         kwargs: Other arguments of ``TADVisualizer.add_datasample``:
             ``score_thr``, ``max_detections``, ``draw_gt``, ``draw_pred``.
 
     Raises:
         ValueError: If ``interval`` or ``max_videos`` is less than 1.
     """
+
+    priority = 'LOWEST'
 
     def __init__(self,
                  enable: bool = False,
@@ -59,8 +58,8 @@ class TADVisualizationHook(Hook):
         self.out_dir = out_dir
         self.draw_args = kwargs
         self._num_seen = 0
-        self._num_drawn = 0
-        self._ids: Dict[str, str] = {}  # by the name of their images
+        self._kept: List[BaseDataElement] = []  # to be drawn
+        self._names = FileNames()
 
     def before_run(self, runner: Runner) -> None:
         """Refuse a visualizer that draws images, and what it does not take.
@@ -89,11 +88,11 @@ class TADVisualizationHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Start counting."""
-        self._num_seen = self._num_drawn = 0
+        self._num_seen, self._kept = 0, []
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Start counting."""
-        self._num_seen = self._num_drawn = 0
+        self._num_seen, self._kept = 0, []
 
     def after_val_iter(
             self,
@@ -101,9 +100,7 @@ class TADVisualizationHook(Hook):
             batch_idx: int,
             data_batch: Any = None,
             outputs: Optional[Sequence[BaseDataElement]] = None) -> None:
-        """Draw videos of a validated batch.
-
-        The step is the epoch, or the iteration where no epochs are counted.
+        """Keep videos of a validated batch.
 
         Args:
             runner (Runner): Runner of the validation.
@@ -112,11 +109,7 @@ class TADVisualizationHook(Hook):
             outputs (Sequence[BaseDataElement], optional): Videos with
                 ``pred_instances``.
         """
-        loop, step = built_train_loop(runner), 0
-        if loop is not None:
-            by_epoch = isinstance(loop, EpochBasedTrainLoop)
-            step = loop.epoch if by_epoch else loop.iter
-        self._draw(runner.visualizer, outputs or [], step)
+        self._keep(outputs or [])
 
     def after_test_iter(
             self,
@@ -124,7 +117,7 @@ class TADVisualizationHook(Hook):
             batch_idx: int,
             data_batch: Any = None,
             outputs: Optional[Sequence[BaseDataElement]] = None) -> None:
-        """Draw videos of a tested batch; the step is 0.
+        """Keep videos of a tested batch.
 
         Args:
             runner (Runner): Runner of the test.
@@ -133,45 +126,70 @@ class TADVisualizationHook(Hook):
             outputs (Sequence[BaseDataElement], optional): Videos with
                 ``pred_instances``.
         """
-        self._draw(runner.visualizer, outputs or [], 0)
+        self._keep(outputs or [])
 
-    def _draw(self, visualizer: Visualizer,
-              data_samples: Sequence[BaseDataElement], step: int) -> None:
-        """Draw those of a batch whose turn it is."""
-        if not self.enable:
+    def after_val_epoch(self,
+                        runner: Runner,
+                        metrics: Optional[Dict[str, float]] = None) -> None:
+        """Draw what was kept.
+
+        The step is the epoch, or the iteration where no epochs are counted.
+
+        Args:
+            runner (Runner): Runner of the validation.
+            metrics (dict, optional): Not used.
+        """
+        loop, step = built_train_loop(runner), 0
+        if loop is not None:
+            by_epoch = isinstance(loop, EpochBasedTrainLoop)
+            step = loop.epoch if by_epoch else loop.iter
+        self._draw(runner, step)
+
+    def after_test_epoch(self,
+                         runner: Runner,
+                         metrics: Optional[Dict[str, float]] = None) -> None:
+        """Draw what was kept; the step is 0.
+
+        Args:
+            runner (Runner): Runner of the test.
+            metrics (dict, optional): Not used.
+        """
+        self._draw(runner, 0)
+
+    def _keep(self, data_samples: Sequence[BaseDataElement]) -> None:
+        """Keep those of a batch whose turn it is."""
+        if not self.enable or not is_main_process():
             return
         for data_sample in data_samples:
             turn = self._num_seen % self.interval == 0
             self._num_seen += 1
-            if not turn or self._num_drawn >= self.max_videos:
-                continue
-            self._num_drawn += 1
-            video_id = str(data_sample.video_id)
-            name = self._image_name(video_id)
-            out_file = None
-            if self.out_dir is not None:
-                out_file = os.path.join(self.out_dir, f'{name}_{step}.png')
+            if turn and len(self._kept) < self.max_videos:
+                self._kept.append(data_sample.cpu())
+
+    def _draw(self, runner: Runner, step: int) -> None:
+        """Draw what was kept, and let it go."""
+        kept, self._kept = self._kept, []
+        for data_sample in kept:
             try:
-                visualizer.add_datasample(
-                    name,
-                    data_sample=data_sample,
-                    out_file=out_file,
-                    step=step,
-                    **self.draw_args)
+                self._draw_video(runner, data_sample, step)
             except Exception as error:  # a picture is not worth a run
                 print_log(
-                    f'video {video_id!r} is not drawn: '
+                    f'video {data_sample.get("video_id")!r} is not drawn: '
                     f'{type(error).__name__}: {error}',
                     'current',
                     level=logging.ERROR)
 
-    def _image_name(self, video_id: str) -> str:
-        """A file name for a video, the same at every step, of no other."""
-        # an id may hold slashes and other signs of paths, and be very long
-        plain = re.sub(r'[^\w.-]', '_', video_id)
-        plain = plain.encode()[:MAX_BYTES].decode(errors='ignore')
-        name, number = plain, 1
-        while self._ids.setdefault(name.lower(), video_id) != video_id:
-            number += 1
-            name = f'{plain}-{number}'
-        return name
+    def _draw_video(self, runner: Runner, data_sample: BaseDataElement,
+                    step: int) -> None:
+        """Draw one video."""
+        video_id = str(data_sample.video_id)
+        out_file = None
+        if self.out_dir is not None:
+            name = f'{self._names(video_id)}_{step}.png'
+            out_file = os.path.join(self.out_dir, name)
+        runner.visualizer.add_datasample(
+            video_id,
+            data_sample=data_sample,
+            out_file=out_file,
+            step=step,
+            **self.draw_args)
