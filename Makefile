@@ -5,7 +5,8 @@
 # make format  let isort and yapf change the files
 # make clean   remove what demo and tests wrote, keep .venv
 #
-# Each step leaves a stamp, and a second run skips what is done.
+# Each step leaves a stamp, and a second run skips what is done. Two runs at a
+# time need a DEMO_WORK of their own: the second one in a folder ends at once.
 
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -22,11 +23,37 @@ DEMO_DATA := data/digit_streams
 DEMO_WORK := work_dirs/demo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup lint format test demo clean
+# `python -c "$$ALONE" LOCK COMMAND`: the command holds the lock while it runs
+define ALONE
+import fcntl, os, sys, time
+path, *command = sys.argv[1:]
+os.makedirs(os.path.dirname(path), exist_ok=True)
+lock = open(path, "a+")
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    lock.seek(0)
+    sys.exit(f"{path} is held by {lock.read()}; wait for its end")
+except OSError:
+    pass  # a file system without locks
+lock.truncate(0)
+lock.write(f"process {os.getpid()}, since {time.ctime()}")
+lock.flush()
+os.set_inheritable(lock.fileno(), True)
+os.execvp(command[0], command)
+endef
+export ALONE
+AGAIN = $(MAKE) --no-print-directory
+
+.PHONY: setup environment lint format test demo pictures clean
 
 setup: $(VENV)/.stamp
 
 $(VENV)/.stamp: $(LOCK) requirements/runtime.txt setup.py
+	@$(PYTHON) -c "$$ALONE" $(VENV)/.lock $(AGAIN) environment
+	@touch $@
+
+environment:
 	@echo "Setting up $(VENV): minutes, and a gigabyte on the disk"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --constraint $(LOCK) $(TORCH)
@@ -34,7 +61,6 @@ $(VENV)/.stamp: $(LOCK) requirements/runtime.txt setup.py
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation \
 	    --editable .
 	@$(BIN)/python -m pip check
-	@touch $@
 
 lint: setup
 	$(BIN)/flake8 $(SOURCES)
@@ -49,7 +75,10 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) \
 	    --dist loadfile
 
-demo: $(DEMO_WORK)/timeline.png
+demo:
+	@$(PYTHON) -c "$$ALONE" $(DEMO_WORK).lock $(AGAIN) pictures
+
+pictures: $(DEMO_WORK)/timeline.png
 	@echo
 	@echo "Done. The picture: $(DEMO_WORK)/timeline.png"
 	@echo "The detections:    $(DEMO_WORK)/predictions.json"
@@ -91,6 +120,7 @@ $(DEMO_WORK)/timeline.png: $(DEMO_WORK)/.tested
 	    --subset validation --out $@
 
 clean:
-	rm -rf $(DEMO_WORK) $(DEMO_DATA) build dist *.egg-info .pytest_cache
+	@$(PYTHON) -c "$$ALONE" $(DEMO_WORK).lock rm -rf $(DEMO_WORK)
+	rm -rf $(DEMO_WORK).lock $(DEMO_DATA) build dist *.egg-info .pytest_cache
 	find dyfadet_mm tools tests configs -name __pycache__ -prune \
 	    -exec rm -r {} +

@@ -16,6 +16,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from dyfadet_mm.engine import merge_options, show_progress
+from dyfadet_mm.fileio import check_writable
 from dyfadet_mm.registry import METRICS
 from dyfadet_mm.utils import choose_cpu_threads, prepare_cpu_launch
 
@@ -129,13 +130,18 @@ def write_predictions(cfg: Config, path: str) -> None:
 
     Raises:
         ValueError: If no metric of the config can.
+        WriteError: If there can be no such file.
     """
+    check_writable(path, '--out')
     writers = [metric for metric in evaluators(cfg) if takes_out_file(metric)]
     if not writers:
         raise ValueError('--out needs a metric with the argument out_file, '
                          f'but got test_evaluator={cfg.test_evaluator}')
     for metric in writers:
         metric['out_file'] = path
+    # no other metric can fail before they have written
+    others = [metric for metric in evaluators(cfg) if metric not in writers]
+    cfg.test_evaluator = [*writers, *others]
 
 
 def takes_out_file(metric: dict) -> bool:
@@ -146,7 +152,7 @@ def takes_out_file(metric: dict) -> bool:
 
 
 def dump_results(cfg: Config, path: str) -> None:
-    """Add MMEngine's metric that pickles what the model returned.
+    """Add a metric that pickles what the model returned.
 
     Args:
         cfg (Config): Changed in place.
@@ -154,13 +160,15 @@ def dump_results(cfg: Config, path: str) -> None:
 
     Raises:
         ValueError: If the path does not end like a pickle.
+        WriteError: If there can be no such file.
     """
+    check_writable(path, '--dump')
     if not path.endswith(('.pkl', '.pickle')):
         raise ValueError(
             f'--dump must end with .pkl or .pickle, but got {path!r}')
     cfg.test_evaluator = [
         *evaluators(cfg),
-        dict(type='DumpResults', out_file_path=path)
+        dict(type='dyfadet_mm.DumpMetric', out_file_path=path)
     ]
 
 

@@ -28,6 +28,9 @@ class Decay:
         sigma (float): As in :func:`soft_nms`.
         iou_threshold (float): As in :func:`soft_nms`.
         like (Tensor): Of the kind of the candidates.
+
+    Raises:
+        ValueError: If ``sigma`` is not positive as a number of that kind.
     """
 
     def __init__(self, method: str, sigma: float, iou_threshold: float,
@@ -35,6 +38,10 @@ class Decay:
         self.method, self.iou_threshold = method, iou_threshold
         # an operation with a tensor starts faster than one with a float
         self.scale = like.new_tensor([-sigma])
+        # what is 0 as such a number would divide 0 by 0
+        if not torch.tensor(sigma, dtype=like.dtype) > 0:
+            raise ValueError(f'sigma must be positive as {like.dtype}, but '
+                             f'got {sigma}')
 
     def __call__(self, candidates: Sequence[Tensor],
                  picks: Sequence[Tensor]) -> Tensor:

@@ -1,13 +1,17 @@
 """Soft-NMS for temporal segments, in plain PyTorch."""
+from numbers import Integral
 from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
 
+from .checks import check_candidates, check_number
 from .nms_rounds import Decay, Rounds
 
 # added to every length, as in the published code
 LENGTH_EPS = 1e-6
+# more than any video has
+MOST = 2**31
 METHODS = ('gaussian', 'linear', 'hard')
 
 
@@ -64,14 +68,19 @@ def soft_nms(
 
     Raises:
         ValueError: If an argument is out of range, the shapes disagree, a
-            score is negative or NaN, or a segment is not finite.
+            score is negative or not finite, a segment is not finite or its
+            length would not be, or labels are no integers.
 
     Reference:
         Bodla et al., Soft-NMS, ICCV 2017; the temporal version is the one of
         ActionFormer and DyFADet.
     """
+    sigma = check_number('sigma', sigma)
+    iou_threshold = check_number('iou_threshold', iou_threshold)
+    min_score = check_number('min_score', min_score)
     _check_options(method, sigma, iou_threshold, max_num)
     _check_candidates(segments, scores, labels)
+    max_num = min(max_num, MOST)
     has_labels = labels is not None
     if not has_labels:
         labels = torch.zeros_like(scores, dtype=torch.long)
@@ -120,6 +129,8 @@ def _check_options(method: str, sigma: float, iou_threshold: float,
     if method == 'hard' and iou_threshold <= 0:
         raise ValueError('iou_threshold must be positive to remove segments, '
                          f'but got {iou_threshold}')
+    if not isinstance(max_num, Integral):
+        raise ValueError(f'max_num must be a whole number, but got {max_num}')
     if max_num < 1:
         raise ValueError(f'max_num must be at least 1, but got {max_num}')
 
@@ -134,9 +145,6 @@ def _check_candidates(segments: Tensor, scores: Tensor,
     if shapes != expected:
         raise ValueError('segments, scores and labels must be of shapes '
                          f'(N, 2), (N, ) and (N, ), but got {shapes}')
-    if not (scores >= 0).all():
-        raise ValueError('scores must be numbers >= 0, but got '
-                         f'{scores[~(scores >= 0)][:3].tolist()}')
-    if not segments.isfinite().all():
-        raise ValueError('segments must be finite, but got '
-                         f'{segments[~segments.isfinite()][:3].tolist()}')
+    if labels is not None and labels.is_floating_point():
+        raise ValueError(f'labels must be integers, but got {labels.dtype}')
+    check_candidates(segments, scores)

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from dyfadet_mm.structures import segment_iou
+from .checks import check_candidates, check_number
 
 # most (kept, candidate) pairs compared at once, few enough for the cache
 MAX_PAIRS = 2**16
@@ -29,11 +30,18 @@ def segment_voting(kept: Tensor,
         no candidate matches stays as it is, (K, 2).
 
     Raises:
-        ValueError: If ``candidates`` and ``scores`` differ in length.
+        ValueError: If ``candidates`` and ``scores`` differ in length,
+            ``iou_threshold`` is not finite, or for what
+            :func:`check_candidates` refuses.
     """
+    check_number('iou_threshold', iou_threshold)
     if len(candidates) != len(scores):
         raise ValueError('scores must be as many as candidates, '
                          f'{len(candidates)}, but got {len(scores)}')
+    check_candidates(candidates, scores)
+    if not candidates.is_floating_point():
+        candidates = candidates.float()
+    scores = scores.to(candidates)
     rows = max(MAX_PAIRS // max(len(candidates), 1), 1)
     voted = [
         _vote(part, candidates, scores, iou_threshold, by_iou)

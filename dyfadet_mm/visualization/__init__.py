@@ -1,6 +1,10 @@
 """Timelines of ground truth and detections."""
 from .lettering import Lettering
+from .saving import save_figure
 from .tad_visualizer import TADVisualizer
 from .timeline import draw_timeline, figure_to_image
 
-__all__ = ['Lettering', 'TADVisualizer', 'draw_timeline', 'figure_to_image']
+__all__ = [
+    'Lettering', 'TADVisualizer', 'draw_timeline', 'figure_to_image',
+    'save_figure'
+]

@@ -1,4 +1,3 @@
-import os
 from typing import Any, Dict, Optional
 
 import numpy as np
@@ -6,8 +5,10 @@ from mmengine.dist import master_only
 from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 
+from dyfadet_mm.fileio import FileNames
 from dyfadet_mm.registry import VISUALIZERS
 from dyfadet_mm.structures import grid_to_seconds
+from .saving import save_figure
 from .timeline import draw_timeline, figure_to_image
 
 
@@ -45,6 +46,7 @@ class TADVisualizer(Visualizer):
                  **kwargs) -> None:
         super().__init__(
             name, vis_backends=vis_backends, save_dir=save_dir, **kwargs)
+        self._image_names = FileNames()
 
     @master_only
     def add_datasample(self,
@@ -59,7 +61,8 @@ class TADVisualizer(Visualizer):
         """Draw one video and hand the image to the backends.
 
         Args:
-            name (str): Name of the image.
+            name (str): Name of the image. The backends get what
+                :class:`dyfadet_mm.fileio.FileNames` makes of it.
             data_sample (BaseDataElement): A video: ``pred_instances`` with
                 segments (N, 2) in seconds, scores (N, ) and labels (N, );
                 metainfo ``gt_segments`` (M, 2) in seconds and ``gt_labels``
@@ -92,11 +95,9 @@ class TADVisualizer(Visualizer):
                                max_detections=max_detections)
         image = figure_to_image(figure)
         if out_file is None:
-            self.add_image(name, image, step)
+            self.add_image(self._image_names(name), image, step)
         else:
-            os.makedirs(
-                os.path.dirname(os.path.abspath(out_file)), exist_ok=True)
-            figure.savefig(out_file)
+            save_figure(figure, out_file)
         return image
 
 

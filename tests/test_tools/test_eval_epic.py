@@ -110,7 +110,9 @@ def test_runs_as_a_script(files):
 
 def test_swapped_files_are_refused(tool, files):
     verb, noun, verb_truth, noun_truth = files
-    with pytest.raises(SystemExit, match='^ValueError: labels of video'):
+    with pytest.raises(
+            SystemExit,
+            match="^ValueError: predictions file '.*': labels of v"):
         tool.main([noun, verb, verb_truth, noun_truth])
 
 

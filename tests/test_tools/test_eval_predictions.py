@@ -160,11 +160,14 @@ def test_raw_ids_count_for_another_class(tool, annotations, write, capsys):
     (dict(), ['--recall', '0'], '^ValueError: ks must be whole numbers'),
     (dict(), ['--exclude', 'nowhere.txt'], '^FileNotFoundError: .*nowhere'),
     (dict(v0=[(0, 1, 0.5, 3)]), [],
-     r"^ValueError: labels of video 'v0' must be .* but got \['fly'\]"),
+     r"^ValueError: predictions file '.*': labels of video 'v0' must be .* "
+     r"but got \['fly'\]"),
     (dict(x9=[(0, 1, 0.5, 1)]), [],
      r"^ValueError: videos of the predictions must be .*\['x9'\], 1 of 1"),
-    (dict(v0=[(4, 1, 0.5, 1)]), [], r"^ValueError: segments of .*\['v0'\]"),
-    (dict(), ['--subset', 'test'], '^ValueError: subset must be one of'),
+    (dict(v0=[(4, 1, 0.5, 1)]), [],
+     r"^ValueError: predictions file '.*': segments of .*\['v0'\]"),
+    (dict(), ['--subset', 'test'
+              ], "^ValueError: annotation file '.*': subset must be one of"),
     (dict(), ['--tiou', '50'], '^ValueError: tiou_thresholds must be'),
     (dict(), ['--classes', 'nowhere.txt'], '^FileNotFoundError: .*nowhere'),
 ])

@@ -12,7 +12,6 @@ cannot read the logs of MMEngine.
 """
 import argparse
 import json
-import os
 import sys
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -20,7 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dyfadet_mm.visualization import Lettering
+from dyfadet_mm.visualization import Lettering, save_figure
 
 USER_ERRORS = (KeyError, OSError, ValueError)
 
@@ -134,8 +133,7 @@ def plot_curve(args: argparse.Namespace) -> None:
     axes.set_title(letters.spell(args.title or ''), **letters.font())
     figure.legend(
         loc='outside lower center', prop=dict(size=8, **letters.font()))
-    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
-    figure.savefig(args.out)
+    save_figure(figure, args.out)
     print(f'curves of {len(curves)} keys are in {args.out}')
 
 

@@ -10,7 +10,6 @@ Both take turns, so that a drift of the machine hits both. Features, actions
 and, without a checkpoint, weights are random.
 """
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dyfadet_mm.engine import merge_options
+from dyfadet_mm.fileio import check_writable, save_json
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune')
@@ -129,7 +129,10 @@ def check_args(args: argparse.Namespace) -> None:
 
     Raises:
         ValueError: If options are out of range or do not go together.
+        WriteError: If --out cannot be written.
     """
+    if args.out is not None:
+        check_writable(args.out, '--out')
     for name in ('length', 'valid', 'batch_size', 'repeats'):
         value = getattr(args, name)
         if value is not None and value < 1:
@@ -322,8 +325,7 @@ def write_json(rows: Dict[str, Row], about: dict, path: str) -> None:
         name: dict(row.values, ratio=row.ratio, unit=row.unit)
         for name, row in rows.items()
     }
-    with open(path, 'w', encoding='utf-8') as file:
-        json.dump(dict(setting=about, results=results), file, indent=1)
+    save_json(path, dict(setting=about, results=results), indent=1)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:

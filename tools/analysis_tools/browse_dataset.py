@@ -7,7 +7,6 @@ actions on one axis, in seconds from the start of the crop.
 """
 import argparse
 import os
-import re
 import sys
 from typing import Optional, Sequence
 
@@ -20,6 +19,7 @@ from mmengine.utils import track_iter_progress
 
 from dyfadet_mm.engine import merge_options
 from dyfadet_mm.engine.hooks import unwrap_datasets
+from dyfadet_mm.fileio import FileNames, atomic_path
 from dyfadet_mm.registry import DATASETS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.visualization import draw_timeline, figure_to_image
@@ -145,11 +145,11 @@ def choose_files(args: argparse.Namespace, dataset: BaseDataset) -> dict:
     if args.num < 1:
         raise ValueError(f'--num must be at least 1, but got {args.num}')
     num = min(args.num, len(dataset))
-    files = {}
+    files, names = {}, FileNames()
     for index in np.linspace(0, len(dataset) - 1, num).astype(int).tolist():
         video_id = dataset.get_data_info(index)['video_id']
-        name = re.sub(r'[^\w.-]', '_', video_id)
-        path = os.path.join(args.out_dir, f'{args.phase}_{index}_{name}.png')
+        path = os.path.join(args.out_dir,
+                            f'{args.phase}_{index}_{names(video_id)}.png')
         if os.path.lexists(path) and not args.force:
             raise FileExistsError(f'--out-dir must not hold {path!r} already; '
                                   'choose another, or --force')
@@ -168,7 +168,8 @@ def browse(args: argparse.Namespace) -> None:
     os.makedirs(args.out_dir, exist_ok=True)
     classes = dataset.metainfo.get('classes')
     for index, path in track_iter_progress(list(files.items())):
-        imsave(path, draw_sample(dataset[index], classes))
+        with atomic_path(path) as part:
+            imsave(part, draw_sample(dataset[index], classes), format='png')
     print(f'\n{len(files)} samples are in {args.out_dir}')
 
 

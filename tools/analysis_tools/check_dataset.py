@@ -10,7 +10,6 @@ schedule against the number of iterations. Exit status: 1 if there are errors,
 """
 import argparse
 import copy
-import json
 import os
 import sys
 import time
@@ -40,8 +39,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from dyfadet_mm.engine import merge_options
+from dyfadet_mm.fileio import check_writable, save_json
 from dyfadet_mm.models.heads import BaseTADHead
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.visualization import save_figure
 
 PHASES = ('train', 'val', 'test')
 COLORS = dict(error='bold red', warning='yellow', note='dim')
@@ -103,6 +104,7 @@ def check_args(args: argparse.Namespace) -> None:
 
     Raises:
         FileExistsError: If a file would be lost.
+        WriteError: If a file cannot be written.
         ValueError: If a number is below 1.
     """
     for name in ('max_videos', 'jobs'):
@@ -112,9 +114,12 @@ def check_args(args: argparse.Namespace) -> None:
                              f'but got {value}')
     for name in ('out', 'json'):
         path = getattr(args, name)
-        if path is not None and os.path.lexists(path) and not args.force:
+        if path is None:
+            continue
+        if os.path.lexists(path) and not args.force:
             raise FileExistsError(f'--{name} must be a new file, but got '
                                   f'{path!r}; choose another, or --force')
+        check_writable(path, f'--{name}')
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -303,8 +308,6 @@ def write_files(report: Report, args: argparse.Namespace) -> None:
         report (Report): As of :func:`inspect`.
         args (Namespace): As of :func:`parse_args`.
     """
-    for path in filter(None, (args.json, args.out)):
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     if args.json is not None:
         content = dict(
             config=args.config,
@@ -318,11 +321,11 @@ def write_files(report: Report, args: argparse.Namespace) -> None:
             },
             training=report.training and report.training._asdict(),
             findings=[finding._asdict() for finding in report.findings])
-        with open(args.json, 'w', encoding='utf-8') as file:
-            json.dump(content, file, indent=1)
+        save_json(args.json, content, indent=1)
     if args.out is not None:
-        draw_histograms(report.surveys, report.head,
-                        report.max_seq_len).savefig(args.out)
+        save_figure(
+            draw_histograms(report.surveys, report.head, report.max_seq_len),
+            args.out)
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

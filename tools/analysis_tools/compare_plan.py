@@ -1,16 +1,17 @@
 """What ``compare.py`` is going to run, and whether it can."""
 import argparse
-import fcntl
 import json
 import os.path as osp
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, TextIO
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from compare_costs import build_dataset, build_model
 from compare_runs import write_json
 from mmengine.config import Config
 
 from dyfadet_mm.engine.options import check_option, merge_options
+from dyfadet_mm.fileio import FolderLock
 
 MOST_DIFFERENCES = 5  # that are named
 
@@ -177,36 +178,30 @@ def plan_runs(cfgs: Dict[str, Config], seeds: int,
     return runs
 
 
-def claim_work_dir(work_dir: Path, settings: dict) -> TextIO:
+@contextmanager
+def claim_work_dir(work_dir: Path, settings: dict) -> Iterator[None]:
     """Make the folder of the comparison, or take it up again.
 
     Args:
-        work_dir (Path): The folder.
+        work_dir (Path): The folder, for this process alone in the block.
         settings (dict): What all runs of the folder have in common.
 
-    Returns:
-        TextIO: A lock; keep it open.
-
     Raises:
-        FileExistsError: If the folder is none of a comparison, belongs to one
-            with other settings, or is in use.
+        FileExistsError: If the folder is none of a comparison, or belongs to
+            one with other settings.
+        InUseError: If another process uses it.
     """
     path = work_dir / 'compare.json'
-    if work_dir.exists() and not path.exists() and any(work_dir.iterdir()):
+    others = set(work_dir.glob('*')) - set(work_dir.glob('.lock*'))
+    if others and not path.exists():
         raise FileExistsError(f'--work-dir must be new or of a comparison, '
                               f'but got {str(work_dir)!r} with other files; '
                               'choose another')
-    work_dir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_json(path, settings)
-    refuse_differences(json.loads(path.read_text()), settings, path)
-    lock = open(path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileExistsError(f'--work-dir {str(work_dir)!r} is in use by '
-                              'another process of compare.py') from None
-    return lock
+    with FolderLock(work_dir, 'compare.py'):
+        if not path.exists():
+            write_json(path, settings)
+        refuse_differences(json.loads(path.read_text()), settings, path)
+        yield
 
 
 def refuse_differences(old: Any, new: Any, path: Path) -> None:

@@ -8,6 +8,8 @@ from compare_costs import Cost
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dyfadet_mm.fileio import atomic_path
+from dyfadet_mm.visualization import Lettering, save_figure
 from dyfadet_mm.visualization.styles import AXIS_INK, INK, PALETTE
 
 
@@ -62,9 +64,11 @@ def write_report(rows: Sequence[Row], note: str, failures: Sequence[str],
     if failures:
         lines += ['', 'Failed:', '', *(f'- {each}' for each in failures)]
     text = '\n'.join(lines) + '\n'
-    (folder / 'comparison.md').write_text(text, encoding='utf-8')
-    write_csv(rows, folder / 'comparison.csv')
-    draw_chart(rows).savefig(folder / 'comparison.png')
+    with atomic_path(folder / 'comparison.md') as part:
+        Path(part).write_text(text, encoding='utf-8')
+    with atomic_path(folder / 'comparison.csv') as part:
+        write_csv(rows, Path(part))
+    save_figure(draw_chart(rows), folder / 'comparison.png')
     return text
 
 
@@ -166,7 +170,8 @@ def draw_chart(rows: Sequence[Row]) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     values = [row.percents(name) for row in rows]
-    bars = axes.barh([row.label for row in rows],
+    letters = Lettering([row.label for row in rows])
+    bars = axes.barh([letters.spell(row.label) for row in rows],
                      [mean(each) if each else 0 for each in values],
                      xerr=[spread(each) or 0 for each in values],
                      color=PALETTE[1],
@@ -177,5 +182,7 @@ def draw_chart(rows: Sequence[Row]) -> Figure:
     axes.set_xlim(left=0)
     axes.set_xlabel(f'{name.split("/")[-1]} (%)', size=8, color=INK)
     axes.tick_params(labelsize=8, colors=AXIS_INK, labelcolor=INK)
+    for text in axes.get_yticklabels():
+        text.set(**letters.font())
     axes.spines[['right', 'top']].set_visible(False)
     return figure

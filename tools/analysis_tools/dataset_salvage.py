@@ -1,13 +1,12 @@
 """What of an annotation file can be checked, although training refuses it."""
-import json
 from collections import Counter
-from typing import Any, Collection, List, Optional, Tuple
+from typing import Any, Collection, List, Tuple
 
 from dataset_survey import Survey, share, some
-from mmengine import fileio
 
 from dyfadet_mm.datasets import TADDataset
-from dyfadet_mm.fileio import check_video_id, load_database
+from dyfadet_mm.fileio import (brief, check_video_id, cut, label_name,
+                               read_entries)
 
 
 def load_entries(result: Survey, dataset: TADDataset) -> dict:
@@ -22,16 +21,11 @@ def load_entries(result: Survey, dataset: TADDataset) -> dict:
 
     Raises:
         FileNotFoundError, KeyError, TypeError, ValueError: As
-            :func:`load_database` does, if nothing can be read.
+            :func:`read_entries` does, if nothing can be read.
     """
-    try:
-        return load_database(dataset.ann_file, dataset.backend_args)
-    except ValueError:
-        content = fileio.get(
-            dataset.ann_file, backend_args=dataset.backend_args)
-        database, repeated = _read_leniently(content)
-        if database is None:
-            raise
+    found: List[str] = []
+    database = read_entries(dataset.ann_file, dataset.backend_args, found)
+    repeated = list(dict.fromkeys(found))
     paths = [name for name in database if _is_path(name)]
     if repeated:
         result.add(
@@ -45,26 +39,6 @@ def load_entries(result: Survey, dataset: TADDataset) -> dict:
             'lead out of the folder of the features, or to no file: '
             f'{some(paths, 10)}; rename these videos', len(paths))
     return {k: entry for k, entry in database.items() if k not in paths}
-
-
-def _read_leniently(content: bytes) -> Tuple[Optional[dict], List[str]]:
-    """The videos of a file, None if there are none, and repeated keys."""
-    repeated = {}
-
-    def merge(pairs: List[tuple]) -> dict:
-        counts = Counter(key for key, _ in pairs)
-        repeated.update((k, None) for k, count in counts.items() if count > 1)
-        return dict(pairs)
-
-    try:
-        data = json.loads(content, object_pairs_hook=merge)
-    except (ValueError, RecursionError):
-        return None, []
-    database = data.get('database') if isinstance(data, dict) else None
-    if not isinstance(database, dict) or not all(
-            isinstance(entry, dict) for entry in database.values()):
-        return None, []
-    return database, list(repeated)
 
 
 def _is_path(video_id: str) -> bool:
@@ -101,8 +75,9 @@ def drop_unusable(result: Survey, database: dict) -> dict:
         if not isinstance(items, list) or len(found) < len(items):
             bad.append(video_id)
         total += len(found)
-        good = [i for i in found if isinstance(i['label'], (str, int, float))]
-        several += [(video_id, i['label']) for i in found if i not in good]
+        good = [item for item in found if _is_named(item)]
+        several += [(video_id, item['label']) for item in found
+                    if not _is_named(item)]
         if 'subset' in entry:
             kept[video_id] = dict(entry, annotations=good)
     if bad:
@@ -114,6 +89,15 @@ def drop_unusable(result: Survey, database: dict) -> dict:
     return kept
 
 
+def _is_named(item: dict) -> bool:
+    """Whether the label of an action is one name."""
+    try:
+        label_name('', 0, item)
+    except TypeError:
+        return False
+    return True
+
+
 def _note_several_labels(result: Survey, several: List[Tuple[str, Any]],
                          total: int) -> None:
     """Name the videos with labels such as ``["run", "jump"]``."""
@@ -122,7 +106,7 @@ def _note_several_labels(result: Survey, several: List[Tuple[str, Any]],
         result.add(
             'error', 'labels', 'a label must be one class name, but '
             f'{share(len(several), total)} actions have another value, such '
-            f'as {str(several[0][1])[:80]}, in {len(names)} videos: '
+            f'as {brief(several[0][1])}, in {len(names)} videos: '
             f'{some(names)}; write one annotation per label, each with the '
             'segment', len(several))
 
@@ -140,12 +124,13 @@ def check_label_ids(result: Survey, database: dict,
     for entry in database.values():
         for item in entry['annotations']:
             if str(item['label']) not in ignore_labels:
-                names.setdefault(repr(item.get('label_id')),
+                names.setdefault(brief(item.get('label_id')),
                                  Counter())[str(item['label'])] += 1
     names.pop('None', None)
     bad = {k: counts for k, counts in names.items() if len(counts) > 1}
     for label_id, counts in list(bad.items())[:5]:
-        listed = ', '.join(f'{n!r} {c} times' for n, c in counts.most_common())
+        listed = cut(', '.join(f'{n!r} {c} times'
+                               for n, c in counts.most_common()))
         result.add(
             'error', 'labels', f'label_id {label_id} has {len(counts)} names: '
             f'{listed}; a misspelt name becomes a class of its own and moves '

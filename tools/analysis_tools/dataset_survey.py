@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.config import Config
 
 from dyfadet_mm.datasets import TADDataset
+from dyfadet_mm.fileio import brief
 
 DATA_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 
@@ -121,8 +122,8 @@ def text_of(error: Exception) -> str:
 
 def some(names: Sequence[str], most: int = 3) -> str:
     """Quote the first names of a list."""
-    names = [repr(name) for name in names]
-    return ', '.join(names[:most]) + (', ...' if len(names) > most else '')
+    shown = ', '.join(map(brief, names[:most]))
+    return shown + (', ...' if len(names) > most else '')
 
 
 def share(count: int, total: int) -> str:

@@ -13,6 +13,7 @@ from scored_videos import add_id_options, check_actions, keep_videos
 from dyfadet_mm.evaluation import (format_table, join_ground_truth,
                                    load_ground_truth, load_predictions,
                                    pair_detections, tad_map)
+from dyfadet_mm.fileio import naming
 
 THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5]
 NUM_NOUNS = 300
@@ -124,8 +125,9 @@ def evaluate(args: argparse.Namespace) -> dict:
     check_new_file(args.json)
     verb = load_task(args.verb_predictions, args.verb_annotations, args)
     noun = load_task(args.noun_predictions, args.noun_annotations, args)
-    tasks = dict(
-        verb=verb, noun=noun, action=combine(verb, noun, args.pair_tiou))
+    with naming(f'{args.verb_annotations!r}, {args.noun_annotations!r}'):
+        action = combine(verb, noun, args.pair_tiou)
+    tasks = dict(verb=verb, noun=noun, action=action)
     numbers = {}
     for name, task in tasks.items():
         # the published code scores no actions

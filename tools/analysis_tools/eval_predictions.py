@@ -1,17 +1,16 @@
 """Score a predictions file against an annotation file, without a model."""
 import argparse
-import json
 import os
 import sys
 from typing import Callable, Optional, Sequence
 
-from mmengine.fileio import list_from_file
 from scored_videos import add_id_options, check_actions, keep_videos
 
 from dyfadet_mm.evaluation import (format_recall_table, format_table,
                                    load_ground_truth, load_predictions,
                                    tad_map, tad_recall)
-from dyfadet_mm.fileio import exclude_videos
+from dyfadet_mm.fileio import (check_writable, exclude_videos, read_class_list,
+                               save_json)
 
 THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7]
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -79,7 +78,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         names.
     """
     check_new_file(args.json)
-    classes = None if args.classes is None else list_from_file(args.classes)
+    classes = None if args.classes is None else read_class_list(args.classes)
     ground_truth, classes = load_ground_truth(args.annotations, args.subset,
                                               classes, args.ignore_labels)
     if args.exclude is not None:
@@ -117,10 +116,14 @@ def check_new_file(path: Optional[str]) -> None:
 
     Raises:
         FileExistsError: If something is there.
+        WriteError: If no file can be written there.
     """
-    if path is not None and os.path.lexists(path):
+    if path is None:
+        return
+    if os.path.lexists(path):
         raise FileExistsError(f'--json must be a new file, but got {path!r}; '
                               'remove it or choose another')
+    check_writable(path, '--json')
 
 
 def summarize(result: dict, tiou: Sequence[float],
@@ -161,8 +164,8 @@ def run(evaluate: Callable[[argparse.Namespace], dict],
     try:
         numbers = evaluate(args)
         if args.json is not None:
-            with open(args.json, 'x', encoding='utf-8') as file:
-                json.dump(numbers, file, indent=1)
+            check_new_file(args.json)
+            save_json(args.json, numbers, indent=1)
     except USER_ERRORS as error:
         text = error.args[0] if isinstance(error, KeyError) else error
         sys.exit(f'{type(error).__name__}: {text}')

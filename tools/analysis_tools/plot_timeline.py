@@ -1,6 +1,5 @@
 """Draw detections of some videos below their ground truth, as one image."""
 import argparse
-import os
 import sys
 from typing import Optional, Sequence
 
@@ -8,7 +7,8 @@ from scored_videos import add_id_options, rename_ids
 
 from dyfadet_mm.evaluation import (load_ground_truth,
                                    load_predictions_and_classes, renaming_hint)
-from dyfadet_mm.visualization import draw_timeline
+from dyfadet_mm.fileio import brief
+from dyfadet_mm.visualization import draw_timeline, save_figure
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 
@@ -68,7 +68,8 @@ def choose_videos(args: argparse.Namespace, known: Sequence[str],
         if not chosen:
             raise ValueError(
                 'predictions must hold videos of the chosen subset, but got '
-                f'{sorted(detected)[:3]}{renaming_hint(detected, known)}')
+                f'{brief(sorted(detected)[:3])}'
+                f'{renaming_hint(detected, known)}')
         return chosen
     unknown = [v for v in args.videos if v not in known]
     if unknown:
@@ -108,8 +109,7 @@ def plot(args: argparse.Namespace) -> None:
         score_thr=args.score_thr,
         max_detections=args.max_detections,
         title=count if args.title is None else f'{args.title}: {count}')
-    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
-    figure.savefig(args.out)
+    save_figure(figure, args.out)
     print(f'timelines of {count} are in {args.out}')
 
 

@@ -3,7 +3,7 @@ import argparse
 from typing import Collection, Dict
 
 from dyfadet_mm.evaluation import match_case, rename_videos, renaming_hint
-from dyfadet_mm.fileio import load_database
+from dyfadet_mm.fileio import brief, load_database
 
 
 def add_id_options(parser: argparse.ArgumentParser) -> None:
@@ -84,13 +84,15 @@ def keep_videos(predictions: Dict[str, dict], ground_truth: Dict[str, dict],
     unknown = sorted(set(predictions) - set(known))
     if unknown:
         raise ValueError(
-            'videos of the predictions must be in the annotation file, but '
-            f'got {unknown[:3]}, {len(unknown)} of {len(predictions)} are not'
+            f'videos of the predictions must be in {ann_file!r}, but '
+            f'got {brief(unknown[:3])}, {len(unknown)} of {len(predictions)} '
+            'are not'
             f'{renaming_hint(unknown, known)}')
     if predictions and not set(predictions) & set(ground_truth):
         raise ValueError(
-            'predictions must have videos of the chosen subset, but got '
-            f'{sorted(predictions)[:3]}; choose another --subset')
+            f'predictions must have videos of the chosen subset of '
+            f'{ann_file!r}, but got '
+            f'{brief(sorted(predictions)[:3])}; choose another --subset')
     kept = {k: v for k, v in predictions.items() if k in ground_truth}
     if len(kept) < len(predictions):
         print(f'{len(predictions) - len(kept)} videos of other subsets are '

@@ -2,10 +2,10 @@
 from collections import Counter
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from converter_inputs import get_field, naming, read_ids
+from converter_inputs import get_field, read_ids
 
-from dyfadet_mm.fileio import (actions_of, label_name, load_database,
-                               parse_video)
+from dyfadet_mm.fileio import (actions_of, brief, label_name, load_database,
+                               naming, parse_video, subset_name)
 
 Action = Tuple[float, float, str]  # start and end in seconds, label
 
@@ -67,8 +67,8 @@ def drop_excluded(videos: Dict[str, Any], ids_or_files: Sequence[str],
     if excluded and not excluded & set(videos):
         raise ValueError(
             'at least one video of --exclude must be in the annotations, with '
-            f'ids such as {sorted(videos)[:2]}, but got '
-            f'{sorted(excluded)[:3]}; a file must exist')
+            f'ids such as {brief(sorted(videos)[:2])}, but got '
+            f'{brief(sorted(excluded)[:3])}; a file must exist')
     kept = {k: v for k, v in videos.items() if k not in excluded}
     dropped['videos excluded'] += len(videos) - len(kept)
     return kept
@@ -117,11 +117,12 @@ def parse_entry(path: str, video_id: str, entry: dict,
     Raises:
         KeyError, TypeError, ValueError: As of :func:`parse_video`.
     """
-    where = f'video {video_id!r} in {path!r}'
-    subset = str(get_field(where, entry, 'subset'))
+    where = f'video {brief(video_id)} in {path!r}'
+    get_field(where, entry, 'subset')
     get_field(where, entry, 'duration')
     has_rate = any(entry.get(key) is not None for key in ('fps', 'frame'))
     with naming(repr(path)):
+        subset = subset_name(video_id, entry)
         names = [
             label_name(video_id, index, item)
             for index, item in enumerate(actions_of(video_id, entry))
@@ -170,8 +171,8 @@ def assign_label_ids(database: Dict[str, dict],
     if unknown:
         raise ValueError(
             f'labels must be among the {len(classes)} given classes, but got '
-            f'{len(unknown)} others, such as {unknown[0]!r} in video '
-            f'{videos[unknown[0]]!r}')
+            f'{len(unknown)} others, such as {brief(unknown[0])} in video '
+            f'{brief(videos[unknown[0]])}')
     ids = {name: label for label, name in enumerate(classes)}
     for entry in database.values():
         for item in entry['annotations']:

@@ -3,16 +3,16 @@
 Only what the readers of the package accept is written.
 """
 import argparse
-import json
 import os
 import sys
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from converter_entries import Conversion
 from converter_inputs import read_classes
 
-from dyfadet_mm.fileio import load_database, parse_video
+from dyfadet_mm.fileio import (atomic_path, check_writable, load_database,
+                               naming, parse_video, save_json)
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 TOLERANCE = 0.1  # seconds, above what durations and actions are rounded to
@@ -77,11 +77,13 @@ def check_output(path: str, args: argparse.Namespace) -> None:
     Raises:
         FileExistsError: If it exists or is an input.
         IsADirectoryError: If it is a folder.
+        WriteError: If no file can be written there.
     """
     if os.path.isdir(path):
         raise IsADirectoryError(f'{path!r} must be a file to write, but is a '
                                 'folder')
     if not os.path.lexists(path):
+        check_writable(path, '--out')
         return
     if not args.force:
         raise FileExistsError(f'{path!r} must be a new file, but exists; '
@@ -94,34 +96,34 @@ def check_output(path: str, args: argparse.Namespace) -> None:
                                   f'for {name} too')
 
 
-def write_annotations(path: str, version: str, result: Conversion) -> None:
+def write_annotations(path: str,
+                      version: str,
+                      result: Conversion,
+                      args: Optional[argparse.Namespace] = None) -> None:
     """Write annotations completely or not at all, and report.
 
     Args:
         path (str): File to write; an existing one is replaced.
         version (str): Name of the annotations.
         result (Conversion): Annotations.
+        args (Namespace, optional): Command line, to check again that no other
+            process wrote the file meanwhile. Defaults to None.
 
     Raises:
+        FileExistsError: As of :func:`check_output`.
         ValueError: If the package's readers refuse them, or there are none.
     """
     if not any(entry['annotations'] for entry in result.database.values()):
         raise ValueError(f'annotations for {path!r} must have an action, but '
                          f'got none; dropped: {dict(+result.dropped)}')
-    folder, name = os.path.split(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    partial = os.path.join(folder, f'.{name}.{os.getpid()}.partial')
-    try:
-        with open(partial, 'x', encoding='utf-8') as file:
-            json.dump(
-                dict(version=version, database=result.database),
-                file,
-                allow_nan=False)
-        _check_readable(partial, result.classes)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with atomic_path(path) as part:
+        save_json(
+            part,
+            dict(version=version, database=result.database),
+            allow_nan=False)
+        _check_readable(part, result.classes)
+        if args is not None:
+            check_output(path, args)
     print(summarise(path, result))
 
 
@@ -139,9 +141,10 @@ def run_conversion(args: argparse.Namespace, version: str,
     """
     with user_errors():
         check_output(args.out, args)
-        result = convert(args.annotations, read_classes(args.classes),
-                         args.exclude, *inputs)
-        write_annotations(args.out, version, result)
+        classes = read_classes(args.classes)
+        with naming(repr(args.annotations)):
+            result = convert(args.annotations, classes, args.exclude, *inputs)
+        write_annotations(args.out, version, result, args)
 
 
 def _check_readable(path: str, classes: Sequence[str]) -> None:

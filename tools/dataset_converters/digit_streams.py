@@ -25,6 +25,8 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
+from dyfadet_mm.fileio import load_json_strict, read_bytes
+
 PIXEL_MEAN, PIXEL_STD = 4.88, 6.02  # of all scans, whose pixels are 0 .. 16
 MAX_BACKGROUND_RUN = 2  # cells in a row that may show the same digit
 GAPS = (8, 40)  # least and most background cells before an action
@@ -324,8 +326,9 @@ def is_complete(out: str, settings: Settings) -> bool:
         return False
     remedy = 'choose another --out, or move that folder away'
     try:
-        with open(os.path.join(out, 'annotations.json')) as file:
-            content = json.load(file)
+        content = load_json_strict(
+            read_bytes(os.path.join(out, 'annotations.json'), 'file', remedy),
+            'annotations')
         found, names = content['settings'], content['database']
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileExistsError(
@@ -370,7 +373,11 @@ def make_data_set(out: str, settings: Settings) -> bool:
     try:
         write_streams(partial, settings)
         os.chmod(partial, 0o755)
-        os.replace(partial, out)  # fails if ``out`` was filled meanwhile
+        os.replace(partial, out)
+    except OSError:  # fails if another process has filled it meanwhile
+        if not is_complete(out, settings):
+            raise
+        return False
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return True

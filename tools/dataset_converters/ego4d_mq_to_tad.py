@@ -23,8 +23,10 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from converter_entries import (Action, Conversion, assign_label_ids,
                                drop_excluded, make_entry)
-from converter_inputs import get_field, read_json, to_number
+from converter_inputs import get_field, get_text, read_json, to_number
 from converter_outputs import make_parser, run_conversion
+
+from dyfadet_mm.fileio import brief, check_video_id
 
 NUM_CLASSES = 110
 STRIDE, WINDOW = 16, 32  # frames between cells, frames that one cell sees
@@ -82,16 +84,17 @@ def read_clips(files: Sequence[str]) -> Dict[str, Clip]:
     clips: Dict[str, Clip] = {}
     for path in files:
         for where, video in _items(repr(path), read_json(path), 'videos'):
-            split = get_field(where, video, 'split')
+            split = get_text(where, video, 'split')
             if split not in SUBSETS:
                 raise ValueError(f'{where}: split must be one of '
-                                 f'{list(SUBSETS)}, but got {split!r}')
+                                 f'{list(SUBSETS)}, but got {brief(split)}')
             for place, clip in _items(where, video, 'clips'):
-                clip_uid = get_field(place, clip, 'clip_uid')
+                clip_uid = get_text(place, clip, 'clip_uid')
+                check_video_id(clip_uid, f'of {place}')
                 if clip_uid in clips:
                     raise ValueError(
-                        f'{place}: clip {clip_uid!r} must be unique, but got '
-                        f'it at {clips[clip_uid][0]} too')
+                        f'{place}: clip {brief(clip_uid)} must be unique, but '
+                        f'got it at {clips[clip_uid][0]} too')
                 clips[clip_uid] = (place, SUBSETS[split], clip)
     return clips
 
@@ -137,7 +140,7 @@ def primary_labels(where: str, clip: dict) -> Iterator[Tuple[str, str, dict]]:
     for place, annotator in _items(where, clip, 'annotations'):
         for spot, label in _items(place, annotator, 'labels'):
             if get_field(spot, label, 'primary'):
-                yield spot, get_field(spot, label, 'label'), label
+                yield spot, get_text(spot, label, 'label'), label
 
 
 def convert_clip(where: str, subset: str, clip: dict,
@@ -213,7 +216,7 @@ def _items(where: str, item: Any, key: str) -> Iterator[Tuple[str, Any]]:
     values = get_field(where, item, key)
     if not isinstance(values, list):
         raise TypeError(f'{where}: {key} must be a list, but got '
-                        f'{str(values)[:80]}')
+                        f'{brief(values)}')
     for index, value in enumerate(values):
         yield f'{where}, {key}[{index}]', value
 

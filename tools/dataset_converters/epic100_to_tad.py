@@ -23,11 +23,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from converter_entries import (Conversion, assign_label_ids, drop_excluded,
                                make_entry)
-from converter_inputs import check_order, naming, read_csv, to_number
+from converter_inputs import check_order, read_csv, read_table, to_number
 from converter_outputs import (check_output, make_parser, user_errors,
                                write_annotations)
 
-from dyfadet_mm.fileio import resolve_classes
+from dyfadet_mm.fileio import brief, check_video_id, naming, resolve_classes
 
 TASKS = dict(verb=97, noun=300)  # classes
 COLUMNS = ('video_id', 'start_timestamp', 'stop_timestamp', 'verb_class',
@@ -51,16 +51,17 @@ def convert(folder: str, task: str,
     dropped: Counter = Counter()
     info = os.path.join(folder, 'EPIC_100_video_info.csv')
     durations = {
-        row['video_id']: to_number(where, 'duration', row['duration'])
-        for where, row in read_csv(info, ('video_id', 'duration'))
+        video_id: to_number(where, 'duration', row['duration'])
+        for video_id, (where, row) in read_table(info, ['duration']).items()
     }
     classes = read_class_names(folder, task)
     videos = drop_excluded(read_rows(folder), excluded, dropped)
     database = {}
     for video_id, (subset, rows) in videos.items():
         if video_id not in durations:
-            raise ValueError(f'{rows[0][0]}: video {video_id!r} must be in '
-                             f'{info!r}, but is not')
+            raise ValueError(
+                f'{rows[0][0]}: video {brief(video_id)} must be in '
+                f'{info!r}, but is not')
         actions = [] if subset == 'test' else [
             parse_action(where, row, f'{task}_class', classes)
             for where, row in rows
@@ -90,11 +91,13 @@ def read_rows(folder: str) -> Dict[str, Tuple[str, List[Row]]]:
     videos: Dict[str, Any] = {}
     for subset, name, columns in tables:
         for where, row in read_csv(os.path.join(folder, name), columns):
+            check_video_id(row['video_id'], f'in {where}')
             known, rows = videos.setdefault(row['video_id'], (subset, []))
             if known != subset:
-                raise ValueError(f'{where}: video {row["video_id"]!r} must be '
-                                 f'of one subset, but got it at {rows[0][0]} '
-                                 'too')
+                raise ValueError(
+                    f'{where}: video {brief(row["video_id"])} '
+                    f'must be of one subset, but got it at {rows[0][0]} '
+                    'too')
             rows.append((where, row))
     return videos
 
@@ -121,7 +124,7 @@ def parse_action(where: str, row: Dict[str, str], column: str,
     number = to_number(where, column, row[column])
     if number not in range(len(classes)):
         raise ValueError(f'{where}: {column} must be a whole number from 0 to '
-                         f'{len(classes) - 1}, but got {row[column]!r}')
+                         f'{len(classes) - 1}, but got {brief(row[column])}')
     return start, end, classes[int(number)]
 
 
@@ -142,7 +145,7 @@ def to_seconds(where: str, name: str, text: str) -> float:
     found = TIME.fullmatch(text.strip())
     if found is None:
         raise ValueError(f'{where}: {name} must be HH:MM:SS.ss, but got '
-                         f'{text!r}')
+                         f'{brief(text)}')
     hours, minutes, seconds = map(float, found.groups())
     return round(3600 * hours + 60 * minutes + seconds, 2)
 
@@ -195,7 +198,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
             for task in TASKS
         }
         for task, path in paths.items():
-            write_annotations(path, f'EPIC-KITCHENS-100 {task}', results[task])
+            write_annotations(path, f'EPIC-KITCHENS-100 {task}', results[task],
+                              args)
 
 
 if __name__ == '__main__':

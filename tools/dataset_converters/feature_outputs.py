@@ -1,16 +1,20 @@
 """Packed features: written, read again and compared, then named."""
+import glob
 import os
 from contextlib import contextmanager
+from itertools import chain
 from typing import Iterator, List
 
 import numpy as np
 from feature_sources import Reading, Source
 
-from dyfadet_mm.fileio import BaseFeatureReader, HDF5Reader, NpyReader
+from dyfadet_mm.fileio import (BaseFeatureReader, HDF5Reader, NpyReader,
+                               atomic_path, remove_parts)
+from dyfadet_mm.fileio.feature_readers.containers import container_keys
 
 
 def pack_files(sources: List[Source], reading: Reading, out: str,
-               resume: bool) -> int:
+               resume: bool) -> List[str]:
     """Write one npy file per video.
 
     Args:
@@ -21,7 +25,7 @@ def pack_files(sources: List[Source], reading: Reading, out: str,
             what would be written.
 
     Returns:
-        int: Videos in ``out``.
+        list[str]: Videos in ``out``.
 
     Raises:
         FileExistsError: If ``out`` holds files and ``resume`` is False.
@@ -31,23 +35,25 @@ def pack_files(sources: List[Source], reading: Reading, out: str,
         raise FileExistsError(f'{out!r} must be new or empty, but got files; '
                               'choose another, or complete it with --resume')
     os.makedirs(out, exist_ok=True)
-    count = 0
+    remove_parts(out)
+    names = []
     for source, feats in reading(sources):
         path = os.path.join(out, f'{source.name}.npy')
         if not os.path.lexists(path):
-            with partial_file(path) as partial:
-                with open(partial, 'wb') as file:
+            with new_file(path) as part:
+                with open(part, 'wb') as file:
                     np.save(file, feats)
-                verify(NpyReader(), partial, source.name, feats)
+                verify(NpyReader(), part, source.name, feats)
         try:
             verify(NpyReader(), path, source.name, feats)
-            count += 1
+            names.append(source.name)
         except ValueError as error:
             reading.failures.append(f'{error}; remove the file and run again')
-    return count
+    return names
 
 
-def pack_container(sources: List[Source], reading: Reading, out: str) -> int:
+def pack_container(sources: List[Source], reading: Reading,
+                   out: str) -> List[str]:
     """Write one HDF5 file with a data set per video.
 
     Args:
@@ -56,7 +62,7 @@ def pack_container(sources: List[Source], reading: Reading, out: str) -> int:
         out (str): The file, which is not made if nothing can be read.
 
     Returns:
-        int: Videos in ``out``.
+        list[str]: Videos in ``out``.
 
     Raises:
         FileExistsError: If ``out`` exists.
@@ -67,44 +73,65 @@ def pack_container(sources: List[Source], reading: Reading, out: str) -> int:
     except ImportError as error:
         raise ImportError('HDF5 files need h5py, which is not installed: pip '
                           'install h5py') from error
-    count = 0
-    with partial_file(out) as partial:
-        for source, feats in reading(sources):
-            with h5py.File(partial, 'a') as file:
+    _check_free(out)
+    folder, name = os.path.split(os.path.abspath(out))
+    remove_parts(folder, glob.escape(name))
+    readable = reading(sources)
+    first = next(readable, None)
+    if first is None:
+        return []
+    names = []
+    with new_file(out, os.path.splitext(out)[1]) as part:
+        for source, feats in chain([first], readable):
+            with h5py.File(part, 'a') as file:
                 file[source.name] = feats
-            verify(HDF5Reader(), f'{partial}/{source.name}', source.name,
-                   feats)
-            count += 1
-    return count
+            verify(HDF5Reader(), f'{part}/{source.name}', source.name, feats)
+            names.append(source.name)
+    return names
+
+
+def check_complete(out: str, names: List[str], is_container: bool) -> None:
+    """Count at the end what is there, whoever else wrote meanwhile.
+
+    Args:
+        out (str): Folder or HDF5 file.
+        names (list[str]): Videos that must be in it.
+        is_container (bool): Whether it is a file.
+
+    Raises:
+        ValueError: If one is missing.
+    """
+    if not names:
+        return
+    there = container_keys(out) if is_container else {
+        each[:-len('.npy')]
+        for each in os.listdir(out) if each.endswith('.npy')
+    }
+    lost = sorted(set(names) - set(there))
+    if lost:
+        raise ValueError(f'{out!r} must hold {len(names)} videos, but lost '
+                         f'{len(lost)}, such as {lost[0]!r}; see what else '
+                         'writes there, and run again')
 
 
 @contextmanager
-def partial_file(path: str) -> Iterator[str]:
-    """Let a file take its name only after it is complete.
+def new_file(path: str, suffix: str = '') -> Iterator[str]:
+    """Let a file take a free name only after it is complete.
 
     Args:
-        path (str): Name that is free.
+        path (str): The name.
+        suffix (str): As of :func:`atomic_path`. Defaults to ''.
 
     Yields:
-        str: Where to write, a name in the same folder with the same suffix.
+        str: Where to write.
 
     Raises:
         FileExistsError: If there is such a file.
     """
-    folder, name = os.path.split(os.path.abspath(path))
-    partial = os.path.join(folder, f'.partial_{name}')
-    os.makedirs(folder, exist_ok=True)
     _check_free(path)
-    try:
-        if os.path.lexists(partial):  # of a run that was killed
-            os.remove(partial)
-        yield partial
+    with atomic_path(path, suffix) as part:
+        yield part
         _check_free(path)
-        if os.path.lexists(partial):
-            os.replace(partial, path)
-    finally:
-        if os.path.lexists(partial):
-            os.remove(partial)
 
 
 def _check_free(path: str) -> None:

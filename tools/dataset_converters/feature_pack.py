@@ -10,18 +10,19 @@ feature reader, and writes ``<out>/<name>.npy`` or, if the output is called
 ``.hdf5`` or ``.h5``, one data set per name; a name is that of the source file
 without its suffix. Whatever is written is read again and compared. A file
 appears under its own name only when it is complete. What cannot be read is
-left out and listed at the end, with exit status 1.
+left out and listed at the end, with exit status 1. A second run with the same
+output is refused as long as the first one lasts.
 """
 import argparse
 import sys
 from typing import List, Optional, Sequence
 
-from feature_outputs import pack_container, pack_files
+from feature_outputs import check_complete, pack_container, pack_files
 from feature_sources import (CONTAINERS, Reading, check_sources,
                              sources_of_annotations, sources_of_folder)
 from mmengine.config import DictAction
 
-from dyfadet_mm.fileio import BaseFeatureReader
+from dyfadet_mm.fileio import BaseFeatureReader, FolderLock
 from dyfadet_mm.registry import TASK_UTILS
 
 SUFFIXES = dict(
@@ -118,11 +119,13 @@ def pack(args: argparse.Namespace) -> List[str]:
         sources = sources_of_annotations(args.ann_file, args.source,
                                          args.prefix, suffix)
     check_sources(sources, args.source)
-    if into_container:
-        count = pack_container(sources, reading, args.out)
-    else:
-        count = pack_files(sources, reading, args.out, args.resume)
-    print(f'{count} of {len(sources)} videos are in {args.out}')
+    with FolderLock(args.out, 'feature_pack.py', is_file=True):
+        if into_container:
+            names = pack_container(sources, reading, args.out)
+        else:
+            names = pack_files(sources, reading, args.out, args.resume)
+        check_complete(args.out, names, into_container)
+    print(f'{len(names)} of {len(sources)} videos are in {args.out}')
     return reading.failures
 
 

@@ -18,6 +18,8 @@ from typing import Dict, Optional, Sequence
 from converter_entries import Conversion, assign_label_ids, read_layout
 from converter_outputs import make_parser, run_conversion
 
+from dyfadet_mm.fileio import brief
+
 NUM_CLASSES = 106
 
 
@@ -65,7 +67,7 @@ def check_same(database: Dict[str, dict], classes: Sequence[str]) -> None:
     if others:
         raise ValueError(
             'the classes given must be those of the annotations, but got '
-            f'{len(others)} without an action, such as {others[:3]}')
+            f'{len(others)} without an action, such as {brief(others[:3])}')
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:

@@ -17,6 +17,8 @@ from converter_entries import Conversion, assign_label_ids, read_layout
 from converter_outputs import make_parser, run_conversion
 from video_info import HELP, read_video_info
 
+from dyfadet_mm.fileio import brief
+
 NUM_CLASSES = 200
 
 
@@ -60,8 +62,8 @@ def add_fps(database: Dict[str, dict], videos: str) -> None:
     if unknown:
         raise ValueError(
             f'{videos!r} must have the fps of all {len(database)} videos, but '
-            f'got none for {len(unknown)}, such as {unknown[:3]}; add them, '
-            'or list them in a file for --exclude')
+            f'got none for {len(unknown)}, such as {brief(unknown[:3])}; add '
+            'them, or list them in a file for --exclude')
     for video_id, entry in database.items():
         entry['fps'] = info[video_id]['fps']
 

@@ -20,6 +20,8 @@ from converter_inputs import get_field, read_classes, read_json
 from converter_outputs import (check_output, make_parser, user_errors,
                                write_annotations)
 
+from dyfadet_mm.fileio import brief, check_video_id
+
 SUBSETS = ('training', 'validation', 'testing')
 
 
@@ -69,11 +71,12 @@ def read_videos(files: Dict[str, str]) -> Dict[str, dict]:
         if not isinstance(content, dict) or 'database' in content:
             raise TypeError(
                 f'{path!r} must be a JSON object of videos by name, but got '
-                f'{str(content)[:60]}; a file with "database" is for '
+                f'{brief(content)}; a file with "database" is for '
                 'activitynet_to_tad.py, or needs no conversion')
         for name, entry in content.items():
-            where = f'video {name!r} in {path!r}'
+            where = f'video {brief(name)} in {path!r}'
             video_id = name[2:] if name.startswith('v_') else name
+            check_video_id(video_id, f'of {path!r}')
             if video_id in videos:
                 raise ValueError(f'{where} must be unique, but got it in '
                                  f'{files[videos[video_id]["subset"]]!r} too')
@@ -110,7 +113,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     with user_errors():
         check_output(args.out, args)
         result = convert(files, read_classes(args.classes), args.exclude)
-        write_annotations(args.out, 'MMAction2', result)
+        write_annotations(args.out, 'MMAction2', result, args)
 
 
 if __name__ == '__main__':

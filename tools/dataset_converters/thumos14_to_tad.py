@@ -21,12 +21,13 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from converter_entries import (Conversion, assign_label_ids, drop_excluded,
                                make_entry)
-from converter_inputs import check_order, to_number
+from converter_inputs import REMEDY, check_order, to_number
 from converter_outputs import (check_output, make_parser, user_errors,
                                write_annotations)
 from video_info import HELP, read_video_info
 
 from dyfadet_mm.datasets import THUMOS14Dataset
+from dyfadet_mm.fileio import brief, check_video_id, read_bytes
 
 CLASSES = THUMOS14Dataset.METAINFO['classes']
 AMBIGUOUS = 'Ambiguous'
@@ -72,8 +73,8 @@ def convert(folders: Sequence[str],
             actions = lines.setdefault(video_id, [])
             if actions and actions[0].subset != subset:
                 raise ValueError(
-                    f'{line.where}: video {video_id!r} must be of one subset, '
-                    f'but got it at {actions[0].where} too')
+                    f'{line.where}: video {brief(video_id)} must be of one '
+                    f'subset, but got it at {actions[0].where} too')
             actions.append(line)
     lines = drop_excluded(lines, excluded, dropped)
     classes = CLASSES + (AMBIGUOUS, ) * keep_ambiguous
@@ -148,7 +149,7 @@ def read_lines(path: Path, label: str, subset: str) -> List[Tuple[str, Line]]:
         ValueError: If a line is not ``video start end``.
     """
     lines = []
-    content = path.read_text(encoding='utf-8', errors='replace')
+    content = read_bytes(str(path), 'file', REMEDY).decode(errors='replace')
     for number, text in enumerate(content.splitlines(), 1):
         if not text.strip():
             continue
@@ -156,7 +157,8 @@ def read_lines(path: Path, label: str, subset: str) -> List[Tuple[str, Line]]:
         fields = text.split()
         if len(fields) != 3:
             raise ValueError(f'{where} must be "video start end" in seconds, '
-                             f'but got {text!r}')
+                             f'but got {brief(text)}')
+        check_video_id(fields[0], f'in {where}')
         start = to_number(where, 'start', fields[1])
         end = to_number(where, 'end', fields[2])
         check_order(where, start, end)
@@ -205,7 +207,7 @@ def find_info(videos: str, lines: Dict[str, List[Line]]) -> Dict[str, dict]:
     if unknown:
         line = lines[unknown[0]][0]
         raise ValueError(
-            f'{line.where}: video {unknown[0]!r} must have a duration in '
+            f'{line.where}: video {brief(unknown[0])} must have a duration in '
             f'{videos!r}, but got none, as for {len(unknown)} of {len(lines)} '
             'videos; add them, or leave them out with --exclude')
     return info
@@ -234,7 +236,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         check_output(args.out, args)
         result = convert(args.annotations, args.videos, args.exclude,
                          args.keep_ambiguous)
-        write_annotations(args.out, 'THUMOS14', result)
+        write_annotations(args.out, 'THUMOS14', result, args)
 
 
 if __name__ == '__main__':

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterable
 
 import mmcv
-from converter_inputs import naming, read_csv, read_json
+from converter_inputs import read_json, read_table
 
-from dyfadet_mm.fileio import parse_video
+from dyfadet_mm.fileio import brief, naming, parse_video
 
 SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
 HELP = ('folder of videos named by their ids, with or without "v_"; or a '
@@ -34,10 +34,7 @@ def read_video_info(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
     if os.path.isdir(path):
         return _read_folder(path, video_ids)
     if path.endswith('.csv'):
-        rows = {
-            row['video_id']: row
-            for _, row in read_csv(path, ['video_id'])
-        }
+        rows = {k: row for k, (_, row) in read_table(path, []).items()}
     else:
         rows = read_json(path)
         if isinstance(rows, dict):
@@ -46,7 +43,7 @@ def read_video_info(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
                 isinstance(row, dict) for row in rows.values()):
             raise TypeError(
                 f'{path!r} must map video ids to objects with duration and '
-                f'fps, but got {str(rows)[:80]}')
+                f'fps, but got {brief(rows)}')
     return {
         video_id: _numbers(path, video_id, rows[video_id])
         for video_id in video_ids if video_id in rows

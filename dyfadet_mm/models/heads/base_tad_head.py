@@ -3,6 +3,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
@@ -340,8 +341,9 @@ class BaseTADHead(BaseModule):
     def _balance(self, loss_cls: Tensor, loss_reg: Tensor) -> LossDict:
         """Scale the regression loss if asked to, and name both."""
         if self.balance_losses:
-            loss_reg = loss_reg * loss_cls.detach() / loss_reg.detach().clamp(
-                min=0.01)
+            scales = torch.stack((loss_cls, loss_reg)).detach()
+            all_reduce(scales, op='mean')  # one factor for all processes
+            loss_reg = loss_reg * scales[0] / scales[1].clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg)
 
     def predict(self, feats: TensorTuple,

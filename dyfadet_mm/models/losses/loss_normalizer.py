@@ -1,7 +1,8 @@
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
+from dyfadet_mm.ops.checks import check_number
 from dyfadet_mm.registry import MODELS
 
 
@@ -9,23 +10,37 @@ from dyfadet_mm.registry import MODELS
 class LossNormalizer(nn.Module):
     """Running mean of the number of positive points.
 
-    The mean is a float buffer, so that a resumed run goes on with it.
-    Checkpoints that do not hold it keep the initial value.
+    In distributed training it is that of all processes together, and each one
+    divides by its share, so that several processes train as one with a batch
+    as large as all of theirs. The mean is a float buffer, so that a resumed
+    run goes on with it, with any number of processes. Checkpoints that do not
+    hold it keep the initial value.
 
     Args:
-        init_value (float): Value at the start. Defaults to 100.
-        momentum (float): Weight of the past. Defaults to 0.9.
+        init_value (float): Value at the start, positive. Defaults to 100.
+        momentum (float): Weight of the past, in [0, 1]. Defaults to 0.9.
+
+    Raises:
+        ValueError: If one of them is out of range.
 
     Attributes:
-        num_positives (Tensor): Positive points per process since the module
-            was made, scalar. It is not saved; ``PositivesCheckHook`` reads
-            it.
+        num_positives (Tensor): Positive points of all processes since the
+            module was made, scalar. It is not saved; ``PositivesCheckHook``
+            reads it.
     """
 
     def __init__(self, init_value: float = 100., momentum: float = 0.9):
         super().__init__()
+        value = check_number('init_value', init_value)
+        check_number('momentum', momentum)
+        limits = torch.finfo(torch.float32)
+        if not limits.tiny <= value <= limits.max:
+            raise ValueError('init_value must be a positive number, but got '
+                             f'{init_value}')
+        if not 0 <= momentum <= 1:
+            raise ValueError(f'momentum must be in [0, 1], but got {momentum}')
         self.momentum = momentum
-        self.register_buffer('value', torch.tensor(float(init_value)))
+        self.register_buffer('value', torch.tensor(value))
         # counted on the device of the model, so that nothing waits for it
         self.register_buffer(
             'num_positives', torch.zeros(()), persistent=False)
@@ -35,18 +50,19 @@ class LossNormalizer(nn.Module):
         """Update the mean and return it.
 
         Args:
-            num_positives (Tensor): Positive points of the batch, scalar; the
-                mean over the processes is taken in distributed training.
+            num_positives (Tensor): Positive points of the batch of this
+                process, scalar.
 
         Returns:
-            Tensor: The divisor of the losses, scalar.
+            Tensor: The divisor of the losses of this process, scalar. Their
+            gradients are averaged over the processes.
         """
         count = num_positives.to(self.value).clone()
-        all_reduce(count, op='mean')
+        all_reduce(count, op='sum')
         self.num_positives.add_(count)
         self.value.mul_(self.momentum).add_(
             (1 - self.momentum) * count.clamp(min=1))
-        return self.value.clone()
+        return self.value / get_world_size()
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
                               **kwargs) -> None:

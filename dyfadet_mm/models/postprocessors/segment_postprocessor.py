@@ -1,10 +1,14 @@
+import sys
+from numbers import Integral
 from typing import Optional, Sequence, Tuple
 
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from dyfadet_mm.fileio import brief
 from dyfadet_mm.ops import segment_voting, soft_nms
+from dyfadet_mm.ops.checks import check_number
 from dyfadet_mm.registry import TASK_UTILS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.utils.typing import OptConfigType
@@ -31,6 +35,10 @@ class SegmentPostprocessor:
             to 0.
         voting_by_iou (bool): Whether a vote weighs score times tIoU, as in
             ActionFormer, or score alone. Defaults to False.
+
+    Raises:
+        TypeError: If :func:`soft_nms` has no such argument.
+        ValueError: If a number is out of range.
     """
 
     def __init__(self,
@@ -41,12 +49,19 @@ class SegmentPostprocessor:
                  nms: OptConfigType = dict(),
                  voting_thr: float = 0.,
                  voting_by_iou: bool = False) -> None:
-        self.score_thr = score_thr
+        if pre_nms_topk is not None and not (isinstance(
+                pre_nms_topk, Integral) and 1 <= pre_nms_topk <= sys.maxsize):
+            raise ValueError('pre_nms_topk must be None or a whole number of '
+                             f'at least 1, but got {str(pre_nms_topk)[:80]}')
+        if nms is not None:  # refuses wrong arguments now, not in a test
+            with torch.device('cpu'):  # a model may be built without numbers
+                soft_nms(torch.zeros(0, 2), torch.zeros(0), **nms)
+        self.score_thr = check_number('score_thr', score_thr)
         self.pre_nms_topk = pre_nms_topk
         self.topk_per_level = topk_per_level
-        self.min_length = min_length
+        self.min_length = check_number('min_length', min_length)
         self.nms = nms
-        self.voting_thr = voting_thr
+        self.voting_thr = check_number('voting_thr', voting_thr)
         self.voting_by_iou = voting_by_iou
 
     def __call__(self, levels: Sequence[Tuple[Tensor, Tensor]],
@@ -66,16 +81,22 @@ class SegmentPostprocessor:
 
         Raises:
             KeyError: If ``metainfo`` lacks one of its fields.
+            ValueError: If a score, or the segment of a candidate, is not
+                finite.
         """
         for key in ('fps', 'feat_stride', 'feat_num_frames', 'duration'):
             if metainfo.get(key) is None:
                 raise KeyError(
                     f"metainfo of video {metainfo.get('video_id')!r} must "
                     f'have {key!r} to place detections in seconds')
+        # NaN is above no threshold: it would be gone without a word
+        totals = torch.stack([scores.sum() for _, scores in levels])
+        self._check_finite('scores', totals, metainfo)
         if not self.topk_per_level:
             levels = [tuple(map(torch.cat, zip(*levels)))]
         candidates = [self._select(*level) for level in levels]
         segments, scores, labels = (torch.cat(x) for x in zip(*candidates))
+        self._check_finite('segments', segments, metainfo)
         segments, scores, labels = self._suppress(segments, scores, labels)
         segments = grid_to_seconds(segments, metainfo['fps'],
                                    metainfo['feat_stride'],
@@ -107,8 +128,19 @@ class SegmentPostprocessor:
             segments = segments[point]
         else:
             segments = segments[point, labels]
-        keep = segments[:, 1] - segments[:, 0] > self.min_length
+        length = segments[:, 1] - segments[:, 0]
+        # what is not finite stays, to be refused
+        keep = (length > self.min_length) | ~length.isfinite()
         return segments[keep], scores[keep], labels[keep]
+
+    @staticmethod
+    def _check_finite(name: str, values: Tensor, metainfo: dict) -> None:
+        """Refuse what a broken model says."""
+        if not values.isfinite().all():
+            raise ValueError(
+                f'{name} of video {brief(metainfo.get("video_id"))} must be '
+                'finite, but are not; see whether its features and the '
+                'weights of the model are finite')
 
     def _suppress(self, segments: Tensor, scores: Tensor,
                   labels: Tensor) -> Tuple[Tensor, Tensor, Tensor]:

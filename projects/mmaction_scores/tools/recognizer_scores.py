@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader, Dataset
 from video_files import find_videos
 
 import dyfadet_mm  # noqa: F401, mends mmaction
-from dyfadet_mm.fileio import load_database, resolve_classes, select_subset
+from dyfadet_mm.fileio import (FolderLock, load_database, resolve_classes,
+                               select_subset)
 from dyfadet_mm.fileio.score_files import match_classes
 
 USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
@@ -264,6 +265,12 @@ def run(args: argparse.Namespace) -> str:
         str: What was done, in a few lines.
     """
     ScoreLog.check_out(args.out, args.force)
+    with FolderLock(args.out, 'recognizer_scores.py', is_file=True):
+        return write_scores(args)
+
+
+def write_scores(args: argparse.Namespace) -> str:
+    """Go on with :func:`run`, as the only process that writes the file."""
     classes = read_class_names(args)
     videos = wanted_videos(args)
     cfg = Config.fromfile(args.config)

@@ -6,6 +6,8 @@ from typing import Dict, Iterable, List, Sequence
 
 from torch import nn
 
+from dyfadet_mm.fileio import atomic_path, check_writable, save_json
+
 #: What the files begin with, so that nothing else is taken for one.
 VERSION = 'dyfadet_mm video scores 1'
 
@@ -53,12 +55,14 @@ class ScoreLog:
         Raises:
             FileExistsError: If it exists.
             ValueError: If it is not called ``.json``.
+            WriteError: If it cannot be written.
         """
         if not out.endswith('.json'):
             raise ValueError(f'out must end with .json, but got {out!r}')
         if os.path.isdir(out) or (os.path.lexists(out) and not force):
             raise FileExistsError(f'out must be a new file, but {out!r} '
                                   'exists; choose another, or give --force')
+        check_writable(out, 'out')
 
     def _resume(self) -> None:
         """Read what an interrupted run has left."""
@@ -76,12 +80,10 @@ class ScoreLog:
 
     def _rewrite(self) -> None:
         """Write all complete lines."""
-        os.makedirs(os.path.dirname(os.path.abspath(self.out)), exist_ok=True)
         text = '\n'.join(map(json.dumps, [self.head, *self.scores.items()]))
-        fresh = f'{self.partial}.{os.getpid()}'
-        with open(fresh, 'w', encoding='utf-8') as file:
-            file.write(f'{text}\n')
-        os.replace(fresh, self.partial)
+        with atomic_path(self.partial) as part:
+            with open(part, 'w', encoding='utf-8') as file:
+                file.write(f'{text}\n')
 
     def add(self, video_id: str, scores: List[float]) -> None:
         """Keep the scores of one video.
@@ -110,10 +112,7 @@ class ScoreLog:
         }
         if not results:
             raise ValueError('no video could be read')
-        complete = f'{self.partial}.{os.getpid()}'
-        with open(complete, 'w', encoding='utf-8') as file:
-            json.dump(dict(self.head, results=results), file)
-        os.replace(complete, self.out)
+        save_json(self.out, dict(self.head, results=results))
         os.remove(self.partial)
 
 

@@ -105,7 +105,7 @@ def test_bad_rows_are_named(refused, folder, tmp_path, text, complaint):
 @pytest.mark.parametrize('content, complaint', [
     ('video,verb\n', "without ['video_id', 'start_timestamp',"),
     ('', 'got []'),
-    (None, 'No such file'),
+    (None, 'give the path of an official file'),
 ])
 def test_wrong_tables(refused, folder, tmp_path, content, complaint):
     path = folder / 'EPIC_100_validation.csv'

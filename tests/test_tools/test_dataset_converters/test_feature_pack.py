@@ -185,7 +185,8 @@ def test_a_folder_is_completed(pack, source, tmp_path, feats):
     out = tmp_path / 'npy'
     pack(source, out)
     (out / 'v_b.npy').unlink()
-    (out / '.partial_v_b.npy').write_bytes(b'of a run that was killed')
+    (out /
+     '.v_b.npy.0123456789ab.part').write_bytes(b'of a run that was killed')
     kept = (out / 'v_a.npy').stat().st_mtime_ns
     status, text = pack(source, out, '--resume')
     assert status == 0 and '3 of 3' in text
