@@ -12,7 +12,6 @@ where it was interrupted.
 """
 import argparse
 import sys
-from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -26,8 +25,8 @@ from torch.utils.data import DataLoader, Dataset
 from video_files import find_videos
 
 import dyfadet_mm  # noqa: F401, mends mmaction
-from dyfadet_mm.fileio import (FolderLock, load_database, resolve_classes,
-                               select_subset)
+from dyfadet_mm.fileio import (FolderLock, load_database, read_class_list,
+                               resolve_classes, select_subset)
 from dyfadet_mm.fileio.score_files import match_classes
 
 USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
@@ -125,8 +124,7 @@ def read_class_names(args: argparse.Namespace) -> Tuple[str, ...]:
     Raises:
         ValueError: If a name repeats, or the annotations have other classes.
     """
-    lines = Path(args.classes).read_text(encoding='utf-8').splitlines()
-    names = [line.strip() for line in lines if line.strip()]
+    names = read_class_list(args.classes)
     known = names
     if args.annotations is not None:
         known = resolve_classes(load_database(args.annotations))
