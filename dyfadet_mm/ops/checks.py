@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 
+class NotFiniteError(ValueError):
+    """The output of a model is NaN or infinite."""
+
+
 def check_number(name: str, value: Any) -> float:
     """Refuse what is no finite number.
 

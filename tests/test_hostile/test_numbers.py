@@ -220,7 +220,8 @@ def test_what_a_broken_model_says_is_refused_by_name(nms, where, value):
         feat_stride=4,
         feat_num_frames=8,
         duration=60.)
-    with pytest.raises(ValueError, match=f"^{where} of video 'v_1' must be"):
+    with pytest.raises(
+            ValueError, match="^scores and segments of video 'v_1' must be"):
         SegmentPostprocessor(
             nms=nms, min_length=-1.)([(segments, scores)], metainfo)
 

@@ -3,9 +3,9 @@ from typing import ContextManager, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from dyfadet_mm.ops.checks import NotFiniteError
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
@@ -224,25 +224,25 @@ class SingleStageTAD(BaseModel):
         """
         for feats, sample, levels in zip(inputs, data_samples,
                                          self._propose(inputs, data_samples)):
-            if not _all_finite(levels):
-                raise ValueError(self._not_finite(feats, sample))
-            detections = self.postprocessor(levels, sample.metainfo)
+            try:
+                detections = self.postprocessor(levels, sample.metainfo)
+            except NotFiniteError as error:
+                cause = self._cause_of_not_finite(feats)
+                raise ValueError(f'{error}; {cause}') from None
             if self.score_fusion is not None:
                 detections = self.score_fusion(detections, sample.video_id)
             sample.pred_instances = detections
         return data_samples
 
-    def _not_finite(self, feats: Tensor, sample: BaseDataElement) -> str:
-        """Say what is the cause of scores that are not finite."""
-        text = (f'scores and segments of video {sample.get("video_id")!r} '
-                'must be finite, but got nan or infinity; ')
+    def _cause_of_not_finite(self, feats: Tensor) -> str:
+        """Say why scores are not finite, and what to do."""
         for name, weight in self.named_parameters():
             if not weight.isfinite().all():
-                return text + (f'the weights {name!r} are not finite: take '
-                               'an earlier checkpoint')
-        return text + (f'its features go up to {feats.abs().max():.3g}: '
-                       'find such videos with check_dataset.py and extract '
-                       'their features again')
+                return (f'the weights {name!r} are not finite: take an '
+                        'earlier checkpoint')
+        return (f'its features go up to {feats.abs().max():.3g}: find such '
+                'videos with check_dataset.py and extract their features '
+                'again')
 
     def _propose(self, inputs: Tensor,
                  data_samples: SampleList) -> List[Levels]:
@@ -290,13 +290,6 @@ class SingleStageTAD(BaseModel):
         for each in windows:
             groups.setdefault(each.padded_len, []).append(each)
         return groups
-
-
-def _all_finite(levels: Levels) -> bool:
-    """Whether all numbers of a video are finite, asking the device once."""
-    return bool(
-        torch.stack([x.isfinite().all() for level in levels
-                     for x in level]).all())
 
 
 def _count_classes(head: ConfigType,

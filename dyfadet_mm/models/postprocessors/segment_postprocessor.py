@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dyfadet_mm.fileio import brief
 from dyfadet_mm.ops import segment_voting, soft_nms
-from dyfadet_mm.ops.checks import check_number
+from dyfadet_mm.ops.checks import NotFiniteError, check_number
 from dyfadet_mm.registry import TASK_UTILS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.utils.typing import OptConfigType
@@ -81,8 +81,7 @@ class SegmentPostprocessor:
 
         Raises:
             KeyError: If ``metainfo`` lacks one of its fields.
-            ValueError: If a score, or the segment of a candidate, is not
-                finite.
+            NotFiniteError: If a score or a segment is not finite.
         """
         for key in ('fps', 'feat_stride', 'feat_num_frames', 'duration'):
             if metainfo.get(key) is None:
@@ -90,13 +89,14 @@ class SegmentPostprocessor:
                     f"metainfo of video {metainfo.get('video_id')!r} must "
                     f'have {key!r} to place detections in seconds')
         # NaN is above no threshold: it would be gone without a word
-        totals = torch.stack([scores.sum() for _, scores in levels])
-        self._check_finite('scores', totals, metainfo)
+        if not _all_finite(levels):
+            raise NotFiniteError('scores and segments of video '
+                                 f'{brief(metainfo.get("video_id"))} must be '
+                                 'finite, but got nan or infinity')
         if not self.topk_per_level:
             levels = [tuple(map(torch.cat, zip(*levels)))]
         candidates = [self._select(*level) for level in levels]
         segments, scores, labels = (torch.cat(x) for x in zip(*candidates))
-        self._check_finite('segments', segments, metainfo)
         segments, scores, labels = self._suppress(segments, scores, labels)
         segments = grid_to_seconds(segments, metainfo['fps'],
                                    metainfo['feat_stride'],
@@ -128,19 +128,8 @@ class SegmentPostprocessor:
             segments = segments[point]
         else:
             segments = segments[point, labels]
-        length = segments[:, 1] - segments[:, 0]
-        # what is not finite stays, to be refused
-        keep = (length > self.min_length) | ~length.isfinite()
+        keep = segments[:, 1] - segments[:, 0] > self.min_length
         return segments[keep], scores[keep], labels[keep]
-
-    @staticmethod
-    def _check_finite(name: str, values: Tensor, metainfo: dict) -> None:
-        """Refuse what a broken model says."""
-        if not values.isfinite().all():
-            raise ValueError(
-                f'{name} of video {brief(metainfo.get("video_id"))} must be '
-                'finite, but are not; see whether its features and the '
-                'weights of the model are finite')
 
     def _suppress(self, segments: Tensor, scores: Tensor,
                   labels: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
@@ -154,3 +143,10 @@ class SegmentPostprocessor:
             kept = segment_voting(kept, segments, scores, self.voting_thr,
                                   self.voting_by_iou)
         return kept, kept_scores, kept_labels
+
+
+def _all_finite(levels: Sequence[Tuple[Tensor, Tensor]]) -> bool:
+    """Whether all numbers of a video are finite, asking the device once."""
+    return bool(
+        torch.stack([x.isfinite().all() for level in levels
+                     for x in level]).all())
