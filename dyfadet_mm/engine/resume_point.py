@@ -27,10 +27,11 @@ _STATE = {
     'message_hub.runtime_info.best_score?': (int, float),
     'message_hub.runtime_info.keep_ckpt_ids?': list,
 }
-# options of optimizers that older versions of PyTorch did not save
-_NEWER = {
+# what a state may lack: options that older versions of PyTorch did not save,
+# and what MMEngine takes over only if it is there
+_OPTIONAL = {
     'maximize', 'foreach', 'capturable', 'differentiable', 'fused',
-    'decoupled_weight_decay'
+    'decoupled_weight_decay', 'loss_scaler', 'base_param_settings'
 }
 
 
@@ -143,7 +144,7 @@ def check_like(saved: Any, own: Any, where: str) -> None:
         ValueError: If something is missing or of another type.
     """
     if isinstance(own, dict) and isinstance(saved, dict):
-        missing = own.keys() - saved.keys() - _NEWER
+        missing = own.keys() - saved.keys() - _OPTIONAL
         if missing:
             raise ValueError(f'{where[:200]} must have {min(missing)}, but has'
                              ' not; resume with the same config')

@@ -60,6 +60,7 @@ class TADCheckpointHook(CheckpointHook):
         if is_main_process():
             hold_work_dir(runner.work_dir)
             if osp.isdir(folder):
+                hold_work_dir(folder)
                 remove_parts(folder)
         if not runner._resume:
             return
@@ -89,9 +90,10 @@ class TADCheckpointHook(CheckpointHook):
             else:
                 del info[key]
         if runner._resume and built_train_loop(runner) is not None:
-            own = _own_state(runner)
-            saved = {key: checkpoint.get(key) for key in own}
-            check_like(saved, own, f'{runner._load_from!r}')
+            for key, own in _own_state(runner).items():
+                if checkpoint.get(key) is not None:
+                    where = f'{runner._load_from!r}: {key}'
+                    check_like(checkpoint[key], own, where)
         kept = info.get('keep_ckpt_ids')
         if isinstance(kept, list):
             info['keep_ckpt_ids'] = [i for i in kept if type(i) is int]
@@ -118,6 +120,11 @@ class TADCheckpointHook(CheckpointHook):
         if self.backend_args is None and type(
                 self.file_backend) is LocalBackend:
             self.backend_args = dict(backend=AtomicLocalBackend.__name__)
+        for path in self._best.values() if self.save_best else ():
+            if path and not self.file_backend.exists(path):
+                runner.logger.warning(
+                    f'The best checkpoint so far is not at {path}: a training '
+                    'that was resumed from another folder has left it there.')
         # MMEngine would not save it again after a validation
         self.last_ckpt = runner.message_hub.runtime_info.get('last_ckpt')
         loop = runner.train_loop
@@ -147,6 +154,7 @@ class TADCheckpointHook(CheckpointHook):
         """
         if built_train_loop(runner) is not None:
             release_work_dir(runner.work_dir)
+            release_work_dir(self.out_dir)
 
     def _folder(self, runner: Runner) -> str:
         """Where the checkpoints are, as MMEngine has it in before_train."""
