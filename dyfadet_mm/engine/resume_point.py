@@ -156,6 +156,9 @@ def check_like(saved: Any, own: Any, where: str) -> None:
                              f'{len(saved)}; resume with the same config')
         for i, (one, other) in enumerate(zip(saved, own)):
             check_like(one, other, f'{where}.{i}')
+    elif isinstance(own, str) and saved != own:
+        raise ValueError(f'{where[:200]} must be {own!r}, but is another; '
+                         'resume with the same config')
     elif own is not None and not (_is_number(own) and _is_number(saved)
                                   or type(saved) is type(own)):
         raise ValueError(

@@ -94,6 +94,11 @@ class TADCheckpointHook(CheckpointHook):
                 if checkpoint.get(key) is not None:
                     where = f'{runner._load_from!r}: {key}'
                     check_like(checkpoint[key], own, where)
+                    if key == 'param_schedulers':  # MMEngine sets attributes
+                        checkpoint[key] = [{
+                            name: saved[name]
+                            for name in each
+                        } for saved, each in zip(checkpoint[key], own)]
         kept = info.get('keep_ckpt_ids')
         if isinstance(kept, list):
             info['keep_ckpt_ids'] = [i for i in kept if type(i) is int]
