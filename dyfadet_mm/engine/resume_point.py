@@ -3,7 +3,7 @@ import logging
 import os
 import os.path as osp
 import re
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional
 
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
@@ -22,10 +22,15 @@ _STATE = {
     'message_hub': dict,
     'message_hub.log_scalars': dict,
     'message_hub.resumed_keys': dict,
-    'message_hub.resumed_keys.*': bool,
     'message_hub.runtime_info': dict,
     'message_hub.runtime_info.best_score?': (int, float),
     'message_hub.runtime_info.keep_ckpt_ids?': list,
+}
+# of counters, and of the seeds that NumPy takes
+_LARGEST = {
+    'meta.epoch': 2**31 - 1,
+    'meta.iter': 2**31 - 1,
+    'meta.seed?': 2**32 - 1
 }
 # what a state may lack: options that older versions of PyTorch did not save,
 # and what MMEngine takes over only if it is there
@@ -117,19 +122,19 @@ def check_resumable(path: str) -> None:
     """
     checkpoint: Any = CheckpointLoader.load_checkpoint(
         path, 'cpu', logger='silent')
-    if not isinstance(checkpoint, dict):
-        checkpoint = {}
     for key, cls in _STATE.items():
-        for where, value in _values(checkpoint, key.rstrip('?').split('.')):
-            if value is None and key.endswith('?'):
-                continue
-            wrong = type(value) is bool and cls is not bool
-            if wrong or not isinstance(value, cls) or cls is int and value < 0:
-                kind = type(value).__name__
-                raise ValueError(
-                    f'{path!r} must hold the state of a training, but has '
-                    f'{kind} as its {where[:200]}; load weights alone with '
-                    'load_from=CHECKPOINT and without resuming')
+        value = checkpoint
+        for part in key.rstrip('?').split('.'):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is None and key.endswith('?'):
+            continue
+        if (not isinstance(value, cls) or isinstance(value, bool)
+                or cls is int and not 0 <= value <= _LARGEST[key]):
+            raise ValueError(
+                f'{path!r} must hold the state of a training, but has no '
+                f'possible {key.rstrip("?")} (of type {type(value).__name__})'
+                '; load weights alone with load_from=CHECKPOINT and without '
+                'resuming')
 
 
 def check_like(saved: Any, own: Any, where: str) -> None:
@@ -156,9 +161,10 @@ def check_like(saved: Any, own: Any, where: str) -> None:
                              f'{len(saved)}; resume with the same config')
         for i, (one, other) in enumerate(zip(saved, own)):
             check_like(one, other, f'{where}.{i}')
-    elif isinstance(own, str) and saved != own:
-        raise ValueError(f'{where[:200]} must be {own!r}, but is another; '
-                         'resume with the same config')
+    elif (isinstance(own, (bool, str)) or type(saved)
+          is bool) and not (type(saved) is type(own) and saved == own):
+        raise ValueError(f'{where[:200]} must be {own!r}, but is not; resume '
+                         'with the same config')
     elif own is not None and not (_is_number(own) and _is_number(saved)
                                   or type(saved) is type(own)):
         raise ValueError(
@@ -168,20 +174,6 @@ def check_like(saved: Any, own: Any, where: str) -> None:
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and value == value
-
-
-def _values(holder: Any,
-            keys: Sequence[str],
-            where: str = '') -> Iterator[Tuple[str, Any]]:
-    """What lies at a path of keys, of which ``*`` is any."""
-    key, *rest = keys
-    found = holder if key == '*' else {key: holder.get(key)}
-    for name, value in found.items():
-        here = f'{where}.{name}' if where else str(name)
-        if not rest:
-            yield here, value
-        elif isinstance(value, dict):
-            yield from _values(value, rest, here)
 
 
 def _read_last(work_dir: str) -> Optional[str]:

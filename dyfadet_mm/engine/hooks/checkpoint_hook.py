@@ -99,6 +99,12 @@ class TADCheckpointHook(CheckpointHook):
                             name: saved[name]
                             for name in each
                         } for saved, each in zip(checkpoint[key], own)]
+            info.pop('eta', None)  # MMEngine shows it, and makes it anew
+            hub, known = checkpoint['message_hub'], runner.message_hub
+            hub['resumed_keys'] = {  # MMEngine refuses to change its own
+                key: known._resumed_keys.get(key, True)
+                for key in [*hub['log_scalars'], *info]
+            }
         kept = info.get('keep_ckpt_ids')
         if isinstance(kept, list):
             info['keep_ckpt_ids'] = [i for i in kept if type(i) is int]
