@@ -110,8 +110,8 @@ def test_no_image_is_overwritten(tool, options, tmp_path):
 @pytest.mark.parametrize('extra, message', [
     (['--num=0'], 'ValueError: --num must be at least 1'),
     (['feat_dim=7'], r'ValueError: .* must have shape \(T, 7\)'),
-    (['train_subset=x'],
-     'ValueError: annotation file .*json.*subset must be one of'),
+    (['train_subset=x'
+      ], 'ValueError: annotation file .*json.*subset must be one of'),
 ])
 def test_errors_are_one_clear_line(tool, options, tmp_path, extra, message):
     out = tmp_path / 'out'
