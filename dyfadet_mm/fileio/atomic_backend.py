@@ -32,19 +32,6 @@ class AtomicLocalBackend(LocalBackend):
                     os.posix_fadvise(file.fileno(), 0, start,
                                      os.POSIX_FADV_DONTNEED)
 
-    def put_text(self,
-                 obj: str,
-                 filepath: Union[str, Path],
-                 encoding: str = 'utf-8') -> None:
-        """Write a text as :meth:`put` does.
-
-        Args:
-            obj (str): Content.
-            filepath (Path | str): The file.
-            encoding (str): Its encoding. Defaults to 'utf-8'.
-        """
-        self.put(obj.encode(encoding), filepath)
-
 
 # the name by which backend_args of MMEngine's functions choose it
 register_backend('AtomicLocalBackend', AtomicLocalBackend, force=True)

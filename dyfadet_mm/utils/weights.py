@@ -1,7 +1,8 @@
-"""Is what a file holds a checkpoint with weights?"""
-from typing import Any
+"""Is what a file holds a checkpoint with weights, and are they numbers?"""
+from typing import Any, Optional
 
 import torch
+from torch import nn
 
 MAX_TEXT = 300  # characters of a list of names in an error
 
@@ -39,3 +40,21 @@ def _has_tensor(value: Any) -> bool:
             seen.add(id(value))
             stack += value.values()
     return False
+
+
+def find_not_finite(model: nn.Module) -> Optional[str]:
+    """Look for a weight that is NaN or infinite.
+
+    Args:
+        model (nn.Module): Its buffers are not looked at.
+
+    Returns:
+        str, optional: Name of the first such parameter, None if all are
+        finite.
+    """
+    for name, weight in model.named_parameters():
+        # a finite sum, which is quick to make, has finite terms
+        if not weight.detach().sum().isfinite() and not (
+                weight.isfinite().all()):
+            return name
+    return None

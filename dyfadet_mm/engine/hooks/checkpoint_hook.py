@@ -90,21 +90,7 @@ class TADCheckpointHook(CheckpointHook):
             else:
                 del info[key]
         if runner._resume and built_train_loop(runner) is not None:
-            for key, own in _own_state(runner).items():
-                if checkpoint.get(key) is not None:
-                    where = f'{runner._load_from!r}: {key}'
-                    check_like(checkpoint[key], own, where)
-                    if key == 'param_schedulers':  # MMEngine sets attributes
-                        checkpoint[key] = [{
-                            name: saved[name]
-                            for name in each
-                        } for saved, each in zip(checkpoint[key], own)]
-            info.pop('eta', None)  # MMEngine shows it, and makes it anew
-            hub, known = checkpoint['message_hub'], runner.message_hub
-            hub['resumed_keys'] = {  # MMEngine refuses to change its own
-                key: known._resumed_keys.get(key, True)
-                for key in [*hub['log_scalars'], *info]
-            }
+            _fit_state(runner, checkpoint)
         kept = info.get('keep_ckpt_ids')
         if isinstance(kept, list):
             info['keep_ckpt_ids'] = [i for i in kept if type(i) is int]
@@ -251,6 +237,32 @@ def _runtime_info(checkpoint: dict) -> dict:
     hub = checkpoint.get('message_hub')
     info = hub.get('runtime_info') if isinstance(hub, dict) else None
     return info if isinstance(info, dict) else {}
+
+
+def _fit_state(runner: Runner, checkpoint: dict) -> None:
+    """Leave in a checkpoint what the parts of a runner can take over.
+
+    Raises:
+        ValueError: If something is missing or of another type.
+    """
+    state = _own_state(runner)
+    for key, own in state.items():
+        if checkpoint.get(key) is not None:
+            check_like(checkpoint[key], own, f'{runner._load_from!r}: {key}')
+    schedulers = state.get('param_schedulers')
+    if schedulers and checkpoint.get('param_schedulers') is not None:
+        # MMEngine sets every key as an attribute
+        checkpoint['param_schedulers'] = [{
+            name: saved[name]
+            for name in own
+        } for saved, own in zip(checkpoint['param_schedulers'], schedulers)]
+    hub, known = checkpoint['message_hub'], runner.message_hub
+    # MMEngine shows it, and makes it anew
+    hub['runtime_info'].pop('eta', None)
+    hub['resumed_keys'] = {  # MMEngine refuses to change its own
+        key: known._resumed_keys.get(key, True)
+        for key in [*hub['log_scalars'], *hub['runtime_info']]
+    }
 
 
 def _own_state(runner: Runner) -> dict:

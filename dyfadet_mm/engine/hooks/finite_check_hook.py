@@ -6,6 +6,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from dyfadet_mm.registry import HOOKS
+from dyfadet_mm.utils.weights import find_not_finite
 from .batch_values import find_huge_inputs, largest_values, names_of
 from .built_loop import built_train_loop
 from .wrapped_model import unwrap_model
@@ -165,11 +166,9 @@ def _blame_rate(runner: Runner, data_batch: Any) -> str:
 
 def _first_not_finite(model: nn.Module) -> Optional[str]:
     """Name of the first such weight; a buffer may hold infinity, as a mask."""
-    for name, weight in model.named_parameters():
-        # a finite sum, which is quick to make, has finite terms
-        if not weight.detach().sum().isfinite() and not (
-                weight.isfinite().all()):
-            return name
+    name = find_not_finite(model)
+    if name is not None:
+        return name
     for name, buffer in model.named_buffers():
         if buffer.isnan().any():
             return name

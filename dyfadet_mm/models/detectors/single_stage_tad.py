@@ -10,6 +10,7 @@ from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
                                      TensorTuple)
+from dyfadet_mm.utils.weights import find_not_finite
 from .compatibility import arguments_of, build_part, check_compatibility
 from .windows import Levels, SlidingWindows, Window, merge_windows
 
@@ -236,10 +237,10 @@ class SingleStageTAD(BaseModel):
 
     def _cause_of_not_finite(self, feats: Tensor) -> str:
         """Say why scores are not finite, and what to do."""
-        for name, weight in self.named_parameters():
-            if not weight.isfinite().all():
-                return (f'the weights {name!r} are not finite: take an '
-                        'earlier checkpoint')
+        name = find_not_finite(self)
+        if name is not None:
+            return (f'the weights {name!r} are not finite: take an earlier '
+                    'checkpoint')
         return (f'its features go up to {feats.abs().max():.3g}: find such '
                 'videos with check_dataset.py and extract their features '
                 'again')
