@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Optional
 
-from .probe import has_module
+from .versions import has_module
 
 PACKAGE = 'mmaction.models.localizers.drn'
 MODULE = f'{PACKAGE}.drn'

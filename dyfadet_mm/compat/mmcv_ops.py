@@ -23,7 +23,7 @@ from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
-from .probe import has_module
+from .versions import has_module
 
 OPS = 'mmcv.ops'
 COMPILED = 'mmcv._ext'

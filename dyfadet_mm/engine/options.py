@@ -2,8 +2,9 @@
 import ast
 import inspect
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Set, Tuple
+from typing import AbstractSet, Any, Iterator, List, Optional, Set, Tuple
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -128,10 +129,11 @@ def _base_files(path: str) -> List[str]:
     return [] if Config._is_lazy_import(path) else Config._get_base_files(path)
 
 
-def read_by_runner() -> Set[str]:
+@lru_cache(maxsize=None)
+def read_by_runner() -> AbstractSet[str]:
     """Top-level names of a config that MMEngine's runner and tools read."""
     arguments = {*inspect.signature(Runner.__init__).parameters}
-    return arguments - {'self', 'cfg'} | set(READ_BY_RUNNER)
+    return frozenset(arguments - {'self', 'cfg'} | set(READ_BY_RUNNER))
 
 
 def referred_to(cfg: Config) -> Set[str]:

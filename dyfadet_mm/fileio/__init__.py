@@ -5,8 +5,8 @@ from .annotations import (check_video_id, exclude_videos, load_database,
 from .atomic import (WriteError, atomic_path, check_writable, remove_parts,
                      save_json)
 from .atomic_backend import AtomicLocalBackend
-from .class_lists import (check_classes, extend_classes, find_empty_classes,
-                          read_class_list, resolve_classes)
+from .class_lists import (check_classes, class_name, extend_classes,
+                          find_empty_classes, read_class_list, resolve_classes)
 from .feature_readers import (BaseFeatureReader, CSVReader, HDF5Reader,
                               NpyReader, NpzReader, SlowFastPickleReader,
                               TorchReader, features_exist,
@@ -23,7 +23,7 @@ __all__ = [
     'FolderLock', 'HDF5Reader', 'InUseError', 'MissingFieldError', 'NpyReader',
     'NpzReader', 'SlowFastPickleReader', 'TorchReader', 'UnreadableFileError',
     'WriteError', 'actions_of', 'atomic_path', 'brief', 'check_classes',
-    'check_video_id', 'check_writable', 'cut', 'exclude_videos',
+    'check_video_id', 'check_writable', 'class_name', 'cut', 'exclude_videos',
     'extend_classes', 'features_exist', 'find_empty_classes', 'find_reversed',
     'label_name', 'load_database', 'load_json_strict',
     'missing_features_message', 'naming', 'parse_video', 'read_bytes',

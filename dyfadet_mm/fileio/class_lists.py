@@ -1,4 +1,4 @@
-"""Class names of an annotation file, in label order."""
+"""Class names in label order, such as those of an annotation file."""
 import logging
 import re
 from collections import Counter
@@ -11,8 +11,24 @@ from .messages import brief
 from .reading import read_lines
 from .video_entries import actions_of, label_name
 
-#: Name of a class without data, by its label.
+#: Name of a class without a name, by its label.
 EMPTY_NAME = 'class_{}'
+
+
+def class_name(label: int, classes: Optional[Sequence[str]] = None) -> str:
+    """Name a label.
+
+    Args:
+        label (int): Position in ``classes``.
+        classes (Sequence[str], optional): Names in label order.
+            Defaults to None.
+
+    Returns:
+        str: The name, or ``'class_<label>'`` where there is none.
+    """
+    if classes is not None and 0 <= label < len(classes):
+        return str(classes[label])
+    return EMPTY_NAME.format(label)
 
 
 def resolve_classes(database: dict,

@@ -3,7 +3,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 from matplotlib.colors import to_rgb
 
-from dyfadet_mm.structures import class_name
+from dyfadet_mm.fileio import class_name
 
 Color = Tuple[float, float, float]
 

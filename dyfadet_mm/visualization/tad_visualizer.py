@@ -7,9 +7,7 @@ from mmengine.visualization import Visualizer
 
 from dyfadet_mm.fileio import FileNames
 from dyfadet_mm.registry import VISUALIZERS
-from dyfadet_mm.structures import grid_to_seconds
-from .saving import save_figure
-from .timeline import draw_timeline, figure_to_image
+from .timeline import draw_timeline, figure_to_image, save_figure
 
 
 @VISUALIZERS.register_module()
@@ -18,10 +16,8 @@ class TADVisualizer(Visualizer):
 
     Args:
         name (str): Name of the instance. Defaults to ``'visualizer'``.
-        vis_backends (list, optional): Configs of backends.
-            Defaults to None.
-        save_dir (str, optional): Folder of the backends. Defaults to None.
-        kwargs: Other arguments of :class:`mmengine.visualization.Visualizer`.
+        args, kwargs: Other arguments of
+            :class:`mmengine.visualization.Visualizer`.
 
     Examples:
         >>> import torch
@@ -35,50 +31,67 @@ class TADVisualizer(Visualizer):
         ...     labels=torch.tensor([1]))
         >>> visualizer = TADVisualizer()
         >>> visualizer.dataset_meta = dict(classes=('run', 'jump'))
-        >>> visualizer.add_datasample('demo', sample).shape[2]
+        >>> visualizer.add_datasample('demo', None, sample).shape[2]
         3
     """
 
     def __init__(self,
                  name: str = 'visualizer',
-                 vis_backends: Optional[list] = None,
-                 save_dir: Optional[str] = None,
-                 **kwargs) -> None:
-        super().__init__(
-            name, vis_backends=vis_backends, save_dir=save_dir, **kwargs)
+                 *args: Any,
+                 **kwargs: Any) -> None:
+        super().__init__(name, *args, **kwargs)
         self._image_names = FileNames()
 
     @master_only
     def add_datasample(self,
                        name: str,
-                       data_sample: BaseDataElement,
+                       image: Optional[np.ndarray],
+                       data_sample: Optional[BaseDataElement] = None,
                        draw_gt: bool = True,
                        draw_pred: bool = True,
+                       show: bool = False,
+                       wait_time: float = 0,
+                       step: int = 0,
+                       *,
                        score_thr: float = 0.3,
                        max_detections: Optional[int] = None,
-                       out_file: Optional[str] = None,
-                       step: int = 0) -> np.ndarray:
+                       out_file: Optional[str] = None) -> np.ndarray:
         """Draw one video and hand the image to the backends.
+
+        The arguments are those of MMEngine's visualizers, and three more.
 
         Args:
             name (str): Name of the image. The backends get what
                 :class:`dyfadet_mm.fileio.FileNames` makes of it.
+            image (ndarray, optional): Not used, as a timeline is drawn on
+                nothing; give None.
             data_sample (BaseDataElement): A video: ``pred_instances`` with
                 segments (N, 2) in seconds, scores (N, ) and labels (N, );
                 metainfo ``gt_segments`` (M, 2) in seconds and ``gt_labels``
-                (M, ), or ``gt_instances`` on the feature grid.
+                (M, ), or ``gt_instances``, in seconds as well.
             draw_gt (bool): Whether to draw ground truth. Defaults to True.
             draw_pred (bool): Whether to draw detections. Defaults to True.
+            show (bool): Whether to open a window as well. Defaults to False.
+            wait_time (float): Seconds until the window closes; 0 waits for a
+                key. Defaults to 0.
+            step (int): Step that backends record. Defaults to 0.
             score_thr (float): Lowest score drawn. Defaults to 0.3.
             max_detections (int, optional): Most detections drawn.
                 Defaults to None.
             out_file (str, optional): Image file to write instead of handing
                 the image to the backends. Defaults to None.
-            step (int): Step that backends record. Defaults to 0.
 
         Returns:
             ndarray: RGB image, uint8, (H, W, 3).
+
+        Raises:
+            TypeError: If there is no ``data_sample``.
         """
+        if data_sample is None:
+            raise TypeError(
+                'data_sample must be a video to draw, but got None; call '
+                'add_datasample(name, None, data_sample), as the image comes '
+                'second')
         video = dict(
             video_id=data_sample.get('video_id', name),
             duration=data_sample.get('duration', float('inf')))
@@ -94,6 +107,8 @@ class TADVisualizer(Visualizer):
                                score_thr=score_thr,
                                max_detections=max_detections)
         image = figure_to_image(figure)
+        if show:
+            self.show(image, win_name=name, wait_time=wait_time)
         if out_file is None:
             self.add_image(self._image_names(name), image, step)
         else:
@@ -109,8 +124,5 @@ def _ground_truth_of(data_sample: BaseDataElement) -> Dict[str, Any]:
             gt_labels=data_sample.gt_labels)
     if 'gt_instances' in data_sample:
         gt = data_sample.gt_instances
-        segments = grid_to_seconds(gt.segments, data_sample.fps,
-                                   data_sample.feat_stride,
-                                   data_sample.feat_num_frames)
-        return dict(gt_segments=segments, gt_labels=gt.labels)
+        return dict(gt_segments=gt.segments, gt_labels=gt.labels)
     return {}

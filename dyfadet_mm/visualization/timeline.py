@@ -1,4 +1,5 @@
 """Timelines of ground truth and detections, drawn without a display."""
+import os.path as osp
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dyfadet_mm.fileio import atomic_path
 from .layout import (GAP, LANE, LEFT, RIGHT, VIDEO_AXIS, VIDEO_TITLE, Group,
                      VideoLayout, lay_out)
 from .legends import Legends
@@ -105,6 +107,23 @@ def figure_to_image(figure: Figure) -> np.ndarray:
     """
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
+def save_figure(figure: Figure, path: str) -> None:
+    """Write a picture, completely or not at all.
+
+    Args:
+        figure (Figure): With a canvas.
+        path (str): The file, whose suffix says the format; without one it is
+            a PNG. Missing folders are made and an old file is replaced.
+
+    Raises:
+        ValueError: If there is no such format.
+        WriteError: As of :func:`dyfadet_mm.fileio.atomic_path`.
+    """
+    suffix = osp.splitext(path)[1][1:].lower() or 'png'
+    with atomic_path(path) as part:
+        figure.savefig(part, format=suffix)
 
 
 def _draw_title(figure: Figure, lines: List[str], letters: Lettering,

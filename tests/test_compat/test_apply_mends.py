@@ -1,11 +1,10 @@
-import subprocess
-import sys
 from importlib import import_module
 
 import mmaction.models  # noqa: F401
 import mmdet.models  # noqa: F401
 import pytest
 import torch
+import warm_python
 from mmaction.registry import MODELS as MMACTION_MODELS
 from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.registry import MODELS as ROOT_MODELS
@@ -45,9 +44,7 @@ FPN_1D = dict(
 
 def run_python(code):
     """Run code in a process of its own and return what it printed."""
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code],
-                          capture_output=True,
-                          text=True)
+    done = warm_python.run_code(code)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -3,7 +3,7 @@ import pytest
 from mmaction.registry import MODELS
 
 from dyfadet_mm import compat
-from dyfadet_mm.compat import mmaction_localizers, probe
+from dyfadet_mm.compat import mmaction_localizers, versions
 
 needed = compat.status()['mmaction_localizers'] == 'active'
 
@@ -32,5 +32,6 @@ def test_nothing_is_mended_where_the_wheel_has_the_folder(
     for name in ('mmaction', mmaction_localizers.PACKAGE):
         monkeypatch.delitem(mmaction_localizers.sys.modules, name, False)
     monkeypatch.syspath_prepend(tmp_path)
-    assert probe.has_module('mmaction', 'models', 'localizers', 'drn', 'drn')
+    assert versions.has_module('mmaction', 'models', 'localizers', 'drn',
+                               'drn')
     assert mmaction_localizers.unneeded() == 'mmaction2 ships localizers/drn'

@@ -1,10 +1,10 @@
 import pickle
-import subprocess
 import sys
 
 import mmcv
 import pytest
 import torch
+import warm_python
 
 from dyfadet_mm import compat
 from dyfadet_mm.compat import mmcv_ops
@@ -104,9 +104,7 @@ def test_full_mmcv_is_left_alone(tmp_path):
     (tmp_path / 'mmcv' /
      '_ext.py').write_text("def nms():\n    return 'compiled'\n")
     code = f'import sys; sys.path.insert(0, {str(tmp_path)!r})\n{FULL_MMCV}'
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code],
-                          capture_output=True,
-                          text=True)
+    done = warm_python.run_code(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == (
         'not needed: the full mmcv is installed|compiled')

@@ -1,9 +1,10 @@
-import subprocess
 import sys
 
 import pytest
+import warm_python
 
 from dyfadet_mm.compat import versions
+from dyfadet_mm.compat.versions import has_module
 
 
 def set_version(monkeypatch, name, version):
@@ -78,9 +79,32 @@ def test_import_of_the_package_checks():
             '    return "0.1.0" if name == "mmdet" else real(name)\n'
             'metadata.version = fake\n'
             'import dyfadet_mm\n')
-    done = subprocess.run([sys.executable, '-c', code],
-                          capture_output=True,
-                          text=True)
+    done = warm_python.run_code(code)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(
         'ImportError: dyfadet_mm needs mmdet >= 3.0.0, but got 0.1.0; run: ')
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An importable package with one module per kind of file."""
+    root = tmp_path / 'probed_package'
+    (root / 'sub' / 'empty').mkdir(parents=True)
+    (root / 'sub' / 'full').mkdir()
+    for name in ('__init__.py', 'sub/plain.py', 'sub/full/__init__.py',
+                 'sub/compiled.abi3.so'):
+        (root / name).touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    return root.name
+
+
+@pytest.mark.parametrize('name, there', [('plain', True), ('compiled', True),
+                                         ('full', True), ('empty', False),
+                                         ('missing', False)])
+def test_finds_modules_that_have_a_file(package, name, there):
+    assert has_module(package, 'sub', name) is there
+    assert package not in sys.modules  # nothing was imported
+
+
+def test_missing_package_has_no_module():
+    assert not has_module('no_such_package_at_all', 'module')

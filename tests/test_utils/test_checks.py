@@ -1,6 +1,34 @@
 import pytest
+from mmengine.config import ConfigDict
 
-from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.utils.checks import check_num_levels, complete_cfg
+
+
+def test_a_config_is_completed_and_left_as_it_was():
+    cfg = ConfigDict(type='Layer', eps=1e-5)
+    assert complete_cfg(
+        cfg, 'layer', None, cfg=1, owner=2) == dict(
+            type='Layer', eps=1e-5, cfg=1, owner=2)
+    assert cfg == dict(type='Layer', eps=1e-5)
+
+
+@pytest.mark.parametrize('cfg', [dict(stride=2), ConfigDict(stride=2)])
+def test_a_key_given_twice_is_named_with_who_sets_it(cfg):
+
+    class Encoder:
+        ...
+
+    with pytest.raises(
+            ValueError,
+            match=r"stem_layer of Encoder must not set \['stride'\], which "
+            r"Encoder sets, but got \{'stride': 2\}; remove the key"):
+        complete_cfg(cfg, 'stem_layer', Encoder(), stride=1, channels=4)
+
+
+@pytest.mark.parametrize('cfg', [None, 'Layer', ['Layer']])
+def test_a_config_that_is_no_dict_is_named(cfg):
+    with pytest.raises(TypeError, match='tower of int must be a dict, but'):
+        complete_cfg(cfg, 'tower', 1, channels=4)
 
 
 def test_levels_that_do_not_fit_are_named_with_their_numbers():

@@ -19,7 +19,7 @@ def test_names_every_package_and_mend():
 
 def test_runs_as_a_module():
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-m', 'dyfadet_mm.utils.collect_env'],
+        [sys.executable, '-m', 'dyfadet_mm.utils.collect_env'],
         capture_output=True,
         text=True)
     assert done.returncode == 0, done.stderr

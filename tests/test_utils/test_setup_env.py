@@ -1,8 +1,7 @@
-import subprocess
-import sys
 import warnings
 
 import pytest
+import warm_python
 from mmengine.registry import DefaultScope
 
 from dyfadet_mm import registry
@@ -59,7 +58,5 @@ def test_returns_to_a_scope_that_was_left():
 def test_package_import_registers_nothing_heavy():
     code = ('import sys, dyfadet_mm.utils\n'
             'assert "dyfadet_mm.models" not in sys.modules')
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code],
-                          capture_output=True,
-                          text=True)
+    done = warm_python.run_code(code)
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,4 @@
 """Hooks of the runner."""
-from .built_loop import built_train_loop
 from .checkpoint_hook import TADCheckpointHook
 from .class_names_hook import ClassNamesHook
 from .empty_classes_hook import EmptyClassesHook
@@ -7,12 +6,12 @@ from .finite_check_hook import FiniteCheckHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .positives_check_hook import PositivesCheckHook
 from .progress_hook import ProgressHook
+from .runner_parts import built_train_loop, unwrap_datasets
 from .score_fusion_hook import ScoreFusionHook
 from .set_epoch_hook import SetEpochHook
 from .settings_check_hook import SettingsCheckHook
 from .training_check_hook import TrainingCheckHook
 from .visualization_hook import TADVisualizationHook
-from .wrapped_datasets import unwrap_datasets
 
 __all__ = [
     'EmptyClassesHook', 'FiniteCheckHook', 'PositivesCheckHook',

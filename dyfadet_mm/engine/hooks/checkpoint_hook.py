@@ -12,7 +12,7 @@ from dyfadet_mm.registry import HOOKS
 from ..resume_point import (LAST, check_like, check_resumable,
                             find_resume_point, name_pattern)
 from ..work_dir import hold_work_dir, release_work_dir
-from .built_loop import built_train_loop
+from .runner_parts import built_train_loop
 
 
 @HOOKS.register_module()

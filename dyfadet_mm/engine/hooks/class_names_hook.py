@@ -7,9 +7,7 @@ from torch import nn
 
 from dyfadet_mm.registry import FUNCTIONS, HOOKS
 from dyfadet_mm.utils.weights import check_weights
-from .built_loop import built_train_loop
-from .wrapped_datasets import unwrap_datasets
-from .wrapped_model import unwrap_model
+from .runner_parts import built_train_loop, unwrap_datasets, unwrap_model
 
 Names = Tuple[str, ...]
 

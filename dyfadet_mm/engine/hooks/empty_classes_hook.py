@@ -3,9 +3,7 @@ from mmengine.runner import Runner
 
 from dyfadet_mm.fileio import find_empty_classes
 from dyfadet_mm.registry import HOOKS
-from .built_loop import built_train_loop
-from .wrapped_datasets import unwrap_datasets
-from .wrapped_model import unwrap_model
+from .runner_parts import built_train_loop, unwrap_datasets, unwrap_model
 
 
 @HOOKS.register_module()

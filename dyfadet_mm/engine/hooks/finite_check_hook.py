@@ -8,8 +8,7 @@ from torch import nn
 from dyfadet_mm.registry import HOOKS
 from dyfadet_mm.utils.weights import find_not_finite
 from .batch_values import find_huge_inputs, largest_values, names_of
-from .built_loop import built_train_loop
-from .wrapped_model import unwrap_model
+from .runner_parts import built_train_loop, unwrap_model
 
 #: Overflows in a row that a ``GradScaler`` may skip.
 MAX_SKIPPED = 10

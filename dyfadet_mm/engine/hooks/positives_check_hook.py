@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from dyfadet_mm.registry import HOOKS, MODELS
-from .wrapped_model import unwrap_model
+from .runner_parts import unwrap_model
 
 
 @HOOKS.register_module()

@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from dyfadet_mm.registry import HOOKS
-from .built_loop import built_train_loop
+from .runner_parts import built_train_loop
 
 BAR_WIDTH = 24
 UPDATE_S = 0.2  # seconds between two drawings of the bar

@@ -1,18 +1,20 @@
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
+from torch import nn
+from torch.utils.data import Dataset
 
 from dyfadet_mm.registry import HOOKS
-from .wrapped_datasets import unwrap_datasets
-from .wrapped_model import unwrap_model
+from .runner_parts import unwrap_datasets, unwrap_model
 
 
 @HOOKS.register_module()
 class ScoreFusionHook(Hook):
     """Tell the score fusion of a model which classes and videos will come.
 
-    Scores are then put into the class order of the data set by name, and a
-    score file with other classes or without some of the videos ends the run
-    at its start. Models without ``score_fusion`` are left alone.
+    The score file is then read, and its scores are put into the class order
+    of the data set by name. A file that is missing, or has other classes, or
+    lacks some of the videos ends the run at its start. Models without
+    ``score_fusion`` are left alone.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -22,7 +24,8 @@ class ScoreFusionHook(Hook):
             runner (Runner): The runner of the training process.
 
         Raises:
-            ValueError: If the score file does not fit the data.
+            FileNotFoundError: If there is no score file.
+            ValueError: If it does not fit the data.
         """
         if runner.val_loop is not None:
             self._bind(runner, runner.val_loop)
@@ -37,13 +40,26 @@ class ScoreFusionHook(Hook):
 
     def _bind(self, runner: Runner, loop: BaseLoop) -> None:
         """Announce the data sets of one loop."""
-        model = unwrap_model(runner.model)
-        fusion = getattr(model, 'score_fusion', None)
-        if fusion is None:
-            return
-        for dataset in unwrap_datasets(loop.dataloader.dataset):
-            videos = [
-                dataset.get_data_info(index)['video_id']
-                for index in range(len(dataset))
-            ]
-            fusion.bind(dataset.metainfo['classes'], videos)
+        bind_scores(unwrap_model(runner.model), loop.dataloader.dataset)
+
+
+def bind_scores(model: nn.Module, data: Dataset) -> None:
+    """Tell the score fusion of a model which classes and videos will come.
+
+    Args:
+        model (nn.Module): Left alone if it has no ``score_fusion``.
+        data (Dataset): One or several, maybe in wrappers.
+
+    Raises:
+        FileNotFoundError: If there is no score file.
+        ValueError: If it does not fit the data.
+    """
+    fusion = getattr(model, 'score_fusion', None)
+    if fusion is None:
+        return
+    for dataset in unwrap_datasets(data):
+        videos = [
+            dataset.get_data_info(index)['video_id']
+            for index in range(len(dataset))
+        ]
+        fusion.bind(dataset.metainfo['classes'], videos)

@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 
 from dyfadet_mm.registry import HOOKS
-from .wrapped_datasets import unwrap_datasets
+from .runner_parts import unwrap_datasets
 
 
 @HOOKS.register_module()

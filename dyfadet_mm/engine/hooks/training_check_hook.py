@@ -6,7 +6,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from dyfadet_mm.registry import HOOKS
 from ..loops import refuse_empty_loader
 from ..schedule_check import FULL, TINY, check_schedule, learning_rates
-from .built_loop import built_train_loop
+from .runner_parts import built_train_loop
 
 
 @HOOKS.register_module()

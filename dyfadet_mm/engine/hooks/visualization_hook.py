@@ -11,7 +11,10 @@ from mmengine.structures import BaseDataElement
 
 from dyfadet_mm.fileio import FileNames
 from dyfadet_mm.registry import HOOKS, VISUALIZERS
-from .built_loop import built_train_loop
+from .runner_parts import built_train_loop
+
+# arguments of add_datasample that a video decides, or the hook's own ones
+_SET_HERE = ('name', 'image', 'data_sample', 'step', 'out_file')
 
 
 @HOOKS.register_module()
@@ -34,7 +37,8 @@ class TADVisualizationHook(Hook):
             see :class:`dyfadet_mm.fileio.FileNames`. Defaults to None, which
             hands the images to the backends of the visualizer.
         kwargs: Other arguments of ``TADVisualizer.add_datasample``:
-            ``score_thr``, ``max_detections``, ``draw_gt``, ``draw_pred``.
+            ``score_thr``, ``max_detections``, ``draw_gt``, ``draw_pred``,
+            ``show``, ``wait_time``.
 
     Raises:
         ValueError: If ``interval`` or ``max_videos`` is less than 1.
@@ -69,7 +73,8 @@ class TADVisualizationHook(Hook):
 
         Raises:
             TypeError: If it is not a ``TADVisualizer``, or another argument
-                of this hook is none of its ``add_datasample``.
+                of this hook is none of its ``add_datasample``, or one that
+                the hook sets itself.
         """
         needed = VISUALIZERS.get('TADVisualizer')
         if not self.enable:
@@ -80,11 +85,12 @@ class TADVisualizationHook(Hook):
                 f'got {type(runner.visualizer).__name__}; set '
                 "visualizer=dict(type='dyfadet_mm.TADVisualizer', ...)")
         known = inspect.signature(runner.visualizer.add_datasample).parameters
-        unknown = sorted(set(self.draw_args) - set(known))
-        if unknown:
+        free = [name for name in known if name not in _SET_HERE]
+        wrong = sorted(set(self.draw_args) - set(free))
+        if wrong:
             raise TypeError(
-                'arguments of TADVisualizationHook must be its own or those '
-                f'of add_datasample, {list(known)}, but got {unknown}')
+                'arguments of TADVisualizationHook must be its own or, of '
+                f'add_datasample, {free}, but got {wrong}; remove them')
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Start counting."""
@@ -189,7 +195,8 @@ class TADVisualizationHook(Hook):
             out_file = os.path.join(self.out_dir, name)
         runner.visualizer.add_datasample(
             video_id,
-            data_sample=data_sample,
+            None,
+            data_sample,
             out_file=out_file,
             step=step,
             **self.draw_args)

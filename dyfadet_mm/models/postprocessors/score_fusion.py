@@ -1,3 +1,4 @@
+from functools import cached_property
 from typing import Optional, Sequence, Union
 
 import torch
@@ -5,7 +6,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from dyfadet_mm.fileio import MissingFieldError, brief
-from dyfadet_mm.fileio.score_files import load_scores, match_classes
+from dyfadet_mm.fileio.score_files import (VideoScores, load_scores,
+                                           match_classes)
 from dyfadet_mm.registry import TASK_UTILS
 
 
@@ -18,9 +20,10 @@ class ScoreFusion:
     on HACS, ``topk=3, method='product', max_num=None, softmax=True,
     scale=2.``, and otherwise ``softmax=False, max_num=None``.
 
-    Where the score file names its classes, scores are put into the order of
-    the data set by name. The data set is made known by :meth:`bind`, which
-    ``ScoreFusionHook`` calls before validation and testing.
+    The score file is read at the first use, so that a model can be built
+    without it. ``ScoreFusionHook`` uses it at the start of a run: it makes
+    the data set known by :meth:`bind`, which puts scores into the order of
+    the data set by name where the file names its classes.
 
     Args:
         score_file (str): Scores by video id, see
@@ -42,9 +45,7 @@ class ScoreFusion:
             None, chosen by the prefix of ``score_file``.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If an argument is none of these, or the file is not as
-            described.
+        ValueError: If an argument is none of these.
 
     Note:
         The paper (Sec. 6.3) multiplies the scores; the published code takes
@@ -71,19 +72,31 @@ class ScoreFusion:
             if value is not None and not value > 0:
                 raise ValueError(f'{name} must be above 0, but got {value}')
         self.score_file = str(score_file)
-        self.results, self.file_classes = load_scores(self.score_file,
-                                                      backend_args)
-        if by_name and self.file_classes is None:
-            raise ValueError(f'score_file {self.score_file!r} must name its '
-                             'classes for by_name=True, but has no names; '
-                             'set by_name=False if their order is right')
         self.topk = topk
         self.method = method
         self.max_num = max_num
         self.softmax = softmax
         self.scale = scale
-        self.by_name = self.file_classes is not None and by_name is not False
+        self.by_name = by_name
+        self.backend_args = backend_args
         self._columns: Optional[Tensor] = None
+
+    @cached_property
+    def content(self) -> VideoScores:
+        """VideoScores: What the file holds, without the names of its classes
+        if scores do not go by them.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not as described, or has no names for
+                ``by_name=True``.
+        """
+        found = load_scores(self.score_file, self.backend_args)
+        if self.by_name and found.classes is None:
+            raise ValueError(f'score_file {self.score_file!r} must name its '
+                             'classes for by_name=True, but has no names; '
+                             'set by_name=False if their order is right')
+        return found._replace(classes=None) if self.by_name is False else found
 
     def bind(self, classes: Sequence[str],
              video_ids: Sequence[str] = ()) -> None:
@@ -95,27 +108,27 @@ class ScoreFusion:
                 the file lacks. Defaults to ().
 
         Raises:
-            ValueError: If names or number of the classes differ, or videos
-                are missing; all is said at once.
+            FileNotFoundError: If there is no score file.
+            ValueError: If it is not as described, names or number of the
+                classes differ, or videos are missing; all is said at once.
         """
         problems = []
-        num_scores = len(next(iter(self.results.values()), classes))
-        if self.by_name:
+        results, names = self.content
+        num_scores = len(next(iter(results.values()), classes))
+        if names is not None:
             try:
-                self._columns = torch.from_numpy(
-                    match_classes(self.file_classes, classes))
+                self._columns = torch.from_numpy(match_classes(names, classes))
             except ValueError as error:
                 problems.append(str(error))
         elif len(classes) != num_scores:
             problems.append(f'have a score for each of the {len(classes)} '
                             f'classes of the data set, but has {num_scores}')
-        missing = [name for name in video_ids if name not in self.results]
+        missing = [name for name in video_ids if name not in results]
         if missing:
             problems.append(
                 f'have scores of all {len(video_ids)} videos, but lacks '
                 f'{len(missing)}, such as {brief(missing[:3])}; it has '
-                f'{len(self.results)}, such as {brief(list(self.results)[:3])}'
-            )
+                f'{len(results)}, such as {brief(list(results)[:3])}')
         if problems:
             raise ValueError(f'score_file {self.score_file!r} must ' +
                              '; and it must '.join(problems))
@@ -130,16 +143,18 @@ class ScoreFusion:
             Tensor: Scores in label order, (A,).
 
         Raises:
+            FileNotFoundError: If there is no score file.
             KeyError: If the file does not have the video.
             RuntimeError: If scores go by name, before :meth:`bind`.
         """
-        if video_id not in self.results:
+        results, names = self.content
+        if video_id not in results:
             raise MissingFieldError(
                 f'no class scores for video {brief(video_id)} in '
-                f'{self.score_file!r}, which has {len(self.results)} videos, '
-                f'such as {brief(list(self.results)[:3])}')
-        scores = torch.from_numpy(self.results[video_id])
-        if self.by_name:
+                f'{self.score_file!r}, which has {len(results)} videos, '
+                f'such as {brief(list(results)[:3])}')
+        scores = torch.from_numpy(results[video_id])
+        if names is not None:
             scores = scores[self._known_columns()]
         softmax = self.softmax
         if softmax in ('auto', None):

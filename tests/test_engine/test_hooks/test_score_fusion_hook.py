@@ -37,6 +37,18 @@ def test_a_file_that_does_not_fit_ends_the_run_at_its_start(run, task):
         run(task, classes=('run', 'fly', 'jump'), videos=2)
 
 
+@pytest.mark.parametrize('task', ['train', 'val', 'test'])
+def test_a_missing_file_ends_the_run_at_its_start(task, make_runner,
+                                                  make_data):
+    runner = make_runner(make_data(), HOOKS, val_dataset=make_data())
+    runner.model.score_fusion = ScoreFusion('no/scores.json')
+    with pytest.raises(
+            FileNotFoundError,
+            match="no class scores at 'no/scores.json'; set score_file"):
+        getattr(runner, task)()
+    assert runner.iter == 0
+
+
 def test_a_model_without_fusion_is_left_alone(make_runner, make_data):
     runner = make_runner(make_data(), HOOKS, val_dataset=make_data())
     assert runner.test() == dict(count=2)

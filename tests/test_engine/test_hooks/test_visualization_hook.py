@@ -114,9 +114,11 @@ def test_every_validation_draws_under_its_epoch(run):
         'train', enable=True, max_videos=1) == ['v_0_1.png', 'v_0_2.png']
 
 
-def test_options_reach_the_visualizer(run):
-    with pytest.raises(TypeError, match='unknown_option'):
-        run('test', enable=True, unknown_option=1)
+@pytest.mark.parametrize(
+    'name', ['unknown_option', 'image', 'data_sample', 'step', 'out_file'])
+def test_options_that_the_visualizer_cannot_get_are_refused(run, name):
+    with pytest.raises(TypeError, match=f"but got .'{name}'.; remove"):
+        run('test', enable=True, **{name: 1})
 
 
 def test_a_video_that_cannot_be_drawn_does_not_end_the_run(run, capfd):

@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 import torch
 from mmengine.runner.checkpoint import load_state_dict
@@ -63,3 +66,63 @@ def test_positives_are_counted_but_not_saved():
         normalizer(torch.tensor(count))
     assert normalizer.num_positives == 7
     assert list(normalizer.state_dict()) == ['value']
+
+
+@pytest.mark.parametrize('grad', [False, True])
+def test_evaluation_moves_nothing(grad):
+    normalizer = LossNormalizer(100.)
+    normalizer(torch.tensor(10))
+    normalizer.eval()
+    with torch.set_grad_enabled(grad):
+        assert normalizer(torch.tensor(1000)).item() == pytest.approx(91)
+    assert normalizer.num_positives == 10
+    normalizer.train()
+    assert normalizer(torch.tensor(0)).item() == pytest.approx(82)
+
+
+@pytest.mark.parametrize('convert', [
+    lambda module: module.half(),
+    lambda module: module.bfloat16(),
+    lambda module: module.double(),
+    lambda module: module.type(torch.float16),
+    lambda module: module.to('cpu', torch.bfloat16),
+    lambda module: copy.deepcopy(module.half()),
+    lambda module: pickle.loads(pickle.dumps(module.half())),
+])
+def test_numbers_are_float32_whatever_the_type_of_the_model(convert):
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1), LossNormalizer(2049.))
+    normalizer = convert(model)[1]
+    assert model[0].weight.dtype != torch.float32
+    for _ in range(3):
+        assert normalizer(torch.tensor(2049)).dtype == torch.float32
+    assert normalizer.value == 2049 and normalizer.num_positives == 3 * 2049
+
+
+def test_conversion_moves_to_the_device_with_what_was_counted():
+    normalizer = LossNormalizer(2049.).to('meta', torch.half)
+    assert normalizer.value.is_meta and normalizer.num_positives.is_meta
+    assert normalizer.value.dtype == torch.float32
+    normalizer.to_empty(device='cpu')
+    assert normalizer.value.device.type == 'cpu'
+
+
+@pytest.mark.parametrize('assign', [False, True])
+def test_a_mean_of_another_type_is_loaded_as_float32(assign):
+    normalizer = LossNormalizer()
+    weights = dict(value=torch.tensor(12.5, dtype=torch.float64))
+    normalizer.load_state_dict(weights, assign=assign)
+    assert normalizer.value == 12.5
+    assert normalizer.value.dtype == torch.float32
+    assert weights['value'].dtype == torch.float64
+    normalizer(torch.tensor(100))
+    assert weights['value'] == 12.5
+
+
+def test_the_default_type_does_not_matter():
+    torch.set_default_dtype(torch.float64)
+    try:
+        normalizer = LossNormalizer()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert normalizer.value.dtype == torch.float32
+    assert normalizer.num_positives.dtype == torch.float32
