@@ -46,9 +46,10 @@ DEFAULTS = dict(
         filter_similar_gt=True))
 #: What OpenTAD's weights expect of our parts.
 OPTIONS = dict(
-    backbone=dict(norm_cfg=dict(eps=1e-6), mask_embed=True, pool_mask=True),
+    data_preprocessor=dict(padding='opentad'),
+    backbone=dict(norm_cfg=dict(eps=1e-6)),
     neck=dict(norm_cfg=dict(eps=1e-6)),
-    head=dict(norm_cfg=dict(eps=1e-6), mask_outputs=False))
+    head=dict(norm_cfg=dict(eps=1e-6)))
 LOSSES = dict(cls_loss='FocalLoss', reg_loss='DIOULoss')
 POST_PROCESSING = dict(
     nms=dict(), pre_nms_thresh=0.001, pre_nms_topk=2000, external_cls=None)

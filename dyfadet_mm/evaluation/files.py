@@ -16,10 +16,9 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from dyfadet_mm.fileio import (brief, check_writable, cut, extend_classes,
-                               label_name, load_json_strict, naming,
-                               read_bytes, save_json, to_number)
-from dyfadet_mm.structures import class_name
+from dyfadet_mm.fileio import (brief, check_writable, class_name, cut,
+                               extend_classes, label_name, load_json_strict,
+                               naming, read_bytes, save_json, to_number)
 from .functional.checks import check_finite
 from .functional.inputs import read_video
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dyfadet_mm.structures import class_name
+from dyfadet_mm.fileio import class_name
 
 
 def format_table(result: Dict[str, np.ndarray],

@@ -1,5 +1,14 @@
-"""Operations on segments and their scores, in plain PyTorch."""
+from .conv1d import MinimalKernel, conv1d, minimal_kernel, saves_products
+from .dispatch import compute_dtype, is_traced
+from .gated_taps import gated_taps, gated_taps_reference, shifted_grid
+from .shifted_conv import (FoldedWeight, fold_shift, shift_sums, shifted_conv,
+                           shifted_conv_reference)
 from .soft_nms import soft_nms
 from .voting import segment_voting
 
-__all__ = ['segment_voting', 'soft_nms']
+__all__ = [
+    'FoldedWeight', 'MinimalKernel', 'compute_dtype', 'conv1d', 'fold_shift',
+    'gated_taps', 'gated_taps_reference', 'is_traced', 'minimal_kernel',
+    'saves_products', 'segment_voting', 'shift_sums', 'shifted_conv',
+    'shifted_conv_reference', 'shifted_grid', 'soft_nms'
+]

@@ -1,8 +1,8 @@
 """Structures shared by data, models and evaluation."""
-from .class_names import class_name
+from .pyramid import Cells, PackedCells, PackedPyramid, Padding, Pyramid
 from .segments import grid_to_seconds, offset_iou, seconds_to_grid, segment_iou
 
 __all__ = [
-    'class_name', 'grid_to_seconds', 'offset_iou', 'seconds_to_grid',
-    'segment_iou'
+    'Cells', 'PackedCells', 'PackedPyramid', 'Padding', 'Pyramid',
+    'grid_to_seconds', 'offset_iou', 'seconds_to_grid', 'segment_iou'
 ]

@@ -1,5 +1,67 @@
 """Checks that several modules share."""
-from typing import Sized
+import inspect
+from typing import Any, Sized
+
+from torch import nn
+
+from .typing import ConfigType
+
+
+def complete_cfg(cfg: ConfigType, setting: str, owner: Any, /,
+                 **fixed: Any) -> dict:
+    """Add to a part's config what the module around it decides.
+
+    It is ``dict(**cfg, **fixed)`` whose error says what to do.
+
+    Args:
+        cfg (dict): What the user chose for the part; not changed.
+        setting (str): Key of the user's config that holds it.
+        owner (Any): The module around the part, named in the error.
+        fixed (Any): What the module decides.
+
+    Returns:
+        dict: Both together.
+
+    Raises:
+        TypeError: If ``cfg`` is no dict.
+        ValueError: If ``cfg`` has a key that the module decides.
+
+    Examples:
+        >>> complete_cfg(dict(eps=1e-5), 'norm_cfg', None, channels=8)
+        {'eps': 1e-05, 'channels': 8}
+    """
+    name = type(owner).__name__
+    if not isinstance(cfg, dict):
+        raise TypeError(f'{setting} of {name} must be a dict, but got '
+                        f'{str(cfg)[:80]!r}; write its arguments as dict(...)')
+    twice = [key for key in cfg if key in fixed]
+    if twice:
+        raise ValueError(
+            f'{setting} of {name} must not set {twice}, which {name} sets, '
+            f'but got {({key: cfg[key] for key in twice})}; remove the key')
+    return dict(cfg, **fixed)
+
+
+def check_takes_cells(part: nn.Module) -> nn.Module:
+    """Refuse a part of a model that was written for masks.
+
+    Args:
+        part (nn.Module): An encoder, neck or tower, or a layer of one.
+
+    Returns:
+        nn.Module: The part.
+
+    Raises:
+        TypeError: If it takes a mask, or the rows of a matrix.
+    """
+    taken = list(inspect.signature(part.forward).parameters)
+    if hasattr(part, 'forward_rows') or {'mask', 'masks'} & set(taken):
+        raise TypeError(
+            f'{type(part).__name__}.forward must take features with their '
+            f'cells and return features, but takes {taken}'
+            f'{" beside forward_rows" * hasattr(part, "forward_rows")}; see '
+            'docs/extend.md for parts that take cells')
+    return part
 
 
 def check_num_levels(feats: Sized, num_levels: int, setting: str) -> None:

@@ -13,7 +13,6 @@ from mmengine.structures import InstanceData
 
 from dyfadet_mm.conversion import (convert_config, convert_key,
                                    convert_state_dict)
-from dyfadet_mm.models.detectors.single_stage_tad import valid_cells
 from dyfadet_mm.models.task_modules import Points
 from dyfadet_mm.registry import MODELS
 
@@ -58,7 +57,7 @@ def as_sample(video):
             feat_num_frames=16))
     if 'labels' in video and 'fps' in video:
         sample.gt_instances = InstanceData(
-            segments=video['segments'], labels=video['labels'])
+            grid_segments=video['segments'], labels=video['labels'])
     return sample
 
 
@@ -105,17 +104,17 @@ class Parity:
         model.train()
         batch = model.data_preprocessor(
             as_batch(golden['inputs']), training=True)
-        mask = valid_cells(batch['inputs'], batch['data_samples'])
+        cells = model.cells_of(batch['inputs'], batch['data_samples'])
         expected = golden['train']
-        assert torch.equal(mask, expected['batched_masks'])
-        feats, masks = model.backbone(batch['inputs'], mask)
-        assert all(map(torch.equal, masks, expected['masks']))
+        assert torch.equal(cells.mask, expected['batched_masks'])
+        pyramid = model.backbone(batch['inputs'], cells)
+        assert all(map(torch.equal, pyramid.masks, expected['masks']))
         if 'backbone' in expected:
-            assert_levels_close(feats, expected['backbone'], 1e-4)
-        feats, masks = model.neck(feats, masks)
+            assert_levels_close(pyramid.feats, expected['backbone'], 1e-4)
+        pyramid = model.neck(pyramid)
         if 'neck' in expected:
-            assert_levels_close(feats, expected['neck'], 1e-4)
-        self.check_outputs(model.head(feats, masks), expected)
+            assert_levels_close(pyramid.feats, expected['neck'], 1e-4)
+        self.check_outputs(model.head(pyramid), expected)
 
     def test_points_and_targets(self, golden, model):
         expected = golden['train']

@@ -25,15 +25,15 @@ class TestActionFormer(Parity):
         """And this changes nothing."""
         video = golden['inputs'][1]
         found = []
-        for halo in (1, None):
+        for reach in (1, None):
             model = build_model(golden).eval()
-            model.backbone.stem[0].halo = halo
+            model.backbone.stem[0].reach = reach
             lengths = []
             model.backbone.stem[0].register_forward_pre_hook(
                 lambda module, args: lengths.append(args[0].size(2)))
             batch = model.data_preprocessor(as_batch([video]))
             found.append(model(**batch, mode='tensor'))
-            assert (lengths[0] < batch['inputs'].size(2)) == (halo == 1)
+            assert (lengths[0] < batch['inputs'].size(2)) == (reach == 1)
         for ours, theirs in zip(*found):
             for x, y in zip(ours, theirs):
                 torch.testing.assert_close(x, y, rtol=0, atol=1e-5)

@@ -11,11 +11,12 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.structures import InstanceData
 from opentad_weights import OpenTADWeights, model_dict
+from plain import plain_extract_feat, plain_forward, plain_head
 from plain_opentad import PlainOpenTAD
 
 from dyfadet_mm.conversion import convert_config, convert_state_dict
-from dyfadet_mm.models.detectors.single_stage_tad import valid_cells
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Small models with the choices of OpenTAD's recipes and of others.
@@ -79,13 +80,14 @@ def build(config, weights):
 
 
 @torch.no_grad()
-def outputs(model, inputs, masks):
+def outputs(model, inputs, lengths):
     """What our model gives, under the names of the golden file."""
-    projection, mlvl_masks = model.backbone(inputs, masks[:, None])
-    neck, mlvl_masks = model.neck(projection, mlvl_masks)
-    cls_logits, offsets = model.head(neck, mlvl_masks)
-    levels = model.head.predict_by_feat(cls_logits, offsets, mlvl_masks)
-    masks = [mask[:, 0] for mask in mlvl_masks]
+    cells = Cells.of(lengths, inputs.size(2), 'cpu', model.padding)
+    pyramid = model.backbone(inputs, cells)
+    neck = model.neck(pyramid)
+    cls_logits, offsets = model.head(neck)
+    levels = model.head.decode_by_feat(cls_logits, offsets, neck.masks)
+    masks = [mask[:, 0] for mask in neck.masks]
 
     def valid(field):
         return [
@@ -96,9 +98,9 @@ def outputs(model, inputs, masks):
         ]
 
     return dict(
-        projection=projection,
+        projection=pyramid.feats,
         pyramid_masks=masks,
-        neck=neck,
+        neck=neck.feats,
         cls_logits=cls_logits,
         offsets=offsets,
         proposals=valid('segments'),
@@ -120,7 +122,8 @@ def assert_same(ours, theirs):
 
 def test_recorded_outputs_are_reproduced(golden):
     model = build(golden['config'], golden['state_dict'])
-    assert_same(outputs(model, golden['inputs'], golden['masks']), golden)
+    lengths = golden['masks'].sum(1).tolist()
+    assert_same(outputs(model, golden['inputs'], lengths), golden)
 
 
 @torch.no_grad()
@@ -145,15 +148,15 @@ def test_the_names_of_these_tests_are_those_of_the_recording(golden):
 
 
 def batch_of(model, *lengths):
-    """Random videos, padded as the model does, and their valid cells."""
+    """Random videos, padded as the model does, and their cells."""
     channels = model.backbone.in_channels
     batch = model.data_preprocessor(
         dict(
             inputs=[torch.randn(channels, length) for length in lengths],
             data_samples=[ActionDataSample() for _ in lengths]))
-    masks = valid_cells(**batch)
-    assert masks.sum((1, 2)).tolist() == list(lengths)
-    return batch['inputs'].double(), masks
+    cells = model.cells_of(batch['inputs'], batch['data_samples'])
+    assert cells.mask.sum((1, 2)).tolist() == list(lengths)
+    return batch['inputs'].double(), cells
 
 
 @pytest.fixture(scope='module', params=MODELS_LIKE)
@@ -172,18 +175,18 @@ def pair(request):
 def test_other_models_follow_the_same_rules(pair, lengths):
     model, plain = pair
     torch.manual_seed(1)
-    inputs, masks = batch_of(model, *lengths)
+    inputs, cells = batch_of(model, *lengths)
     assert_same(
-        outputs(model, inputs, masks[:, 0]), plain(inputs, masks[:, 0]))
+        outputs(model, inputs, lengths), plain(inputs, cells.mask[:, 0]))
 
 
 @torch.no_grad()
-def test_the_plain_model_of_the_tools_knows_the_options(pair, plain):
-    """``plain_dyfadet.py``, the yardstick of the benchmark."""
+def test_the_plain_model_knows_the_padding_of_opentad(pair):
+    """``tests/plain``, the yardstick of the benchmark."""
     model, _ = pair
-    inputs, masks = batch_of(model, 50, 21)
-    ours = model.head(*model.extract_feat(inputs, masks))
-    theirs = plain.plain_forward(model, inputs, masks)
+    inputs, cells = batch_of(model, 50, 21)
+    ours = model.head(model.extract_feat(inputs, cells))
+    theirs = plain_forward(model, inputs, cells)
     for a, b in zip(ours[0] + ours[1], theirs[0] + theirs[1]):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
@@ -198,27 +201,25 @@ def test_ignored_padding_changes_nothing(name):
     model = MODELS.build(cfg).eval()
     model.load_state_dict(convert_state_dict(OpenTADWeights(config)))
     model.double()
-    inputs, masks = batch_of(model, 78, 41)
-    feats, mlvl_masks = model.extract_feat(inputs, masks)
-    together = model.head(feats, mlvl_masks)
+    inputs, cells = batch_of(model, 78, 41)
+    together = model.head(model.extract_feat(inputs, cells))
     for video, length in enumerate((78, 41)):
-        alone = model.head(*model.extract_feat(inputs[[video], :, :length],
-                                               masks[[video], :, :length]))
+        alone = model.head(model.extract_feat(inputs[[video], :, :length]))
         for ours, theirs in zip(together[0] + together[1],
                                 alone[0] + alone[1]):
             torch.testing.assert_close(
                 ours[[video], :, :theirs.size(2)], theirs, rtol=0, atol=1e-9)
 
 
-def test_training_with_noise_on_padding_follows_the_plain_model(plain):
+def test_training_with_noise_on_padding_follows_the_plain_model():
     """Losses and gradients; the noise next to a video reaches its cells."""
     config = model_dict(path_pdrop=0., input_noise=0.5)
     model = build(config, OpenTADWeights(config)).train()
     samples = [
         ActionDataSample(
             gt_instances=InstanceData(
-                segments=torch.tensor([[3., 30.]]), labels=torch.tensor([1])))
-        for _ in range(2)
+                grid_segments=torch.tensor([[3., 30.]]),
+                labels=torch.tensor([1]))) for _ in range(2)
     ]
     batch = model.data_preprocessor(
         dict(
@@ -226,20 +227,20 @@ def test_training_with_noise_on_padding_follows_the_plain_model(plain):
             data_samples=samples),
         training=True)
     inputs = batch['inputs'].double()
-    assert inputs[1, :, 33:].any() and not valid_cells(**batch).all()
+    samples = batch['data_samples']
+    cells = model.cells_of(inputs, samples)
+    assert inputs[1, :, 33:].any() and not cells.mask.all()
     model.double()
     grads = []
-    for forward in (model.extract_feat, partial(plain.plain_extract_feat,
-                                                model)):
+    for extract_feat, head in ((model.extract_feat, model.head),
+                               (partial(plain_extract_feat, model),
+                                partial(plain_head, model.head))):
         model.zero_grad()
         model.head.loss_normalizer.value.fill_(10.)
-        feats, masks = forward(inputs, valid_cells(**batch))
-        if forward == model.extract_feat:
-            outs = model.head(feats, masks)
-        else:
-            outs = plain.plain_head(model.head, feats, masks)
+        pyramid = extract_feat(inputs, cells)
         losses = model.head.loss_by_feat(
-            *outs, masks, [sample.gt_instances for sample in samples])
+            *head(pyramid), pyramid.masks,
+            [sample.gt_instances for sample in samples])
         sum(losses.values()).backward()
         grads.append({k: p.grad.clone() for k, p in model.named_parameters()})
     for name, grad in grads[0].items():

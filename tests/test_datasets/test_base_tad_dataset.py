@@ -233,7 +233,8 @@ def test_spread_features_need_no_stride(make_dataset):
     sample = dataset[0]['data_samples']
     # 8 s at 10 fps in 20 cells of 4 frames: 1 s is 10 / 4 - 0.5 cells
     assert (sample.feat_stride, sample.feat_num_frames) == (4, 4)
-    assert sample.gt_instances.segments[0].tolist() == [2, 4.5]
+    assert sample.gt_instances.grid_segments[0].tolist() == [2, 4.5]
+    assert sample.gt_instances.segments[0].tolist() == [1, 2]
     with pytest.raises(ValueError, match='feat_stride.*SpreadFeatures'):
         make_dataset(
             feat_stride=None, feat_num_frames=8, pipeline=PIPELINE[:2])[0]
@@ -437,7 +438,8 @@ def test_whole_pipeline_by_hand(make_dataset):
     assert sample['inputs'][:, 1].tolist() == [3, 4, 5]
     gt = sample['data_samples'].gt_instances
     # (0.5 s * 20 fps - 8 / 2) / 4 = 1.5 and (1.5 * 20 - 4) / 4 = 6.5
-    assert gt.segments.tolist() == [[1.5, 6.5]]
+    assert gt.grid_segments.tolist() == [[1.5, 6.5]]
+    assert gt.segments.tolist() == [[0.5, 1.5]]
     assert gt.labels.tolist() == [0]
     assert np.array_equal(sample['data_samples'].gt_segments, [[0.5, 1.5]])
 

@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from dyfadet_mm.structures import Cells, PackedPyramid, Pyramid
+
 
 @pytest.fixture(autouse=True, scope='session')
 def one_thread():
@@ -24,7 +26,7 @@ def _randomise(module: nn.Module, seed: int = 0) -> nn.Module:
             noise = torch.randn(
                 parameter.shape, generator=generator, dtype=torch.float64)
             parameter.copy_(0.4 * noise + 0.2)
-    return module
+    return module.train(module.training)  # which settles what is derived
 
 
 @pytest.fixture(scope='session')
@@ -33,12 +35,37 @@ def randomise():
     return _randomise
 
 
-def _make_masks(lengths, total, num_levels=1):
-    cells = torch.arange(total) < torch.tensor(lengths)[:, None, None]
-    return tuple(cells[..., ::2**level] for level in range(num_levels))
+def _make_cells(lengths, total, padding='published'):
+    return Cells.of(lengths, total, 'cpu', padding)
 
 
 @pytest.fixture(scope='session')
-def make_masks():
-    """Valid cells of every level, (B, 1, T_l) bool each."""
-    return _make_masks
+def make_cells():
+    """Cells of videos of these lengths, ``total`` with padding."""
+    return _make_cells
+
+
+def _make_pyramid(lengths, total, num_levels, channels=4, padding='published'):
+    cells = _make_cells(lengths, total, padding)
+    pyramid = Pyramid.of((None, ) * num_levels, cells)
+    return pyramid._replace(
+        feats=tuple(
+            torch.randn(len(mask), channels, mask.size(2)).double() * mask
+            for mask in pyramid.masks))
+
+
+@pytest.fixture(scope='session')
+def make_pyramid():
+    """Random features in float64, zero on padding, and their cells."""
+    return _make_pyramid
+
+
+def _run_packed(module, pyramid, reach):
+    packed = PackedPyramid(pyramid.cells, reach)
+    return packed.unpack(module(packed.pack(pyramid.feats), packed))
+
+
+@pytest.fixture(scope='session')
+def run_packed():
+    """Run a path, a tower or a layer of one, and return level by level."""
+    return _run_packed

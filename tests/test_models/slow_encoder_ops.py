@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_layers import array, ge_re_tanh
 
+from dyfadet_mm.structures import Cells
+
 
 def read(x, c, t):
     """Zero outside the grid."""
@@ -191,19 +193,19 @@ def any_case(**kwargs):
 
 
 def make_input(channels, length, valid, seed):
-    """Two videos, the first of all cells; padding is not zero."""
+    """Two videos and cells, the first of all cells; padding is not zero."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(
         2, channels, length, generator=generator, dtype=torch.float64)
-    lengths = torch.tensor([length, min(valid, length)])
-    return x, torch.arange(length) < lengths[:, None, None]
+    return x, Cells.of([length, min(valid, length)], length, 'cpu')
 
 
-def assert_equals(layer, slow, x, mask):
+def assert_equals(layer, slow, x, cells):
     """Both videos come out as the loops say."""
-    out, out_mask = layer(x, mask)
+    out = layer(x, cells)
+    out_mask = cells.at(np.max(layer.stride)).mask  # or a tuple of one
     for video in range(len(x)):
-        cells = mask[video, 0].numpy()
-        expected, expected_mask = slow(x[video].numpy(), cells, layer)
+        mask = cells.mask[video, 0].numpy()
+        expected, expected_mask = slow(x[video].numpy(), mask, layer)
         torch.testing.assert_close(out[video], torch.from_numpy(expected))
         assert out_mask[video, 0].tolist() == expected_mask.tolist()

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.structures import ActionDataSample
 from mmengine.structures import InstanceData
+from plain import plain_head
 
 from dyfadet_mm.models import DFAAtt
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells, Pyramid
 
 WIDTH = 16
 DYNE = dict(type='dyfadet_mm.DynEBackbone', kernel_size=3, factor=1.5)
@@ -137,7 +139,7 @@ def make_sample(length):
             feat_stride=5,
             feat_num_frames=10))
     sample.gt_instances = InstanceData(
-        segments=torch.tensor(segments), labels=torch.arange(3))
+        grid_segments=torch.tensor(segments), labels=torch.arange(3))
     return sample
 
 
@@ -192,13 +194,13 @@ def test_videos_of_any_length_are_detected_as_if_alone(encoder, head):
 def outputs(model, videos, total):
     """Proposals and raw outputs at the valid cells of each video."""
     inputs = torch.stack([F.pad(x, (0, total - x.size(1))) for x in videos])
-    lengths = torch.tensor([x.size(1) for x in videos])
-    mask = torch.arange(total) < lengths[:, None, None]
+    cells = Cells.of([x.size(1) for x in videos], total, 'cpu', model.padding)
     with torch.no_grad():
-        feats, masks = model.extract_feat(inputs, mask)
-        raw = model.head(feats, masks)
-        proposals = model.head.predict_by_feat(*raw, masks)
-    for x, mask in zip(feats, masks):
+        pyramid = model.extract_feat(inputs, cells)
+        masks = pyramid.masks
+        raw = model.head(pyramid)
+        proposals = model.head.decode_by_feat(*raw, masks)
+    for x, mask in zip(pyramid.feats, masks):
         assert not (x * ~mask).any()
     return [[
         part[video].movedim(-1, 0)[masks[level][video, 0]] for branch in raw
@@ -228,37 +230,36 @@ def test_outputs_depend_on_neither_padding_nor_batch(encoder, head, lengths,
 
 @EVERY_ENCODER
 @pytest.mark.parametrize('pad_to', ['max_seq_len', 'divisor'])
-def test_packed_dynamic_head_serves_every_encoder(encoder, pad_to, plain,
-                                                  monkeypatch):
+def test_packed_dynamic_head_serves_every_encoder(encoder, pad_to):
     """It equals the head without packing, and computes fewer cells."""
     model = make_model(encoder, 'dyhead', pad_to).eval()
     lengths, total = (5, 23), 160
     inputs = torch.zeros(2, 5, total).double()
     for video, length in zip(inputs, lengths):
         video[:, :length].normal_()
-    mask = torch.arange(total) < torch.tensor(lengths)[:, None, None]
-    num_rows = []
-    forward_rows = DFAAtt.forward_rows
-
-    def count(self, x, *args):
-        num_rows.append(len(x))
-        return forward_rows(self, x, *args)
-
-    monkeypatch.setattr(DFAAtt, 'forward_rows', count)
+    cells = Cells.of(lengths, total, 'cpu', model.padding)
+    num_cells = []
+    hooks = [
+        module.register_forward_pre_hook(
+            lambda _, args: num_cells.append(args[0].size(2)))
+        for module in model.head.modules() if isinstance(module, DFAAtt)
+    ]
     with torch.no_grad():
-        feats, masks = model.extract_feat(inputs, mask)
-        ours = sum(model.head(feats, masks), ())
+        pyramid = model.extract_feat(inputs, cells)
+        ours = sum(model.head(pyramid), ())
         for video, length in enumerate(lengths):
             # where padding is ignored, the grid ends with the video
             end = length if pad_to == 'divisor' else total
-            own = [[
+            own = Pyramid.of([
                 x[video:video + 1, :, :-(-end // 2**level)]
-                for level, x in enumerate(levels)
-            ] for levels in (feats, masks)]
-            theirs = sum(plain.plain_head(model.head, *own), ())
+                for level, x in enumerate(pyramid.feats)
+            ], Cells.of([length], end, 'cpu'))
+            theirs = sum(plain_head(model.head, own), ())
             for x, [y] in zip(ours, theirs):
                 torch.testing.assert_close(
                     x[video, :, :y.size(1)], y, atol=1e-9, rtol=1e-9)
                 assert not x[video, :, y.size(1):].any()
-    assert len(num_rows) == 6  # three paths of one layer in two towers
-    assert max(num_rows) < sum(x.numel() for x in masks) / 3
+    for hook in hooks:
+        hook.remove()
+    assert len(num_cells) == 6  # three paths of one layer in two towers
+    assert max(num_cells) < sum(x.numel() for x in pyramid.masks) / 2

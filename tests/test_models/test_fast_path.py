@@ -1,17 +1,23 @@
 """The layers against the plain model: outputs and gradients, any shape."""
+import importlib
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import plain_backbone, plain_extract_feat, plain_head
 
 from dyfadet_mm.models import ConvHead, DyHead, DynEBackbone, SingleStageTAD
-from dyfadet_mm.models.layers import row_conv
+from dyfadet_mm.structures import Cells, Pyramid
 
+# the package has the function of that name
+conv1d = importlib.import_module('dyfadet_mm.ops.conv1d')
 #: Largest deviation, relative to the largest number of a tensor or to 1.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 DTYPES = st.sampled_from(list(TOLERANCE))
 #: Valid cells of a video in sixteenths of the grid: none, some, all.
 SHARES = st.lists(st.integers(0, 16), min_size=1, max_size=3)
+PADDINGS = st.sampled_from(['published', 'opentad'])
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 1e4))
 
 
@@ -21,7 +27,7 @@ def convolution(request):
     """Both ways to convolve, of which width decides otherwise."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param != 'direct':
-            patch.setattr(row_conv, 'MIN_CHANNELS', 1)
+            patch.setattr(conv1d, 'MIN_CHANNELS', 1)
         yield
 
 
@@ -37,7 +43,7 @@ def draw(module, dtype, seed):
                 param.add_(1.)
             if 'gate' in name and name.endswith('bias'):
                 param.add_(0.5)
-    return module
+    return module.train(module.training)  # settles what is derived
 
 
 def assert_same(ours, theirs, dtype):
@@ -68,11 +74,18 @@ def assert_equal_paths(module, fast, slow, inputs, dtype):
         assert_same(fast(), theirs, dtype)
 
 
-def masks_of(shares, total, num_levels):
-    cells = torch.arange(total)
+def cells_of(shares, total, padding='published'):
     lengths = [-(-share * total // 16) for share in shares]
-    mask = cells < torch.tensor(lengths)[:, None, None]
-    return tuple(mask[..., ::2**level] for level in range(num_levels))
+    return Cells.of(lengths, total, 'cpu', padding)
+
+
+def pyramid_of(channels, num_levels, cells, dtype):
+    """Random features of every level, on padding as well."""
+    pyramid = Pyramid.of((None, ) * num_levels, cells)
+    feats = tuple(
+        torch.randn(len(mask), channels, mask.size(2), dtype=dtype)
+        for mask in pyramid.masks)
+    return pyramid._replace(feats=feats)
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -83,10 +96,11 @@ def masks_of(shares, total, num_levels):
     num_levels=st.integers(1, 4),
     shares=SHARES,
     total=st.one_of(st.integers(1, 4), st.integers(5, 40)),
+    padding=PADDINGS,
     dtype=DTYPES,
     seed=st.integers(0, 99))
-def test_heads(kind, kernel_size, num_layers, num_levels, shares, total, dtype,
-               seed, plain):
+def test_heads(kind, kernel_size, num_layers, num_levels, shares, total,
+               padding, dtype, seed):
     options = dict(
         num_classes=3,
         in_channels=12,
@@ -97,13 +111,11 @@ def test_heads(kind, kernel_size, num_layers, num_levels, shares, total, dtype,
     head = draw(
         ConvHead(**options) if kind == 'static' else DyHead(
             formation=kind, **options), dtype, seed)
-    masks = masks_of(shares, total, num_levels)
-    feats = tuple(
-        torch.randn(len(shares), 12, mask.size(2), dtype=dtype)
-        for mask in masks)
-    assert_equal_paths(head, lambda: sum(head(feats, masks), ()),
-                       lambda: sum(plain.plain_head(head, feats, masks),
-                                   ()), feats, dtype)
+    cells = cells_of(shares, total, padding)
+    pyramid = pyramid_of(12, num_levels, cells, dtype)
+    assert_equal_paths(head, lambda: sum(head(pyramid), ()),
+                       lambda: sum(plain_head(head, pyramid),
+                                   ()), pyramid.feats, dtype)
 
 
 @settings(deadline=None, derandomize=True, max_examples=25)
@@ -115,10 +127,11 @@ def test_heads(kind, kernel_size, num_layers, num_levels, shares, total, dtype,
     fpn=st.booleans(),
     shares=SHARES,
     total=st.one_of(st.integers(1, 4), st.integers(5, 40)),
+    padding=PADDINGS,
     dtype=DTYPES,
     seed=st.integers(0, 99))
-def test_encoders(kernel_size, arch, idle, position, fpn, shares, total, dtype,
-                  seed, plain):
+def test_encoders(kernel_size, arch, idle, position, fpn, shares, total,
+                  padding, dtype, seed):
     num_levels = arch[2] + 1
     length = dict(max_seq_len=position or 8)
     if position is not None:
@@ -151,13 +164,13 @@ def test_encoders(kernel_size, arch, idle, position, fpn, shares, total, dtype,
     draw(model, dtype, seed)
     if idle:
         _zero_the_depth_wise_convolutions(model)
-    [mask] = masks_of(shares, total, 1)
+    cells = cells_of(shares, total, padding)
     inputs = torch.randn(len(shares), 5, total, dtype=dtype)
     encoder = torch.nn.ModuleList([model.backbone, model.neck])
-    assert_equal_paths(
-        encoder, lambda: model.extract_feat(inputs, mask)[0],
-        lambda: plain.plain_extract_feat(model, inputs, mask)[0], [inputs],
-        dtype)
+    assert_equal_paths(encoder,
+                       lambda: model.extract_feat(inputs, cells).feats,
+                       lambda: plain_extract_feat(model, inputs, cells).feats,
+                       [inputs], dtype)
 
 
 def _zero_the_depth_wise_convolutions(model):
@@ -165,6 +178,8 @@ def _zero_the_depth_wise_convolutions(model):
         for name, param in model.backbone.named_parameters():
             if name.split('.')[-2] in ('psi', 'window', 'wide', 'fc', 'phi'):
                 param.zero_()
+    model.train(model.training)
+    assert all(layer.is_dead for layer in model.backbone.branch)
 
 
 @pytest.fixture
@@ -177,15 +192,16 @@ def backbone():
 
 
 @pytest.mark.parametrize('edit', ['in place', 'data', 'assigned', 'loaded'])
-def test_convolutions_that_stop_being_zero_are_computed(backbone, edit, plain):
-    inputs, mask = torch.randn(1, 5, 12).double(), torch.ones(1, 1, 12).bool()
+def test_convolutions_that_stop_being_zero_are_computed(backbone, edit):
+    inputs, cells = torch.randn(1, 5, 12).double(), cells_of([16], 12)
     with torch.no_grad():
-        before = backbone(inputs, mask)[0]
+        before = backbone(inputs, cells).feats
         for layer in (*backbone.stem, *backbone.branch):
             for conv in (layer.fc, layer.phi, layer.psi, layer.window):
                 _change(conv, 'weight', edit)
-        after = backbone(inputs, mask)[0]
-        expected = plain.plain_backbone(backbone, inputs, mask)[0]
+            assert not layer.eval().is_dead
+        after = backbone(inputs, cells).feats
+        expected = plain_backbone(backbone, inputs, cells).feats
     assert_same(after, expected, torch.float64)
     assert all((x - y).abs().max() > 1e-6 for x, y in zip(before, after))
 
@@ -195,17 +211,18 @@ def test_convolutions_that_stop_being_zero_are_computed(backbone, edit, plain):
     'depth.attention.conv', 'depth.attention.gate', 'depth.mix', 'down.mix',
     'up.attention.gate.conv'
 ])
-def test_weights_changed_after_a_forward_are_used(edit, name, plain):
+def test_weights_changed_after_a_forward_are_used(edit, name):
     head = DyHead(2, 4, 6, num_layers=2, regression_ranges=RANGES[:2])
     head = draw(head, torch.float64, 0).eval()
-    masks = masks_of([16, 9], 12, 2)
-    feats = tuple(torch.randn(2, 4, mask.size(2)).double() for mask in masks)
+    pyramid = pyramid_of(4, 2, cells_of([16, 9], 12), torch.float64)
     with torch.no_grad():
-        before = sum(head(feats, masks), ())
+        before = sum(head(pyramid), ())
         for tower in (head.cls_tower, head.reg_tower):
             _change(tower.layers[0].get_submodule(name), 'weight', edit)
-        after = sum(head(feats, masks), ())
-        expected = sum(plain.plain_head(head, feats, masks), ())
+        if edit == 'data':
+            head.eval()  # as MMEngine's EMA does
+        after = sum(head(pyramid), ())
+        expected = sum(plain_head(head, pyramid), ())
     assert_same(after, expected, torch.float64)
     assert max((x - y).abs().max() for x, y in zip(before, after)) > 1e-6
 
@@ -228,7 +245,7 @@ def test_zero_convolutions_have_zero_gradients(backbone):
     """None would stop distributed training."""
     backbone.train()
     inputs = torch.randn(2, 5, 12).double()
-    feats, _ = backbone(inputs, torch.ones(2, 1, 12).bool())
+    feats, _ = backbone(inputs, cells_of([16, 16], 12))
     sum(x.square().sum() for x in feats).backward()
     for name, param in backbone.named_parameters():
         assert param.grad is not None, name

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from mmaction.structures import ActionDataSample
 from mmengine.structures import InstanceData
 
-from dyfadet_mm.models import DynELayer, SingleStageTAD
+from dyfadet_mm.models import SingleStageTAD
 from dyfadet_mm.models.layers import norm
-from dyfadet_mm.models.layers.pool import halve
+from dyfadet_mm.models.layers.dyne_layer import halve
+from dyfadet_mm.structures import Cells, Padding
 
 HEADS = st.sampled_from(['DyHead', 'ConvHead'])
 
@@ -57,12 +58,12 @@ def make_model(pad_to='divisor',
 def outputs(model, videos, total):
     """Valid logits and offsets of each video, level by level."""
     inputs = torch.stack([F.pad(x, (0, total - x.size(1))) for x in videos])
-    lengths = torch.tensor([x.size(1) for x in videos])
-    mask = torch.arange(total) < lengths[:, None, None]
+    cells = Cells.of([x.size(1) for x in videos], total, 'cpu', model.padding)
     with torch.no_grad():
-        feats, masks = model.extract_feat(inputs, mask)
-        both = model.head(feats, masks)
-    for x, mask in zip(feats, masks):
+        pyramid = model.extract_feat(inputs, cells)
+        both = model.head(pyramid)
+    masks = pyramid.masks
+    for x, mask in zip(pyramid.feats, masks):
         assert not (x * ~mask).any()
     return [[
         x[video][:, mask[video, 0]] for branch in both
@@ -97,11 +98,10 @@ def test_published_outputs_depend_on_padding():
     """Why the other way is not exact for published weights."""
     model = make_model('max_seq_len')
     video = torch.randn(5, 9).double()
-    mask = torch.ones(1, 1, 9).bool()
     with torch.no_grad():
-        short = model.extract_feat(video[None], mask)[0][0]
+        short = model.extract_feat(video[None]).feats[0]
         long = model.extract_feat(
-            F.pad(video, (0, 9))[None], F.pad(mask, (0, 9)))[0][0]
+            F.pad(video, (0, 9))[None], Cells.of([9], 18, 'cpu')).feats[0]
     assert (short - long[..., :9]).abs().max() > 1e-3
 
 
@@ -114,7 +114,7 @@ def sample(name, length):
             feat_stride=1,
             feat_num_frames=1),
         gt_instances=InstanceData(
-            segments=torch.tensor([[0.5, length - 0.5]]),
+            grid_segments=torch.tensor([[0.5, length - 0.5]]),
             labels=torch.tensor([1])))
 
 
@@ -146,9 +146,7 @@ def test_batched_testing_gives_the_results_of_single_videos(pad_to):
 def test_losses_of_a_batch_ignore_padding():
     """Not even the noise on it counts."""
     model = make_model().train()
-    for module in model.modules():
-        if isinstance(module, DynELayer):
-            assert module.ignore_padding
+    assert model.padding is Padding.IGNORED
     videos = [torch.randn(5, length) for length in (7, 24)]
     losses = []
     for extra in (0, 8):

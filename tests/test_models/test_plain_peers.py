@@ -2,6 +2,7 @@
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from plain import plain_forward
 
 from dyfadet_mm.registry import MODELS
 
@@ -52,15 +53,14 @@ def build(encoder, head):
 @pytest.mark.parametrize('head', HEADS)
 @pytest.mark.parametrize('total, valid', [(32, 9), (32, 32), (23, 20)])
 @torch.no_grad()
-def test_plain_equals_the_model(plain, make_masks, encoder, head, total,
-                                valid):
+def test_plain_equals_the_model(make_cells, encoder, head, total, valid):
     model = build(encoder, head)
-    mask, = make_masks([valid, total // 2], total)
-    inputs = torch.randn(2, 6, total, dtype=torch.double) * mask
-    feats, masks = model.extract_feat(inputs, mask)
-    outputs = model.head(feats, masks)
-    expected = plain.plain_forward(model, inputs, mask)
+    cells = make_cells([valid, total // 2], total)
+    inputs = torch.randn(2, 6, total, dtype=torch.double) * cells.mask
+    pyramid = model.extract_feat(inputs, cells)
+    outputs = model.head(pyramid)
+    expected = plain_forward(model, inputs, cells)
     assert len(outputs) == len(expected)
     for ours, theirs in zip(outputs, expected):
-        for x, y, valid_cells in zip(ours, theirs, masks):
+        for x, y, valid_cells in zip(ours, theirs, pyramid.masks):
             torch.testing.assert_close(x * valid_cells, y * valid_cells)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from dyfadet_mm.structures import Cells, Pyramid
 from projects.mmdet_parts.models import BiFPN1d
 
 LEVELS = 3
@@ -19,11 +20,12 @@ def make_neck(**options):
 
 
 def make_batch(lengths, total):
-    """Random features and masks of every level."""
-    mask = torch.arange(total) < torch.tensor(lengths)[:, None, None]
-    masks = tuple(mask[..., ::2**i] for i in range(LEVELS))
-    feats = tuple(torch.randn(len(mask), 3, x.size(2)).double() for x in masks)
-    return feats, masks
+    """Random features of every level, on padding as well."""
+    pyramid = Pyramid.of((None, ) * LEVELS, Cells.of(lengths, total, 'cpu'))
+    return pyramid._replace(
+        feats=tuple(
+            torch.randn(len(mask), 3, mask.size(2)).double()
+            for mask in pyramid.masks))
 
 
 def slow_norm(x, norm):
@@ -80,14 +82,15 @@ def pool(x):
 @pytest.mark.parametrize('length', [1, 3, 6, 13, 16])
 def test_neck_equals_its_definition_on_the_valid_cells(length):
     neck = make_neck()
-    feats, masks = make_batch([length, 16], 16)
-    outs, out_masks = neck(feats, masks)
-    assert out_masks is masks
-    for video, cells in enumerate([length, 16]):
+    pyramid = make_batch([length, 16], 16)
+    outs, cells = neck(pyramid)
+    assert cells is pyramid.cells
+    for video, count in enumerate([length, 16]):
         expected = slow_bifpn([
-            x[video, :, :math.ceil(cells / 2**i)] for i, x in enumerate(feats)
+            x[video, :, :math.ceil(count / 2**i)]
+            for i, x in enumerate(pyramid.feats)
         ], neck)
-        for out, mask, valid in zip(outs, masks, expected):
+        for out, mask, valid in zip(outs, pyramid.masks, expected):
             torch.testing.assert_close(out[video][:, mask[video, 0]], valid)
             assert not out[video][:, ~mask[video, 0]].any()
 
@@ -96,13 +99,14 @@ def test_a_weight_below_zero_drops_its_input():
     neck = make_neck(num_layers=1)
     with torch.no_grad():
         neck.layers[0].top_down[0].weight[1] = -1.
-    feats, masks = make_batch([8], 8)
-    finest = neck(feats, masks)[0][0]
-    changed = (feats[0], feats[1] + 1, feats[2] + 1)
-    assert torch.equal(neck(changed, masks)[0][0], finest)
+    pyramid = make_batch([8], 8)
+    finest = neck(pyramid).feats[0]
+    changed = pyramid._replace(
+        feats=(pyramid.feats[0], *(x + 1 for x in pyramid.feats[1:])))
+    assert torch.equal(neck(changed).feats[0], finest)
     with torch.no_grad():
         neck.layers[0].top_down[0].weight[1] = 1.
-    assert not torch.equal(neck(feats, masks)[0][0], finest)
+    assert not torch.equal(neck(pyramid).feats[0], finest)
 
 
 def test_weights_start_equal_and_are_never_decayed():
@@ -117,15 +121,15 @@ def test_weights_start_equal_and_are_never_decayed():
 
 def test_every_parameter_gets_a_gradient():
     neck = BiFPN1d(3, 4, LEVELS).double()
-    outs, _ = neck(*make_batch([6, 8], 8))
+    outs, _ = neck(make_batch([6, 8], 8))
     sum((x * torch.randn_like(x)).sum() for x in outs).backward()
     for name, parameter in neck.named_parameters():
         assert parameter.grad.any(), name
 
 
 def test_levels_that_do_not_fit_are_refused():
-    feats, masks = make_batch([8], 8)
+    pyramid = make_batch([8], 8)
     with pytest.raises(ValueError, match='num_levels of the neck.*got 3'):
-        make_neck()(feats[:2], masks[:2])
+        make_neck()(Pyramid(*(part[:2] for part in pyramid)))
     with pytest.raises(ValueError, match='at least 2, but got 1'):
         BiFPN1d(3, 4, 1)

@@ -477,8 +477,10 @@ def test_proposals_are_those_of_mmaction_for_every_video(batch):
 def test_loss_is_finite_without_actions_and_with_tiny_ones(batch):
     model, _, inputs, samples = batch
     samples[0].gt_instances = InstanceData(
-        segments=torch.zeros(0, 2), labels=torch.zeros(0, dtype=torch.long))
-    samples[1].gt_instances.segments = torch.tensor([[3.2, 3.3], [5.1, 5.2]])
+        grid_segments=torch.zeros(0, 2),
+        labels=torch.zeros(0, dtype=torch.long))
+    samples[1].gt_instances.grid_segments = torch.tensor([[3.2, 3.3],
+                                                          [5.1, 5.2]])
     for chosen in ([0], [1], [0, 1], [0, 1, 2]):
         loss = model(
             inputs[chosen], [samples[i] for i in chosen], mode='loss')['loss']

@@ -13,7 +13,7 @@ from projects.mmdet_parts.models import QualityDyHead
 QFL = dict(type='mmdet.QualityFocalLoss', beta=2.0)
 #: Two actions, the first of which has two classes.
 GT = InstanceData(
-    segments=torch.tensor([(0., 3.), (0., 3.), (8., 16.)]),
+    grid_segments=torch.tensor([(0., 3.), (0., 3.), (8., 16.)]),
     labels=torch.tensor([0, 2, 1]))
 
 
@@ -92,7 +92,7 @@ def test_quality_focal_loss_by_hand():
     # distances to the left, then to the right
     offsets = torch.tensor([[[9., 0.5, 9.], [9., 1., 9.]]])
     gt = InstanceData(
-        segments=torch.tensor([[0., 3.]]), labels=torch.tensor([0]))
+        grid_segments=torch.tensor([[0., 3.]]), labels=torch.tensor([0]))
     # within 0.6 of the centre, 1.5, lie cells 1 and 2
     head.assigner.center_radius = 0.6
     target = head.batch_targets((mask, ), [gt])
@@ -144,7 +144,7 @@ def test_quality_is_a_target_without_gradient(outputs):
 
 def test_a_batch_without_actions_has_finite_losses(outputs):
     empty = InstanceData(
-        segments=torch.zeros(0, 2), labels=torch.zeros(0).long())
+        grid_segments=torch.zeros(0, 2), labels=torch.zeros(0).long())
     losses = make_head(
         QualityDyHead, loss_cls=QFL).loss_by_feat(*outputs, [empty])
     assert losses['loss_cls'] > 0 and losses['loss_reg'] == 0

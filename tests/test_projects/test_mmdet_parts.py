@@ -100,12 +100,11 @@ def test_dyhead_reads_a_pyramid_of_mmdetection_in_its_own_registry():
                 feat_channels=8,
                 regression_ranges=[(0, 4), (4, 8), (8, 10000)],
                 loss_cls=dict(type='FocalLoss')))
-    masks = [torch.ones(1, 1, size).bool() for size in (20, 10, 5)]
-    pyramid = neck([
-        torch.randn(1, channels, mask.size(2))
-        for channels, mask in zip((6, 8, 10), masks)
-    ])
-    cls_logits, offsets = head(pyramid, masks)
+    cls_logits, offsets = head(
+        neck([
+            torch.randn(1, channels, size)
+            for channels, size in zip((6, 8, 10), (20, 10, 5))
+        ]))
     assert [x.shape for x in cls_logits] == [(1, 3, 20), (1, 3, 10), (1, 3, 5)]
     assert [x.shape for x in offsets] == [(1, 2, 20), (1, 2, 10), (1, 2, 5)]
     cls_logits[0].sum().backward()

@@ -5,9 +5,9 @@
     python tools/analysis_tools/benchmark.py CONFIG --train
 
 *fast* is the model of the config; *plain* are the same weights computed as the
-published code does (plain_dyfadet.py), in float32 and padded to max_seq_len.
-Both take turns, so that a drift of the machine hits both. Features, actions
-and, without a checkpoint, weights are random.
+published code does (tests/plain of a checkout), in float32 and padded to
+max_seq_len. Both take turns, so that a drift of the machine hits both.
+Features, actions and, without a checkpoint, weights are random.
 """
 import argparse
 import subprocess
@@ -18,8 +18,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from benchmark_runs import (HALF, Seconds, Variant, build, count_flop,
-                            largest_difference, matrix_rate, measure_seconds,
-                            memory_growth)
+                            largest_difference, load_plain, matrix_rate,
+                            measure_seconds, memory_growth)
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -129,8 +129,11 @@ def check_args(args: argparse.Namespace) -> None:
 
     Raises:
         ValueError: If options are out of range or do not go together.
+        FileNotFoundError: If there is no plain model to measure.
         WriteError: If --out cannot be written.
     """
+    if args.plain:
+        load_plain()
     if args.out is not None:
         check_writable(args.out, '--out')
     for name in ('length', 'valid', 'batch_size', 'repeats'):

@@ -1,31 +1,33 @@
 """What ``benchmark.py`` runs: both variants of a model, timed and counted."""
 import argparse
+import copy
+import importlib.util
 import random
 import sys
 import time
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from pathlib import Path
 from statistics import mean, median
+from types import ModuleType
 from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import torch
 from mmaction.structures import ActionDataSample
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.runner import load_checkpoint
 from mmengine.structures import InstanceData
-from plain_dyfadet import plain_extract_feat, plain_head
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dyfadet_mm.models import TADDataPreprocessor
-from dyfadet_mm.models.detectors.single_stage_tad import valid_cells
 from dyfadet_mm.registry import MODELS
 
 HALF = dict(bfloat16=torch.bfloat16, float16=torch.float16)
 WARM_UPS = dict(cpu=1, cuda=3)  # runs that fill caches and compile
 NUM_ACTIONS = 8  # of every random video
+PLAIN = Path(__file__).resolve().parents[2] / 'tests/plain/__init__.py'
 Seconds = Dict[str, float]  # by part of a run
 
 
@@ -35,7 +37,7 @@ class Variant(NamedTuple):
     Attributes:
         name (str): ``'fast'`` or ``'plain'``.
         model (nn.Module): The detector, on its device.
-        extract_feat (Callable): Inputs and masks to the pyramid.
+        extract_feat (Callable): Inputs and cells to the pyramid.
         head (Callable): The pyramid to class logits and offsets.
         dtype (str): Of the matrix products.
         optim_wrapper (OptimWrapper, optional): For training.
@@ -58,6 +60,23 @@ class Variant(NamedTuple):
         return padded if self.name == 'plain' else length
 
 
+def load_plain() -> ModuleType:
+    """The reference of the package's tests.
+
+    Raises:
+        FileNotFoundError: If there are no tests, as in an installed wheel.
+    """
+    if not PLAIN.exists():
+        raise FileNotFoundError(
+            f'--plain must find the reference of the tests at {PLAIN}, but '
+            'got no such file; use a checkout, or --no-plain')
+    if 'plain' not in sys.modules:
+        spec = importlib.util.spec_from_file_location('plain', PLAIN)
+        sys.modules['plain'] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules['plain'])
+    return sys.modules['plain']
+
+
 def build(name: str, cfg: Config, args: argparse.Namespace) -> Variant:
     """Build a variant; all have the same weights.
 
@@ -70,7 +89,10 @@ def build(name: str, cfg: Config, args: argparse.Namespace) -> Variant:
         Variant: In training mode with --train.
     """
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
+    model_cfg = cfg.model
+    if name == 'plain':
+        model_cfg = with_padding_counted(model_cfg)
+    model = MODELS.build(model_cfg)
     model.init_weights()
     if args.checkpoint:
         load_checkpoint(model, args.checkpoint, 'cpu', strict=True)
@@ -79,18 +101,14 @@ def build(name: str, cfg: Config, args: argparse.Namespace) -> Variant:
         for parameter_name, parameter in model.named_parameters():
             if parameter_name.endswith('.gamma'):
                 nn.init.constant_(parameter, 0.5)
-    if name == 'plain':
-        old = model.data_preprocessor
-        model.data_preprocessor = TADDataPreprocessor(old.max_seq_len,
-                                                      old.size_divisor,
-                                                      old.input_noise)
     model.to(args.device).train(args.train)
     optim_wrapper = None
     if args.train:
         optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     if name == 'plain':
-        return Variant(name, model, partial(plain_extract_feat, model),
-                       partial(plain_head, model.head), 'float32',
+        plain = load_plain()
+        return Variant(name, model, partial(plain.plain_extract_feat, model),
+                       partial(plain.plain_head, model.head), 'float32',
                        optim_wrapper)
     if args.compile:
         for part in (model.backbone, model.neck, model.head):
@@ -98,6 +116,16 @@ def build(name: str, cfg: Config, args: argparse.Namespace) -> Variant:
                 part.compile(mode=args.compile)
     return Variant(name, model, model.extract_feat, model.head, args.dtype,
                    optim_wrapper)
+
+
+def with_padding_counted(model_cfg: ConfigDict) -> ConfigDict:
+    """The config of a model, padded to max_seq_len, with what that does."""
+    model_cfg = copy.deepcopy(model_cfg)
+    data_preprocessor = model_cfg.data_preprocessor
+    data_preprocessor.pad_to = 'max_seq_len'
+    if data_preprocessor.get('padding') == 'ignored':
+        data_preprocessor.padding = 'published'
+    return model_cfg
 
 
 def draw_batch(model: nn.Module, num_videos: int, length: int) -> dict:
@@ -121,7 +149,7 @@ def draw_batch(model: nn.Module, num_videos: int, length: int) -> dict:
                 feat_stride=1,
                 feat_num_frames=1))
         sample.gt_instances = InstanceData(
-            segments=torch.rand(NUM_ACTIONS, 2).sort(1).values * length,
+            grid_segments=torch.rand(NUM_ACTIONS, 2).sort(1).values * length,
             labels=torch.randint(model.head.num_classes, (NUM_ACTIONS, )))
         samples.append(sample)
     feats = torch.randn(num_videos, model.backbone.in_channels, length)
@@ -176,14 +204,14 @@ def detect(variant: Variant, batch: dict) -> Seconds:
     model = variant.model
     watch = Stopwatch(variant.device)
     data = model.data_preprocessor(batch)
-    masks = valid_cells(data['inputs'], data['data_samples'])
+    cells = model.cells_of(data['inputs'], data['data_samples'])
     watch.lap('preprocessing')
     with precision(variant.device, variant.dtype):
-        feats, masks = variant.extract_feat(data['inputs'], masks)
+        pyramid = variant.extract_feat(data['inputs'], cells)
         watch.lap('encoder')
-        outputs = variant.head(feats, masks)
+        outputs = variant.head(pyramid)
         watch.lap('heads')
-    videos = model.head.predict_by_feat(*outputs, masks)
+    videos = model.head.decode_by_feat(*outputs, pyramid.masks)
     for sample, levels in zip(data['data_samples'], videos):
         model.postprocessor(levels, sample.metainfo)
     watch.lap('decode + NMS')
@@ -207,13 +235,13 @@ def train_step(variant: Variant, batch: dict) -> Seconds:
     watch = Stopwatch(variant.device)
     data = model.data_preprocessor(batch, training=True)
     samples = data['data_samples']
-    masks = valid_cells(data['inputs'], samples)
+    cells = model.cells_of(data['inputs'], samples)
     watch.lap('preprocessing')
     with precision(variant.device, variant.dtype):
-        feats, masks = variant.extract_feat(data['inputs'], masks)
-        outputs = variant.head(feats, masks)
+        pyramid = variant.extract_feat(data['inputs'], cells)
         losses = model.head.loss_by_feat(
-            *outputs, masks, [sample.gt_instances for sample in samples])
+            *variant.head(pyramid), pyramid.masks,
+            [sample.gt_instances for sample in samples])
     loss, _ = model.parse_losses(losses)
     watch.lap('forward')
     variant.optim_wrapper.update_params(loss)
@@ -307,13 +335,13 @@ def largest_difference(variants: Sequence[Variant],
     outputs = []
     for variant in variants:
         data = variant.model.data_preprocessor(batch)
-        masks = valid_cells(data['inputs'], data['data_samples'])
+        cells = variant.model.cells_of(data['inputs'], data['data_samples'])
         with precision(variant.device, variant.dtype):
-            feats, masks = variant.extract_feat(data['inputs'], masks)
-            branches = variant.head(feats, masks)
+            pyramid = variant.extract_feat(data['inputs'], cells)
+            branches = variant.head(pyramid)
         outputs.append([
             x[..., mask[0, 0]] for levels in branches
-            for x, mask in zip(levels, masks)
+            for x, mask in zip(levels, pyramid.masks)
         ])
     return max(
         (a - b).abs().max().item() for a, b in zip(*outputs) if a.numel())

@@ -119,7 +119,7 @@ def draw_sample(sample: dict, classes: Optional[Sequence[str]]) -> np.ndarray:
         video_id=f'{data_sample.video_id}: {feats.shape[0]} cells of '
         f'{feats.shape[1]} channels, {len(gt["labels"])} actions',
         duration=duration,
-        gt_segments=grid_to_seconds(gt['segments'], *timing),
+        gt_segments=gt['segments'],
         gt_labels=gt['labels'])
     strip = draw_feature_strip(feats, *centres, duration)
     return np.concatenate([

@@ -21,7 +21,7 @@ import torch
 from dataset_annotations import survey_dataset
 from dataset_checks import (check_actions, check_class_balance,
                             check_dimensions, check_num_classes, check_overlap,
-                            class_counts)
+                            check_scores, class_counts)
 from dataset_figures import draw_histograms
 from dataset_grid_checks import check_max_seq_len, check_outside
 from dataset_magnitudes import check_magnitudes
@@ -37,6 +37,7 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from torch import nn
 
 from dyfadet_mm.engine import merge_options
 from dyfadet_mm.fileio import check_writable, save_json
@@ -167,7 +168,7 @@ def find_datasets(cfg: Config) -> List[Tuple[str, Config]]:
     return found
 
 
-def build_head(cfg: Config, findings: List[Finding]) -> Optional[BaseTADHead]:
+def build_model(cfg: Config, findings: List[Finding]) -> Optional[nn.Module]:
     """Build the detector without its weights, as its head takes over channels.
 
     Args:
@@ -175,8 +176,8 @@ def build_head(cfg: Config, findings: List[Finding]) -> Optional[BaseTADHead]:
         findings (list[Finding]): Receives why it cannot be built.
 
     Returns:
-        BaseTADHead: It knows points, ranges and classes. None if the model
-        has none.
+        nn.Module: Its head knows points, ranges and classes. None if the
+        model has none.
     """
     model = copy.deepcopy(cfg.get('model') or {})
     if 'head' not in model:
@@ -186,15 +187,14 @@ def build_head(cfg: Config, findings: List[Finding]) -> Optional[BaseTADHead]:
     try:
         try:
             with torch.device('meta'):
-                head = MODELS.build(model).head
+                return MODELS.build(model)
         except RuntimeError:  # a part computes with its weights
-            head = MODELS.build(model).head
+            return MODELS.build(model)
     except (*DATA_ERRORS, AttributeError) as error:
         findings.append(
             Finding('error', 'model', 'head',
                     f'the model cannot be built: {text_of(error)}'))
         return None
-    return head if isinstance(head, BaseTADHead) else None
 
 
 def inspect(cfg: Config, args: argparse.Namespace) -> Report:
@@ -208,7 +208,9 @@ def inspect(cfg: Config, args: argparse.Namespace) -> Report:
         Report: All findings.
     """
     findings: List[Finding] = []
-    head = build_head(cfg, findings)
+    detector = build_model(cfg, findings)
+    head = getattr(detector, 'head', None)
+    head = head if isinstance(head, BaseTADHead) else None
     model = cfg.get('model') or {}
     max_seq_len = model.get('data_preprocessor', {}).get('max_seq_len')
     in_channels = model.get('backbone', {}).get('in_channels')
@@ -229,6 +231,7 @@ def inspect(cfg: Config, args: argparse.Namespace) -> Report:
         check_max_seq_len(survey, max_seq_len)
         levels[name] = check_ranges(survey, head, other_units)
         check_num_classes(survey, num_classes)
+        check_scores(survey, getattr(detector, 'score_fusion', None))
     found = [s for s in surveys if s.dataset is not None]
     for survey in surveys:
         findings += survey.findings

@@ -10,6 +10,7 @@ from compare_costs import build_dataset, build_model
 from compare_runs import write_json
 from mmengine.config import Config
 
+from dyfadet_mm.engine.hooks.score_fusion_hook import bind_scores
 from dyfadet_mm.engine.options import check_option, merge_options
 from dyfadet_mm.fileio import FolderLock
 
@@ -120,8 +121,9 @@ def check_config(label: str, cfg: Config, checkpoint: str) -> None:
         checkpoint (str): ``'best'`` or ``'last'``.
 
     Raises:
-        ValueError: If the model or the data sets cannot be built, with the
-            reason, or the config never validates.
+        ValueError: If the model or the data sets cannot be built, or class
+            scores are missing, with the reason, or the config never
+            validates.
     """
     if 'max_epochs' not in (cfg.get('train_cfg') or {}):
         raise ValueError(f'{label}: train_cfg must count epochs, but got '
@@ -129,9 +131,9 @@ def check_config(label: str, cfg: Config, checkpoint: str) -> None:
     if checkpoint == 'best':
         check_best(label, cfg)
     try:
-        build_model(cfg)
-        for loader in ('train_dataloader', 'test_dataloader'):
-            build_dataset(cfg, loader)
+        model = build_model(cfg)
+        build_dataset(cfg, 'train_dataloader')
+        bind_scores(model, build_dataset(cfg, 'test_dataloader'))
     except Exception as error:  # whatever a part of the config raises
         reason = f'{type(error).__name__}: {error}'
         raise ValueError(f'{label} cannot be built, {reason}') from error

@@ -6,9 +6,10 @@ from itertools import combinations
 from typing import Dict, Iterable, List, Optional, Sequence, Set
 
 import numpy as np
-from dataset_survey import Finding, Survey, share, some
+from dataset_survey import DATA_ERRORS, Finding, Survey, share, some, text_of
 
 from dyfadet_mm.fileio import remove_duplicates
+from dyfadet_mm.models import ScoreFusion
 
 
 def class_counts(survey: Survey) -> Dict[str, int]:
@@ -95,6 +96,21 @@ def check_num_classes(survey: Survey, num_classes: Optional[int]) -> None:
         severity, 'number of classes', f'{which}, but model.head.num_classes '
         f'is {num_classes}; set it to {found}, or name the classes in '
         'metainfo=dict(classes=...)', abs(found - num_classes))
+
+
+def check_scores(survey: Survey, fusion: Optional[ScoreFusion]) -> None:
+    """Compare classes and videos with those of the model's score file.
+
+    Args:
+        survey (Survey): Receives the finding, if it is not for training.
+        fusion (ScoreFusion, optional): Of the model, None if it has none.
+    """
+    if fusion is None or survey.training:
+        return
+    try:
+        fusion.bind(survey.classes, list(survey.videos))
+    except DATA_ERRORS as error:
+        survey.add('error', 'class scores', text_of(error))
 
 
 def check_class_balance(surveys: Sequence[Survey]) -> List[Finding]:

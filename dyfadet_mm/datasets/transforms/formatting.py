@@ -6,6 +6,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.structures import InstanceData
 
 from dyfadet_mm.registry import TRANSFORMS
+from dyfadet_mm.structures import grid_to_seconds
 
 
 @TRANSFORMS.register_module()
@@ -24,7 +25,8 @@ class PackTADInputs(BaseTransform):
 
     - inputs (Tensor): (C, T) float32
     - data_samples (ActionDataSample): ``gt_instances`` with ``segments``
-      (N, 2) on the feature grid and ``labels`` (N, ), where there are any;
+      (N, 2) in seconds of these features, ``grid_segments`` (N, 2) on the
+      feature grid and ``labels`` (N, ), where there are any;
       metainfo with ``meta_keys`` and, where ``segments_s`` is given, the
       untouched ground truth of the whole video for evaluation:
       ``gt_segments`` (N, 2) float64 in seconds and ``gt_labels`` (N, ),
@@ -64,9 +66,13 @@ class PackTADInputs(BaseTransform):
             metainfo['gt_labels'] = torch.from_numpy(results['labels_s'])
         data_sample = ActionDataSample(metainfo=metainfo)
         if 'segments' in results:
+            segments = torch.as_tensor(
+                results['segments'], dtype=torch.float32)
             data_sample.gt_instances = InstanceData(
-                segments=torch.as_tensor(
-                    results['segments'], dtype=torch.float32),
+                segments=grid_to_seconds(segments, results['fps'],
+                                         results['feat_stride'],
+                                         results['feat_num_frames']),
+                grid_segments=segments,
                 labels=torch.as_tensor(results['labels'], dtype=torch.int64))
         # PyTorch transposes several times faster than NumPy
         inputs = torch.from_numpy(results['feats']).t().contiguous()  # (C, T)

@@ -2,8 +2,7 @@ from typing import Sequence, Union
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType
-from .per_level import per_level
-from .pyramid_encoder import PyramidEncoder
+from .pyramid_encoder import PyramidEncoder, per_level
 
 
 @MODELS.register_module()

@@ -22,8 +22,6 @@ class DynEBackbone(PyramidEncoder):
             start, see :class:`DynELayer`. Defaults to 0.
         norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
             an empty dict.
-        pool_mask (bool): How the branch layers halve the mask, see
-            :class:`DynELayer`. Defaults to False.
         kwargs: Further arguments of :class:`PyramidEncoder`.
 
     Reference:
@@ -42,15 +40,13 @@ class DynEBackbone(PyramidEncoder):
                  drop_path_rate: float = 0.1,
                  init_std: float = 0.,
                  norm_cfg: ConfigType = dict(),
-                 pool_mask: bool = False,
                  **kwargs) -> None:
         layer = dict(
             type='dyfadet_mm.DynELayer',
             factor=factor,
             mlp_channels=mlp_channels,
             init_std=init_std,
-            norm_cfg=norm_cfg,
-            pool_mask=pool_mask)
+            norm_cfg=norm_cfg)
         super().__init__(
             in_channels,
             stem_layer=dict(layer, kernel_size=1),

@@ -1,13 +1,14 @@
-from typing import Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells, Padding, Pyramid
+from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d, last_valid, round_length
+from ..layers import ChannelLayerNorm, MaskedConv1d
 
 
 @MODELS.register_module()
@@ -17,18 +18,18 @@ class PyramidEncoder(BaseModule):
     Level 0 is the output of the stem; every layer of the branch halves the
     grid, so the stride of level l is 2^l.
 
-    A layer says in ``halo`` how many padded cells behind the last valid one
-    can reach its outputs at valid cells; None stands for all, as where
-    statistics cover padding. If all layers have a number, the far padding is
-    not computed. Then a layer must make all padded cells alike where those
-    of its input are.
+    A layer maps features (B, C, T) and their :class:`Cells` to features
+    (B, C, ceil(T / stride)). It may say in ``reach`` how many padded cells
+    behind the last valid one can reach its outputs at valid cells. If all
+    layers do, the far padding is not computed. Then a layer must make all
+    padded cells alike where those of its input are.
 
     Args:
         in_channels (int | Sequence[int]): C_in, channels of the video
             features; or of each source of features, in the order of the
             channels. Each source then has a 1x1 convolution of its own.
-        stem_layer (dict): Layer of the stem, which maps (features, mask) to
-            the same; it receives ``channels`` and ``stride`` from here.
+        stem_layer (dict): Layer of the stem; it receives ``channels`` and
+            ``stride`` from here.
         branch_layer (dict | Sequence[dict]): Layer of the branch, likewise;
             the same for all levels, or one for each.
         embed_channels (int): C, channels of all levels. Defaults to 512.
@@ -41,14 +42,12 @@ class PyramidEncoder(BaseModule):
             ``channels`` from here. Defaults to None.
         norm_cfg (dict): Arguments of the embedding's norms, such as ``eps``.
             Defaults to an empty dict.
-        mask_embed (bool): Whether the embedding zeroes padding again behind
-            norm and ReLU, as in OpenTAD. Defaults to False, as published:
-            padding holds the rectified bias of the norm.
         source_channels (Sequence[int], optional): What each source is mapped
             to, where ``in_channels`` is a list. Defaults to None.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
+        TypeError: If a layer does not take features and cells.
         ValueError: If ``arch`` is not three numbers, or there is not one
             entry of ``branch_layer`` for each layer or one of
             ``source_channels`` for each source.
@@ -64,7 +63,6 @@ class PyramidEncoder(BaseModule):
                  embed_norm: bool = True,
                  position: OptConfigType = None,
                  norm_cfg: ConfigType = dict(),
-                 mask_embed: bool = False,
                  source_channels: Optional[Sequence[int]] = None,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
@@ -78,8 +76,6 @@ class PyramidEncoder(BaseModule):
                 source_channels)
         else:
             self.in_channels = in_channels
-        self.ignore_padding = False
-        self.mask_embed = mask_embed
         self.embed_channels = embed_channels
         num_embed, num_stem, num_branch = arch
         self.out_channels = embed_channels
@@ -101,16 +97,24 @@ class PyramidEncoder(BaseModule):
                                  ) if embed_norm else nn.Identity())
         self.position = None
         if position is not None:
-            self.position = MODELS.build(
-                dict(channels=embed_channels, **position))
-
-        def layers(stride: int, cfgs: Sequence[ConfigType]) -> ModuleList:
-            return ModuleList(
+            self.position = check_takes_cells(
                 MODELS.build(
-                    dict(channels=embed_channels, stride=stride, **cfg))
-                for cfg in cfgs)
+                    complete_cfg(
+                        position, 'position', self, channels=embed_channels)))
 
-        self.stem = layers(1, [stem_layer] * num_stem)
+        def layers(name: str, stride: int,
+                   cfgs: Sequence[ConfigType]) -> ModuleList:
+            return ModuleList(
+                check_takes_cells(
+                    MODELS.build(
+                        complete_cfg(
+                            cfg,
+                            name,
+                            self,
+                            channels=embed_channels,
+                            stride=stride))) for cfg in cfgs)
+
+        self.stem = layers('stem_layer', 1, [stem_layer] * num_stem)
         if isinstance(branch_layer, dict):
             branch_layer = [branch_layer] * num_branch
         if len(branch_layer) != num_branch:
@@ -118,7 +122,7 @@ class PyramidEncoder(BaseModule):
                 f'branch_layer must be one dict or {num_branch} of them, one '
                 'for each of the branch layers of arch, but got '
                 f'{len(branch_layer)}')
-        self.branch = layers(2, branch_layer)
+        self.branch = layers('branch_layer', 2, branch_layer)
 
     def init_weights(self) -> None:
         """Zero the biases of the embedding."""
@@ -127,16 +131,21 @@ class PyramidEncoder(BaseModule):
                 nn.init.zeros_(conv.bias)
         super().init_weights()
 
-    def forward(self, x: Tensor,
-                mask: Tensor) -> Tuple[Tuple[Tensor, ...], Tuple[Tensor, ...]]:
+    def forward(
+            self,
+            x: Tensor,
+            cells: Optional[Cells] = None
+    ) -> Union[Pyramid, Tuple[Tensor, ...]]:
         """Encode a batch of videos.
 
         Args:
             x (Tensor): Video features, zero on padding, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells, optional): Of the features. Defaults to None: all
+                are valid, and a plain tuple is returned, as necks of
+                MMDetection expect it.
 
         Returns:
-            tuple: Features (B, C, T_l) and masks (B, 1, T_l) of every level,
+            Pyramid | tuple[Tensor]: Features of every level, (B, C, T_l),
             T_l = ceil(T / 2^l).
 
         Raises:
@@ -148,68 +157,92 @@ class PyramidEncoder(BaseModule):
                 '(model.backbone.in_channels), but got '
                 f'{x.size(1)}; set in_channels to the dimension of the '
                 'feature files')
-        total, valid = x.size(2), int(last_valid(mask).max())
-        x = self._embed(x, mask, valid)
+        if cells is None:
+            mask = torch.ones_like(x[:, :1], dtype=torch.bool)
+            return self(x, Cells(mask)).feats
+        total, finest = x.size(2), cells
+        x = self._embed(x, cells)
         if self.position is not None:
-            x = self.position(x, mask)
-        length = self._needed(valid, total)
-        x, mask = x[..., :length], mask[..., :length]
+            x = self.position(x, cells)
+        length = self._needed(cells)
+        x, cells = x[..., :length], cells.cut(length)
         for layer in self.stem:
-            x, mask = layer(x, mask)
-        feats, masks = [x], [mask]
+            x = layer(x, cells)
+        feats = [x]
         for layer in self.branch:
-            x, mask = layer(x, mask)
+            x, cells = layer(x, cells), cells.halved
             feats.append(x)
-            masks.append(mask)
         totals = [-(-total // 2**level) for level in range(len(feats))]
-        return (tuple(map(_repeat_last, feats,
-                          totals)), tuple(map(_repeat_last, masks, totals)))
+        return Pyramid.of(tuple(map(_repeat_last, feats, totals)), finest)
 
-    def _needed(self, valid: int, total: int) -> int:
-        """Cells of level 0 without which no valid output would be right.
-
-        The longest video has ``valid`` of the ``total`` cells.
-        """
-        halos = [
-            getattr(layer, 'halo', None)
+    def _needed(self, cells: Cells) -> int:
+        """Cells of level 0 without which no valid output would be right."""
+        total = cells.mask.size(2)
+        reaches = [
+            getattr(layer, 'reach', None)
             for layer in (*self.stem, *self.branch)
         ]
+        if cells.padding is Padding.IGNORED:
+            reaches = [0]
         # noise may have been added to padding that nothing has embedded
-        if None in halos or not self._embeds:
+        if None in reaches or not self._embeds:
             return total
+        for _ in self.branch:
+            cells = cells.halved
         # at least one padded cell on the coarsest level, and as many or more
         # on all others
-        coarsest = 2**(self.num_levels - 1)
-        cells = -(-valid // coarsest)
-        length = (cells + max([1, *halos])) * coarsest
-        return min(round_length(length), total)
+        needed = max(cells.extents) + max([1, *reaches])
+        return min(needed * 2**len(self.branch), total)
 
-    def _embed(self, x: Tensor, mask: Tensor, valid: int) -> Tensor:
+    def _embed(self, x: Tensor, cells: Cells) -> Tensor:
         """Embed the features, (B, C_in, T) to (B, C, T).
 
-        No video has more than ``valid`` cells. The convolutions are masked,
-        so that all padded cells come out the same; those that valid cells
-        can read, or one, are computed.
+        The convolutions are masked, so that all padded cells come out the
+        same; those that valid cells can read, or one, are computed.
         """
         if not self._embeds:
             return x
         total = x.size(2)
-        length = valid + max(self._embed_reach, 1)
-        length = min(round_length(length), total)
-        x, mask = x[..., :length], mask[..., :length]
-        if self.ignore_padding:
-            x = x * mask  # noise may have been added
+        cells = cells.cut(max(cells.extents) + self._embed_reach)
+        # noise may have been added
+        x = cells.clean(x[..., :cells.mask.size(2)])
         if self.source_convs:
             sources = x.split(self._split, 1)
             x = torch.cat([
-                conv(source, mask)
+                conv(source, cells.mask)
                 for conv, source in zip(self.source_convs, sources)
             ], 1)
         for conv, norm in zip(self.embed, self.embed_norms):
-            x = F.relu(norm(conv(x, mask)))
-            if self.ignore_padding or self.mask_embed:
-                x = x * mask
+            x = norm(conv(x, cells.mask)).relu()
+            if cells.padding is not Padding.PUBLISHED:
+                x = x * cells.mask
         return _repeat_last(x, total)
+
+
+def per_level(name: str, value: Any, arch: Sequence[int]) -> List[Any]:
+    """An argument that may differ between the levels.
+
+    Args:
+        name (str): Its name, for the error.
+        value (Any): One value for all levels, or a sequence of them.
+        arch (Sequence[int]): Number of embedding convolutions, of stem
+            layers, of branch layers.
+
+    Returns:
+        list: That of the stem, then that of each layer of the branch.
+
+    Raises:
+        ValueError: If there is not one for each level.
+    """
+    num_levels = arch[-1] + 1
+    if not isinstance(value, (list, tuple)):
+        return [value] * num_levels
+    if len(value) != num_levels:
+        raise ValueError(
+            f'{name} must be one value or {num_levels} of them, one for the '
+            f'stem and one for each of the {arch[-1]} branch layers of arch, '
+            f'but got {list(value)}')
+    return list(value)
 
 
 def _source_convs(in_channels: Union[int, Sequence[int]],

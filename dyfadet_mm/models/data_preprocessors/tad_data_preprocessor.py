@@ -7,6 +7,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Padding
 
 PAD_TO = ('max_seq_len', 'divisor')
 
@@ -23,6 +24,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
     - ``'divisor'``: to a multiple of ``size_divisor`` only. The detector then
       ignores padding, which changes what published weights detect.
 
+    What padding counts for in the detector is the attribute ``padding``.
+
     The metainfo of each data sample receives ``feat_len``, the valid cells,
     and ``padded_len``, the length that the video would have alone.
 
@@ -33,11 +36,14 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         input_noise (float): Standard deviation of the Gaussian noise added in
             training, padding included. Defaults to 0.
         pad_to (str): See above. Defaults to ``'max_seq_len'``.
+        padding (str): What padding to ``'max_seq_len'`` counts for:
+            ``'published'``, ``'opentad'`` or ``'ignored'``, see
+            :class:`Padding`. Defaults to ``'published'``.
         non_blocking (bool): Whether to copy to the device asynchronously.
             Defaults to False.
 
     Raises:
-        ValueError: If ``pad_to`` is neither of the two.
+        ValueError: If ``pad_to`` or ``padding`` is none of these.
     """
 
     def __init__(self,
@@ -45,11 +51,19 @@ class TADDataPreprocessor(BaseDataPreprocessor):
                  size_divisor: int = 32,
                  input_noise: float = 0.,
                  pad_to: str = 'max_seq_len',
+                 padding: str = 'published',
                  non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
         if pad_to not in PAD_TO:
             raise ValueError(f'pad_to must be one of {PAD_TO}, but got '
                              f'{pad_to!r}')
+        known = [each.value for each in Padding]
+        if padding not in known:
+            raise ValueError(f'padding must be one of {known}, but got '
+                             f'{padding!r}')
+        self.padding = Padding(padding)
+        if pad_to == 'divisor':
+            self.padding = Padding.IGNORED
         self.pad_to = pad_to
         self.max_seq_len = max_seq_len
         self.size_divisor = size_divisor

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from dyfadet_mm.ops.checks import NotFiniteError
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
+from dyfadet_mm.structures import Cells, Padding, Pyramid
+from dyfadet_mm.utils.checks import check_takes_cells
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
                                      TensorTuple)
@@ -22,15 +24,17 @@ UNKNOWN_CLASSES = 20
 class SingleStageTAD(BaseModel):
     """One-stage temporal action detector: encoder, neck, head.
 
-    With ``pad_to='divisor'`` of the data preprocessor, every part that has
-    an attribute ``ignore_padding`` is told so: the outputs of a video then
-    depend neither on its padding nor on the rest of the batch.
+    The data preprocessor decides what padding counts for. Lengths and this
+    go from part to part in a :class:`Pyramid`.
 
     A neck and a head whose configs leave out channels or the number of
-    levels take over those of the part before them.
+    levels take over those of the part before them. The head may be any dense
+    head as MMDetection has them: one without ``decode_by_feat`` is given the
+    features of all levels as a tuple, and says itself what it detects.
 
     Args:
-        backbone (dict): Encoder, (features, mask) to a pyramid.
+        backbone (dict): Encoder, features (B, C, T) and their
+            :class:`Cells` to a :class:`Pyramid`.
         neck (dict, optional): Maps the pyramid to the head's. Defaults to
             None.
         head (dict): Detection head. Without ``num_classes``, or with None,
@@ -79,10 +83,11 @@ class SingleStageTAD(BaseModel):
             data_preprocessor = build_part(data_preprocessor,
                                            'data_preprocessor')
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = build_part(backbone, 'backbone')
+        self.backbone = check_takes_cells(build_part(backbone, 'backbone'))
         self.neck = None
         if neck is not None:
-            self.neck = build_part(neck, 'neck', self.backbone)
+            self.neck = check_takes_cells(
+                build_part(neck, 'neck', self.backbone))
         self._head = head
         self.head = self._build_head(_count_classes(head, train_dataset))
         check_compatibility(self.backbone, self.neck, self.head,
@@ -91,15 +96,22 @@ class SingleStageTAD(BaseModel):
         self.predict_dtype = predict_dtype
         self.windows = None
         if window is not None:
+            if not self._decodes:
+                raise ValueError('window must be None with a head that has no '
+                                 f'decode_by_feat, but got {window} with '
+                                 f'{type(self.head).__name__}')
             self.windows = SlidingWindows(
                 **window, stride=2**(self.head.num_levels - 1))
         self.score_fusion = None
         if score_fusion is not None:
             self.score_fusion = TASK_UTILS.build(score_fusion)
-        pad_to = getattr(self.data_preprocessor, 'pad_to', None)
-        self.ignore_padding = pad_to == 'divisor'
-        if self.ignore_padding:
-            _ignore_padding(self)
+        self.padding = Padding(
+            getattr(self.data_preprocessor, 'padding', Padding.PUBLISHED))
+
+    @property
+    def _decodes(self) -> bool:
+        """bool: Whether the head takes a pyramid and leaves NMS to us."""
+        return hasattr(self.head, 'decode_by_feat')
 
     def _build_head(self, num_classes: Optional[int]) -> nn.Module:
         """The head, with these classes if its config names no number."""
@@ -127,25 +139,43 @@ class SingleStageTAD(BaseModel):
             old = self.head.conv_cls.bias
             self.head = self._build_head(len(bias)).to(old).train(
                 self.training)
-            if self.ignore_padding:
-                _ignore_padding(self.head)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def extract_feat(self, inputs: Tensor,
-                     masks: Tensor) -> Tuple[TensorTuple, TensorTuple]:
+    def extract_feat(self,
+                     inputs: Tensor,
+                     cells: Optional[Cells] = None) -> Pyramid:
         """Compute the pyramid that the head reads.
 
         Args:
             inputs (Tensor): Video features, zero on padding, (B, C, T).
-            masks (Tensor): Valid cells, (B, 1, T) bool.
+            cells (Cells, optional): Of the features. Defaults to None, all
+                are valid.
 
         Returns:
-            tuple: Features (B, C, T_l) and masks (B, 1, T_l) of every level.
+            Pyramid: Features (B, C, T_l) and cells of every level.
         """
-        feats, masks = self.backbone(inputs, masks)
-        if self.neck is not None:
-            feats, masks = self.neck(feats, masks)
-        return feats, masks
+        if cells is None:
+            cells = self.cells_of(inputs)
+        pyramid = self.backbone(inputs, cells)
+        return pyramid if self.neck is None else self.neck(pyramid)
+
+    def cells_of(self,
+                 inputs: Tensor,
+                 data_samples: OptSampleList = None) -> Cells:
+        """Which cells of a batch belong to the videos.
+
+        Args:
+            inputs (Tensor): Video features, (B, C, T).
+            data_samples (Sequence[BaseDataElement], optional): With
+                ``feat_len`` in their metainfo, or all cells are valid.
+
+        Returns:
+            Cells: Of the features.
+        """
+        num_videos, _, total = inputs.shape
+        lengths = [x.get('feat_len', total) for x in data_samples or ()]
+        return Cells.of(lengths or [total] * num_videos, total, inputs.device,
+                        self.padding)
 
     def forward(
         self,
@@ -184,8 +214,9 @@ class SingleStageTAD(BaseModel):
             inputs: Tensor,
             data_samples: OptSampleList = None) -> Tuple[TensorTuple, ...]:
         """Raw outputs of the head, see :meth:`forward`."""
-        masks = valid_cells(inputs, data_samples)
-        return self.head(*self.extract_feat(inputs, masks))
+        pyramid = self.extract_feat(inputs,
+                                    self.cells_of(inputs, data_samples))
+        return self.head(pyramid if self._decodes else pyramid.feats)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> LossDict:
         """Compute the losses of a batch.
@@ -193,15 +224,16 @@ class SingleStageTAD(BaseModel):
         Args:
             inputs (Tensor): Video features, (B, C, T).
             data_samples (Sequence[BaseDataElement]): With ``gt_instances``:
-                ``segments`` (N, 2) on the feature grid and ``labels`` (N,).
+                ``grid_segments`` (N, 2) on the feature grid and ``labels``
+                (N,).
 
         Returns:
             dict[str, Tensor]: ``loss_cls`` and ``loss_reg``.
         """
-        masks = valid_cells(inputs, data_samples)
-        feats, masks = self.extract_feat(inputs, masks)
-        return self.head.loss(feats, masks,
-                              [sample.gt_instances for sample in data_samples])
+        pyramid = self.extract_feat(inputs,
+                                    self.cells_of(inputs, data_samples))
+        x = pyramid if self._decodes else pyramid.feats
+        return self.head.loss(x, data_samples)
 
     def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
         """Detect in a batch, each video as if it were alone.
@@ -223,6 +255,15 @@ class SingleStageTAD(BaseModel):
         Raises:
             ValueError: If scores or segments of a video are not finite.
         """
+        if not self._decodes:
+            with self._precision(inputs.device):
+                pyramid = self.extract_feat(
+                    inputs, self.cells_of(inputs, data_samples))
+            found = self.head.predict(
+                pyramid.feats, data_samples, rescale=True)
+            for sample, detections in zip(data_samples, found):
+                sample.pred_instances = detections
+            return data_samples
         for feats, sample, levels in zip(inputs, data_samples,
                                          self._propose(inputs, data_samples)):
             try:
@@ -252,10 +293,13 @@ class SingleStageTAD(BaseModel):
         found = {}
         for total, group in self._groups(windows).items():
             feats = torch.stack([each.cut(inputs, total) for each in group])
-            masks = _mask([each.length for each in group], feats)
+            cells = Cells.of([each.length for each in group], total,
+                             feats.device, self.padding)
             with self._precision(inputs.device):
-                proposals = self.head.predict(*self.extract_feat(feats, masks))
-            found.update(zip(group, proposals))
+                pyramid = self.extract_feat(feats, cells)
+                outputs = self.head(pyramid)
+            found.update(
+                zip(group, self.head.decode_by_feat(*outputs, pyramid.masks)))
         videos = [[each for each in windows if each.video == video]
                   for video in range(len(data_samples))]
         return [
@@ -285,7 +329,7 @@ class SingleStageTAD(BaseModel):
 
     def _groups(self, windows: List[Window]) -> Dict[int, List[Window]]:
         """What can be computed together, by its padded length."""
-        if self.ignore_padding:
+        if self.padding is Padding.IGNORED:
             return {max(each.padded_len for each in windows): windows}
         groups: Dict[int, List[Window]] = {}
         for each in windows:
@@ -312,33 +356,3 @@ def _lacks_classes(head: ConfigType) -> bool:
     """Whether the config of a head could name a number of classes."""
     return (head.get('num_classes') is None
             and 'num_classes' in arguments_of(head))
-
-
-def _ignore_padding(model: nn.Module) -> None:
-    """Tell every part that can that padding counts for nothing."""
-    for module in model.modules():
-        if hasattr(module, 'ignore_padding'):
-            module.ignore_padding = True
-
-
-def valid_cells(inputs: Tensor, data_samples: OptSampleList) -> Tensor:
-    """Mask of the cells that belong to the videos.
-
-    Args:
-        inputs (Tensor): Video features, (B, C, T).
-        data_samples (Sequence[BaseDataElement], optional): With ``feat_len``
-            in their metainfo.
-
-    Returns:
-        Tensor: Valid cells, (B, 1, T) bool.
-    """
-    total = inputs.size(2)
-    lengths = [sample.get('feat_len', total) for sample in data_samples or ()]
-    return _mask(lengths or [total] * inputs.size(0), inputs)
-
-
-def _mask(lengths: List[int], inputs: Tensor) -> Tensor:
-    """Mask of the first cells of every video, (B, 1, T)."""
-    cells = torch.arange(inputs.size(2), device=inputs.device)
-    lengths = torch.tensor(lengths, device=inputs.device)
-    return (cells < lengths[:, None])[:, None]

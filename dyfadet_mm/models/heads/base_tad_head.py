@@ -1,18 +1,27 @@
 import math
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
-import torch.nn.functional as F
+from mmcv.cnn import Scale
 from mmengine.dist import all_reduce
 from mmengine.model import BaseModule, ModuleList
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
+from dyfadet_mm.ops import compute_dtype
 from dyfadet_mm.registry import MODELS, TASK_UTILS
-from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.structures import (Cells, PackedPyramid, Padding, Pyramid,
+                                   seconds_to_grid)
+from dyfadet_mm.utils.checks import (check_num_levels, check_takes_cells,
+                                     complete_cfg)
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
-                                     OptMultiConfig, TensorTuple)
-from ..layers import MaskedConv1d, PackedCells, ScalarScale, compute_dtype
+                                     OptConfigType, OptMultiConfig, SampleList,
+                                     TensorTuple)
+from ..layers import MaskedConv1d
 from ..task_modules import Points
+
+#: What MMDetection's necks and backbones give, or ours.
+Features = Union[Pyramid, Sequence[Tensor]]
 
 
 class LevelProposals(NamedTuple):
@@ -48,12 +57,17 @@ class BaseTADHead(BaseModule):
     Two towers, one for classification and one for regression, feed a
     convolution each: class logits, and distances to both ends of the action
     in strides of the level. Outputs next to the end of a video read its
-    padding; with ``ignore_padding = True`` the grid ends with the video.
+    padding, unless padding is ignored.
+
+    It is a dense head as MMDetection has them, with segments in place of
+    boxes: ``loss`` and ``predict`` take the features of all levels and the
+    data samples. In a detector of MMDetection it ignores padding.
 
     Args:
-        tower (dict): :class:`PackedModule` that maps the cells of all levels
-            to features; it receives ``in_channels``, ``out_channels``,
-            ``num_layers`` (D - 1) and ``kernel_size`` from here.
+        tower (dict): Maps the cells of all levels, (1, C, N) with their
+            :class:`PackedPyramid`, to features; it receives ``in_channels``,
+            ``out_channels``, ``num_layers`` (D - 1) and ``kernel_size`` from
+            here.
         num_classes (int): A, number of classes.
         in_channels (int): Channels of the neck's levels.
         feat_channels (int): Channels of the towers.
@@ -74,18 +88,23 @@ class BaseTADHead(BaseModule):
         prior_prob (float): Class probability at the start. Defaults to 0.01.
         empty_classes (Sequence[int]): Classes without training data, which
             start at a probability of 1e-6. Defaults to ().
-        mask_outputs (bool): Whether logits and offsets are zero on padding,
-            where they count for nothing. Defaults to True, as published;
-            OpenTAD leaves there what the final convolutions give.
         reg_weight (str): How often a point with several classes counts in
             the regression: ``'labels'``, once per class, or ``'points'``,
             once, as in ActionFormer. Defaults to ``'labels'``.
+        train_cfg (dict, optional): May hold an ``assigner``, which then
+            takes the place of the one above. Defaults to None.
+        test_cfg (dict, optional): Arguments of the postprocessor of
+            :meth:`predict`, :class:`SegmentPostprocessor` unless there is a
+            ``type``. Defaults to None.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
         ValueError: If ``num_layers`` or ``num_classes`` is below 1, or
             ``reg_weight`` is unknown.
     """
+
+    #: Channels of the regression branch.
+    num_regression = 2
 
     def __init__(self,
                  tower: ConfigType,
@@ -111,8 +130,9 @@ class BaseTADHead(BaseModule):
                  label_smoothing: float = 0.,
                  prior_prob: float = 0.01,
                  empty_classes: Sequence[int] = (),
-                 mask_outputs: bool = True,
                  reg_weight: str = 'labels',
+                 train_cfg: OptConfigType = None,
+                 test_cfg: OptConfigType = None,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         if num_classes < 1 or num_layers < 1:
@@ -124,39 +144,46 @@ class BaseTADHead(BaseModule):
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.kernel_size = kernel_size
-        self.ignore_padding = False
         self.balance_losses = balance_losses
         self.label_smoothing = label_smoothing
         self.prior_prob = prior_prob
         self.empty_classes = list(empty_classes)
-        self.mask_outputs = mask_outputs
         self.reg_weight = reg_weight
 
         self.points = TASK_UTILS.build(
             dict(
                 type='dyfadet_mm.PointGenerator',
                 regression_ranges=regression_ranges))
-        self.assigner = TASK_UTILS.build(assigner)
+        self.train_cfg, self.test_cfg = train_cfg, test_cfg
+        self.assigner = TASK_UTILS.build((train_cfg
+                                          or {}).get('assigner', assigner))
+        self.postprocessor = TASK_UTILS.build(
+            dict(
+                dict(type='dyfadet_mm.SegmentPostprocessor'), **(test_cfg
+                                                                 or {})))
         self.coder = TASK_UTILS.build(coder)
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_reg = MODELS.build(loss_reg)
         self.loss_normalizer = MODELS.build(loss_normalizer)
 
-        self._tower = dict(
+        self._tower = complete_cfg(
+            tower,
+            'tower',
+            self,
             in_channels=in_channels,
             out_channels=feat_channels,
-            num_layers=num_layers - 1,
-            **tower)
+            num_layers=num_layers - 1)
         self.cls_tower = self._build_tower(kernel_size)
         self.reg_tower = self._build_tower(kernel_size)
         width = feat_channels if num_layers > 1 else in_channels
         self.conv_cls = MaskedConv1d(width, num_classes, kernel_size)
-        self.conv_reg = MaskedConv1d(width, 2, kernel_size)
-        self.scales = ModuleList(ScalarScale() for _ in range(self.num_levels))
+        self.conv_reg = MaskedConv1d(width, self.num_regression, kernel_size)
+        self.scales = ModuleList(Scale() for _ in range(self.num_levels))
 
     def _build_tower(self, kernel_size: int) -> nn.Module:
         """One more tower with this kernel."""
-        return MODELS.build(dict(self._tower, kernel_size=kernel_size))
+        return check_takes_cells(
+            MODELS.build(dict(self._tower, kernel_size=kernel_size)))
 
     @property
     def num_levels(self) -> int:
@@ -184,13 +211,12 @@ class BaseTADHead(BaseModule):
         with torch.no_grad():
             self.conv_cls.bias[list(labels)] = logit(1e-6)
 
-    def forward(self, feats: TensorTuple,
-                masks: TensorTuple) -> Tuple[TensorTuple, ...]:
+    def forward(self, x: Features) -> Tuple[TensorTuple, ...]:
         """Run both branches.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            x (Pyramid | tuple[Tensor]): Features of every level,
+                (B, C, T_l). Of a plain tuple, all cells are valid.
 
         Returns:
             tuple: Class logits (B, A, T_l) and offsets (left, right) in
@@ -200,55 +226,45 @@ class BaseTADHead(BaseModule):
         Raises:
             ValueError: If there are not as many levels as regression ranges.
         """
+        feats, levels = as_pyramid(x)
         check_num_levels(feats, self.num_levels,
                          'number of regression_ranges of the head')
-        cells = PackedCells(masks, self.reach, self.ignore_padding)
-        x = cells.pack(feats)
-        rows = self._branches(x.to(compute_dtype(x)), cells)
-        sizes = [branch.size(1) for branch in rows]
-        levels = [x.split(sizes, 1) for x in cells.unpack(torch.cat(rows, 1))]
-        cls_logits, offsets, *others = zip(*levels)
-        if not self.mask_outputs:
-            cls_logits = _add_bias(cls_logits, self.conv_cls)
-            offsets = _add_bias(offsets, self.conv_reg)
+        packed = PackedPyramid(levels, self.reach)
+        x = packed.pack([cells.clean(x) for x, cells in zip(feats, levels)])
+        branches = self._branches(x.to(compute_dtype(x)), packed)
+        sizes = [branch.size(1) for branch in branches]
+        outputs = packed.unpack(torch.cat(branches, 1))
+        cls_logits, offsets, *others = zip(*(level.split(sizes, 1)
+                                             for level in outputs))
         offsets = tuple(
             scale(x).relu() for scale, x in zip(self.scales, offsets))
         return (cls_logits, offsets, *others)
 
-    def _branches(self, x: Tensor, cells: PackedCells) -> List[Tensor]:
-        """Outputs of the branches as rows, (N, A) and (N, 2)."""
+    def _branches(self, x: Tensor, packed: PackedPyramid) -> List[Tensor]:
+        """Outputs of the branches, (1, A, N) and (1, 2, N)."""
+        mask = packed.inside if packed.keeps_all else packed.mask
         return [
-            self._branch(self.cls_tower, self.conv_cls, x, cells),
-            self._branch(self.reg_tower, self.conv_reg, x, cells)
+            self.conv_cls(self.cls_tower(x, packed), mask),
+            self.conv_reg(self.reg_tower(x, packed), mask)
         ]
 
-    def _branch(self, tower: nn.Module, conv: MaskedConv1d, x: Tensor,
-                cells: PackedCells) -> Tensor:
-        """Tower and final convolution of rows, (N, C) to (N, C_out).
-
-        Without a mask the bias is left to :meth:`forward`, since cells that
-        are not among the rows get it too.
-        """
-        x = tower.forward_rows(x, cells)
-        if self.mask_outputs:
-            return conv.forward_rows(x, cells)
-        return F.conv1d(x.t()[None], conv.weight, padding=conv.padding)[0].t()
-
-    def loss(self, feats: TensorTuple, masks: TensorTuple,
-             batch_gt_instances: InstanceList) -> LossDict:
+    def loss(self, x: Features, batch_data_samples: SampleList) -> LossDict:
         """Forward and compute the losses.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
-            batch_gt_instances (list[InstanceData]): For each video,
-                ``segments`` (N, 2) on the feature grid and ``labels`` (N,).
+            x (Pyramid | tuple[Tensor]): Features of every level,
+                (B, C, T_l).
+            batch_data_samples (Sequence[BaseDataElement]): With
+                ``gt_instances``: ``labels`` (N,) and ``segments`` (N, 2) in
+                seconds, or ``grid_segments`` (N, 2) on the feature grid,
+                which are taken where both are given.
 
         Returns:
             dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
         """
-        return self.loss_by_feat(*self(feats, masks), masks,
-                                 batch_gt_instances)
+        pyramid = as_pyramid(x, batch_data_samples)
+        return self.loss_by_feat(*self(pyramid), pyramid.masks,
+                                 list(map(on_grid, batch_data_samples)))
 
     def get_targets(self, points: Points,
                     batch_gt_instances: InstanceList) -> Tuple[Tensor, Tensor]:
@@ -256,7 +272,8 @@ class BaseTADHead(BaseModule):
 
         Args:
             points (Points): P points of all levels.
-            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
+            batch_gt_instances (list[InstanceData]): For each video,
+                ``grid_segments`` (N, 2) and ``labels`` (N,).
 
         Returns:
             tuple[Tensor, Tensor]: Multi-hot classes (B, P, A) and offsets in
@@ -264,7 +281,7 @@ class BaseTADHead(BaseModule):
         """
         labels, offsets = [], []
         for gt in batch_gt_instances:
-            target = self.assigner.assign(points, gt.segments, gt.labels,
+            target = self.assigner.assign(points, gt.grid_segments, gt.labels,
                                           self.num_classes)
             labels.append(target.labels)
             offsets.append(self.coder.encode(points, target.segments))
@@ -281,7 +298,8 @@ class BaseTADHead(BaseModule):
             cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
             offsets (tuple[Tensor]): Offsets in strides, (B, 2, T_l).
             masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
-            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
+            batch_gt_instances (list[InstanceData]): For each video,
+                ``grid_segments`` (N, 2) and ``labels`` (N,).
 
         Returns:
             dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
@@ -298,7 +316,8 @@ class BaseTADHead(BaseModule):
 
         Args:
             masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
-            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
+            batch_gt_instances (list[InstanceData]): For each video,
+                ``grid_segments`` (N, 2) and ``labels`` (N,).
 
         Returns:
             PointTargets: Of every point of every video.
@@ -316,27 +335,32 @@ class BaseTADHead(BaseModule):
                              weight: Optional[Tensor] = None) -> Tensor:
         """Loss of the logits of every level, ``weight`` is (B, P, A)."""
         logits = torch.cat(cls_logits, 2).transpose(1, 2).float()  # (B, P, A)
-        valid, soft = targets.valid, self.label_smoothing
+        soft = self.label_smoothing
         labels = targets.labels * (1 - soft) + soft / (self.num_classes + 1)
+        # padding has no weight: to leave it out, the host had to know where
+        valid = targets.valid.to(logits)  # (B, P)
+        if weight is not None:
+            valid = weight * valid[..., None]
         return self.loss_cls(
-            logits[valid],
-            labels[valid],
-            weight=None if weight is None else weight[valid],
+            logits.flatten(0, 1),
+            labels.flatten(0, 1),
+            weight=valid.flatten(0, 1),
             avg_factor=divisor)
 
     def _regression_loss(self, offsets: TensorTuple, targets: PointTargets,
                          divisor: Tensor) -> Tensor:
         """Loss of the offsets of every level, (B, 2, T_l) each."""
-        positive = targets.positive
         offsets = torch.cat(offsets, 2).transpose(1, 2).float()  # (B, P, 2)
-        weight = None
+        positive = targets.positive
+        weight = positive.to(offsets)
         if self.reg_weight == 'labels':
-            weight = targets.labels.sum(2)[positive]
+            weight = weight * targets.labels.sum(2)
+        # no overflow where there is nothing to regress, and no weight
+        pred, goal = (
+            torch.where(positive[..., None], x, 1.).flatten(0, 1)
+            for x in (offsets, targets.offsets))
         return self.loss_reg(
-            offsets[positive],
-            targets.offsets[positive],
-            weight=weight,
-            avg_factor=divisor)
+            pred, goal, weight=weight.flatten(), avg_factor=divisor)
 
     def _balance(self, loss_cls: Tensor, loss_reg: Tensor) -> LossDict:
         """Scale the regression loss if asked to, and name both."""
@@ -344,23 +368,49 @@ class BaseTADHead(BaseModule):
             scales = torch.stack((loss_cls, loss_reg)).detach()
             all_reduce(scales, op='mean')  # one factor for all processes
             loss_reg = loss_reg * scales[0] / scales[1].clamp(min=0.01)
-        return dict(loss_cls=loss_cls, loss_reg=loss_reg)
+        return dict(loss_cls=loss_cls, loss_reg=loss_reg)  # Eq. (10)
 
-    def predict(self, feats: TensorTuple,
-                masks: TensorTuple) -> List[List[LevelProposals]]:
-        """Forward and decode.
+    def predict(self,
+                x: Features,
+                batch_data_samples: SampleList,
+                rescale: bool = True) -> InstanceList:
+        """Detect.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            x (Pyramid | tuple[Tensor]): Features of every level,
+                (B, C, T_l).
+            batch_data_samples (Sequence[BaseDataElement]): With the metainfo
+                that the postprocessor takes.
+            rescale (bool): Of no effect, as segments are in seconds always.
+                Defaults to True.
 
         Returns:
-            list[list[LevelProposals]]: For each video and each level.
+            list[InstanceData]: ``segments`` (N, 2) in seconds, ``scores`` and
+            ``labels`` (N,) of every video, best first.
         """
-        return self.predict_by_feat(*self(feats, masks), masks)
+        pyramid = as_pyramid(x, batch_data_samples)
+        return self.predict_by_feat(
+            *self(pyramid), pyramid.masks,
+            [sample.metainfo for sample in batch_data_samples])
 
-    def predict_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
-                        masks: TensorTuple) -> List[List[LevelProposals]]:
+    def predict_by_feat(self, *outputs: Sequence) -> InstanceList:
+        """Detect, from the outputs of :meth:`forward`.
+
+        Args:
+            outputs (tuple): What :meth:`decode_by_feat` takes, then the
+                metainfo of every video.
+
+        Returns:
+            list[InstanceData]: See :meth:`predict`.
+        """
+        *outputs, batch_img_metas = outputs
+        return [
+            self.postprocessor(levels, metainfo) for levels, metainfo in zip(
+                self.decode_by_feat(*outputs), batch_img_metas)
+        ]
+
+    def decode_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
+                       masks: TensorTuple) -> List[List[LevelProposals]]:
         """Decode the outputs of :meth:`forward`.
 
         Args:
@@ -372,24 +422,51 @@ class BaseTADHead(BaseModule):
         Returns:
             list[list[LevelProposals]]: For each video and each level.
         """
-        mlvl_points = self.points([mask.size(2) for mask in masks],
-                                  masks[0].device)
-        videos = []
-        for video in range(masks[0].size(0)):
-            levels = []
-            for points, logit, offset, mask in zip(mlvl_points, cls_logits,
-                                                   offsets, masks):
-                segments = self.coder.decode(
-                    points, offset[video].float().movedim(0, -1))
-                scores = logit[video].float().sigmoid() * mask[video]
-                levels.append(LevelProposals(segments, scores.t()))
-            videos.append(levels)
-        return videos
+        lengths = [mask.size(2) for mask in masks]
+        points = Points.cat(self.points(lengths, masks[0].device))
+        # all levels at once, P points
+        scores = torch.cat(cls_logits, 2).float().sigmoid()
+        scores = (scores * torch.cat(masks, 2)).transpose(1, 2)  # (B, P, A)
+        offsets = torch.cat(offsets, 2).float().movedim(1, -1)
+        return [[
+            LevelProposals(*level) for level in zip(
+                self.coder.decode(points, offset).split(lengths),
+                score.split(lengths))
+        ] for offset, score in zip(offsets, scores)]
 
 
-def _add_bias(levels: TensorTuple, conv: MaskedConv1d) -> TensorTuple:
-    """Add the bias of a convolution everywhere, (B, C, T_l)."""
-    return tuple(x + conv.bias[:, None] for x in levels)
+def on_grid(sample: BaseDataElement) -> InstanceData:
+    """The actions of a video with ``grid_segments``, see :meth:`loss`."""
+    gt = sample.gt_instances
+    if 'grid_segments' not in gt:
+        gt = gt.new(
+            data=dict(
+                gt.items(),
+                grid_segments=seconds_to_grid(gt.segments, sample.fps,
+                                              sample.feat_stride,
+                                              sample.feat_num_frames)))
+    return gt
+
+
+def as_pyramid(x: Features, batch_data_samples: SampleList = ()) -> Pyramid:
+    """Features with their cells.
+
+    Args:
+        x (Pyramid | tuple[Tensor]): Features of every level, (B, C, T_l). Of
+            a plain tuple, padding counts for nothing.
+        batch_data_samples (Sequence[BaseDataElement]): With ``feat_len``, the
+            valid cells, in their metainfo, or all are. Defaults to ().
+
+    Returns:
+        Pyramid: The same, if it is one already.
+    """
+    if isinstance(x, Pyramid):
+        return x
+    num_videos, _, total = x[0].shape
+    lengths = [sample.get('feat_len', total) for sample in batch_data_samples]
+    cells = Cells.of(lengths or [total] * num_videos, total, x[0].device,
+                     Padding.IGNORED)
+    return Pyramid.of(x, cells)
 
 
 def logit(prob: float) -> float:

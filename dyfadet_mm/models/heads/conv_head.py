@@ -1,14 +1,15 @@
-from mmengine.model import ModuleList
+from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d, PackedCells, PackedModule
+from ..layers import ChannelLayerNorm, MaskedConv1d
 from .base_tad_head import BaseTADHead
 
 
 @MODELS.register_module()
-class ConvTower(PackedModule):
+class ConvTower(BaseModule):
     """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
 
     Args:
@@ -26,7 +27,6 @@ class ConvTower(PackedModule):
                  kernel_size: int = 3,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
-        self.kernel_size = kernel_size
         self.convs = ModuleList(
             MaskedConv1d(
                 out_channels if i else in_channels,
@@ -36,18 +36,19 @@ class ConvTower(PackedModule):
         self.norms = ModuleList(
             ChannelLayerNorm(out_channels) for _ in range(num_layers))
 
-    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Run the layers.
 
         Args:
-            x (Tensor): Features, zero in the gaps, (N, C_in).
-            cells (PackedCells): What the rows are.
+            x (Tensor): Features of all levels, zero in the gaps,
+                (1, C_in, N).
+            cells (Cells): Of these features.
 
         Returns:
-            Tensor: Features, zero in the gaps, (N, C_out).
+            Tensor: Features, zero in the gaps, (1, C_out, N).
         """
         for conv, norm in zip(self.convs, self.norms):
-            x = norm.rows(conv.forward_rows(x, cells)).relu() * cells.inside
+            x = cells.clean(norm(conv(x, cells.mask)).relu())
         return x
 
 

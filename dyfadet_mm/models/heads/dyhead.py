@@ -1,12 +1,13 @@
 from typing import Optional
 
 import torch
-from mmengine.model import ModuleList
+from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import PackedPyramid
+from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import PackedCells, PackedModule
 from .base_tad_head import BaseTADHead
 
 # where GeReTanH lets a tenth through; a gate that starts shut never opens
@@ -14,7 +15,7 @@ GATE_BIAS = 0.6
 
 
 @MODELS.register_module()
-class DyLayer(PackedModule):
+class DyLayer(BaseModule):
     """Fuse neighbouring levels, then attend within each level.
 
     With the scale paths ``down`` and ``up`` and the depth path ``depth``, all
@@ -25,10 +26,11 @@ class DyLayer(PackedModule):
         f_l = ReLU(depth(fused_l))
 
     A missing neighbour adds nothing. ``gamma`` starts at 0, ``alpha`` at 1.
-    A path is a :class:`PackedModule` that receives ``in_channels``,
-    ``out_channels`` and ``kernel_size`` from here, and whose ``forward_rows``
-    takes the rows for which an output is wanted: :class:`DFAAtt` or
-    :class:`ConvPath`.
+    A path maps features (1, C_in, N) and their :class:`PackedCells` to
+    features (1, C_out, ceil(N / stride)): :class:`DFAAtt` or
+    :class:`ConvPath`. It receives ``in_channels``, ``out_channels``,
+    ``kernel_size`` and ``stride`` from here. The scale paths run where a
+    neighbouring level reads them.
 
     Args:
         in_channels (int): Channels of the input.
@@ -62,46 +64,51 @@ class DyLayer(PackedModule):
                          init_bias=GATE_BIAS)),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
-        self.kernel_size = kernel_size
 
-        def path(cfg: ConfigType, width: int) -> nn.Module:
-            return MODELS.build(
-                dict(
-                    in_channels=in_channels,
-                    out_channels=width,
-                    kernel_size=kernel_size,
-                    **cfg))
+        def path(name: str, cfg: ConfigType, width: int,
+                 stride: int) -> nn.Module:
+            return check_takes_cells(
+                MODELS.build(
+                    complete_cfg(
+                        cfg,
+                        name,
+                        self,
+                        in_channels=in_channels,
+                        out_channels=width,
+                        kernel_size=kernel_size,
+                        stride=stride)))
 
-        self.down = path(scale_path, in_channels)
-        self.up = path(scale_path, in_channels)
-        self.depth = path(depth_path, out_channels)
+        self.down = path('scale_path', scale_path, in_channels, 2)
+        self.up = path('scale_path', scale_path, in_channels, 1)
+        self.depth = path('depth_path', depth_path, out_channels, 1)
         self.gamma = nn.Parameter(torch.tensor(0.))
         self.alpha = nn.Parameter(torch.tensor(1.))
 
-    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
+    def forward(self, x: Tensor, pyramid: PackedPyramid) -> Tensor:
         """Run one layer of the tower.
 
         Args:
-            x (Tensor): Features of all levels, zero in the gaps, (N, C_in).
-            cells (PackedCells): What the rows are.
+            x (Tensor): Features of all levels, zero in the gaps,
+                (1, C_in, N).
+            pyramid (PackedPyramid): What its cells are.
 
         Returns:
-            Tensor: Features, zero on padding, (N, C_out).
+            Tensor: Features, zero on padding, (1, C_out, N).
         """
         fused = self.alpha * x
-        if cells.is_pyramid:
-            # the scale paths only where a neighbouring level reads them
-            finer = self.down.forward_rows(x, cells, slice(None, None, 2))
-            coarser = self.up.forward_rows(x, cells,
-                                           slice(cells.second_level, None))
-            neighbours = cells.from_finer(finer)
-            neighbours += cells.from_coarser(coarser)
-            fused = torch.addcmul(fused, self.gamma, neighbours)
-        return self.depth.forward_rows(fused, cells).relu_()
+        top = pyramid.num_levels - 1
+        if top > 0:  # Eq. (8)
+            finer, coarser = (0, top - 1), (1, top)
+            fused = pyramid.add_neighbours(
+                fused,
+                self.down(x[..., pyramid.span(*finer)], pyramid.part(*finer)),
+                self.up(x[..., pyramid.span(*coarser)],
+                        pyramid.part(*coarser)), self.gamma)
+        return self.depth(fused, pyramid).relu_()  # Eq. (9)
 
 
 @MODELS.register_module()
-class DyTower(PackedModule):
+class DyTower(BaseModule):
     """Multi-scale tower: a sequence of :class:`DyLayer`.
 
     Args:
@@ -119,15 +126,14 @@ class DyTower(PackedModule):
                  kernel_size: int = 3,
                  **kwargs) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
         self.layers = ModuleList(
             DyLayer(out_channels if i else in_channels, out_channels,
                     kernel_size, **kwargs) for i in range(num_layers))
 
-    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
+    def forward(self, x: Tensor, pyramid: PackedPyramid) -> Tensor:
         """Run the layers; shapes as in :class:`DyLayer`."""
         for layer in self.layers:
-            x = layer.forward_rows(x, cells)
+            x = layer(x, pyramid)
         return x
 
 
@@ -153,7 +159,7 @@ class DyHead(BaseTADHead):
         kwargs: Further arguments of :class:`BaseTADHead`.
 
     Reference:
-        Yang et al., DyFADet, ECCV 2024, Sec. 3.3.
+        Yang et al., DyFADet, ECCV 2024, Sec. 3.2.
     """
 
     def __init__(self,

@@ -1,14 +1,16 @@
 from typing import List, Sequence, Tuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.structures import offset_iou
+from dyfadet_mm.structures import Cells, offset_iou
+from dyfadet_mm.structures.pyramid import to_device
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
                                      TensorTuple)
-from ..layers import MaskedConv1d, PackedCells
+from ..layers import MaskedConv1d
 from .base_tad_head import BaseTADHead, LevelProposals, logit
 
 #: Most (class, cell, bin) triples decoded at once, few enough for the cache.
@@ -88,14 +90,13 @@ class TridentHead(BaseTADHead):
                  **kwargs) -> None:
         if num_bins < 1:
             raise ValueError(f'num_bins must be positive, but got {num_bins}')
+        self.num_regression = 2 * (num_bins + 1)
         super().__init__(tower, num_classes, in_channels, feat_channels,
                          **kwargs)
         self.num_bins = num_bins
         self.boundary_kernel_size = boundary_kernel_size
         self.iou_weight_power = iou_weight_power
         width = self.conv_reg.in_channels
-        self.conv_reg = MaskedConv1d(width, 2 * (num_bins + 1),
-                                     self.kernel_size)
         self.start_tower = self._build_tower(boundary_kernel_size)
         self.end_tower = self._build_tower(boundary_kernel_size)
         self.conv_start = MaskedConv1d(width, num_classes,
@@ -124,18 +125,17 @@ class TridentHead(BaseTADHead):
             for conv in (self.conv_start, self.conv_end):
                 conv.bias[list(labels)] = logit(1e-6)
 
-    def _branches(self, x: Tensor, cells: PackedCells) -> List[Tensor]:
-        """Outputs of the branches as rows.
+    def _branches(self, x: Tensor, packed: Cells) -> List[Tensor]:
+        """Outputs of the branches.
 
-        Classes (N, A), bins (N, 2 * (N_bins + 1)), starts and ends (N, A),
-        which :meth:`forward` returns in this order, (B, ..., T_l).
+        Classes (1, A, N), bins (1, 2 * (N_bins + 1), N), starts and ends
+        (1, A, N), which :meth:`forward` returns in this order, (B, ..., T_l).
         """
-        boundaries = []
-        for tower, conv in ((self.start_tower, self.conv_start),
-                            (self.end_tower, self.conv_end)):
-            rows = tower.forward_rows(x.detach(), cells)
-            boundaries.append(conv.forward_rows(rows, cells))
-        return super()._branches(x, cells) + boundaries
+        mask, detached = packed.mask, x.detach()
+        return super()._branches(x, packed) + [
+            self.conv_start(self.start_tower(detached, packed), mask),
+            self.conv_end(self.end_tower(detached, packed), mask)
+        ]
 
     def decode_offsets(self, bins: Tensor, start_logits: Tensor,
                        end_logits: Tensor) -> Tensor:
@@ -220,9 +220,9 @@ class TridentHead(BaseTADHead):
             torch.cat([F.pad(x.float(), (num_bins, num_bins))
                        for x in level], 2)
             for level in (start_logits, end_logits))
-        level = torch.repeat_interleave(
-            torch.tensor([x.size(2) for x in start_logits]))
-        position = point + (2 * level.to(point)[point] + 1) * num_bins
+        sizes = [x.size(2) for x in start_logits]
+        level = to_device(np.repeat(range(len(sizes)), sizes), point.device)
+        position = point + (2 * level[point] + 1) * num_bins
         steps = torch.arange(num_bins + 1, device=point.device)
         behind = position[:, None] + steps  # (M, N + 1)
         before = behind - num_bins
@@ -231,9 +231,9 @@ class TridentHead(BaseTADHead):
                                 end[video_, label_, behind], bins[video,
                                                                   point])
 
-    def predict_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
-                        start_logits: TensorTuple, end_logits: TensorTuple,
-                        masks: TensorTuple) -> List[List[LevelProposals]]:
+    def decode_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
+                       start_logits: TensorTuple, end_logits: TensorTuple,
+                       masks: TensorTuple) -> List[List[LevelProposals]]:
         """Decode the outputs of :meth:`forward`.
 
         Args:
@@ -247,4 +247,4 @@ class TridentHead(BaseTADHead):
         offsets = tuple(
             self.decode_offsets(*level).permute(0, 3, 2, 1)  # (B, 2, T_l, A)
             for level in zip(bins, start_logits, end_logits))
-        return super().predict_by_feat(cls_logits, offsets, masks)
+        return super().decode_by_feat(cls_logits, offsets, masks)

@@ -1,9 +1,9 @@
-from typing import Tuple
-
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
+from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .encoder_ops import PlainConv1d
 
@@ -15,15 +15,14 @@ class ConvLayer(BaseModule):
     ``y = Op_2(ReLU(Op_1(x)))`` and ``out = ReLU(y + shortcut(x))``: Op_1 maps
     C channels to 2C and applies the stride, Op_2 maps them back. The shortcut
     is x itself, padding included, or a masked 1x1 convolution where the
-    stride is 2. With ``ignore_padding = True`` padding counts nowhere and
-    stays zero.
+    stride is 2.
 
     Args:
         channels (int): C, channels of the features.
         stride (int): 1 keeps the grid, 2 halves it. Defaults to 1.
         op (dict): The two Ops, which receive ``in_channels``,
-            ``out_channels`` and ``stride`` from here and map (features, mask)
-            to the same. Defaults to ``PlainConv1d``.
+            ``out_channels`` and ``stride`` from here and map (features, cells)
+            to features. Defaults to ``PlainConv1d``.
         squeeze (dict, optional): Module that weighs the channels of y, such
             as ``SqueezeExcitation``, which receives ``channels`` from here.
             Defaults to None.
@@ -46,41 +45,46 @@ class ConvLayer(BaseModule):
         super().__init__(init_cfg)
         if stride not in (1, 2):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
-        self.ignore_padding = False
-        self.conv1 = MODELS.build(
-            dict(
-                in_channels=channels,
-                out_channels=2 * channels,
-                stride=stride,
-                **op))
-        self.conv2 = MODELS.build(
-            dict(in_channels=2 * channels, out_channels=channels, **op))
+
+        def build(before: int, after: int, stride: int) -> nn.Module:
+            return check_takes_cells(
+                MODELS.build(
+                    complete_cfg(
+                        op,
+                        'op',
+                        self,
+                        in_channels=before,
+                        out_channels=after,
+                        stride=stride)))
+
+        self.conv1 = build(channels, 2 * channels, stride)
+        self.conv2 = build(2 * channels, channels, 1)
         self.squeeze = None
         if squeeze is not None:
-            self.squeeze = MODELS.build(dict(channels=channels, **squeeze))
+            self.squeeze = MODELS.build(
+                complete_cfg(squeeze, 'squeeze', self, channels=channels))
         self.shortcut = None
         if stride == 2:
             self.shortcut = PlainConv1d(channels, channels, 1, stride)
-        #: Cells of padding that matter; conv2 reads masked features.
-        self.halo = getattr(self.conv1, 'halo', None)
+        #: Of conv1 alone, as conv2 reads masked features.
+        self.reach = getattr(self.conv1, 'reach', None)
+        self.stride = stride
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Encode one level.
 
         Args:
             x (Tensor): Features, (B, C, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features (B, C, T') and their mask
-            (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, (B, C, ceil(T / stride)).
         """
-        if self.ignore_padding:
-            x = x * mask
-        y, out_mask = self.conv1(x, mask)
-        y, _ = self.conv2(y.relu(), out_mask)
+        x, out_cells = cells.clean(x), cells.at(self.stride)
+        y = self.conv1(x, cells)
+        y = self.conv2(y.relu(), out_cells)
         if self.squeeze is not None:
-            y = self.squeeze(y, out_mask)
+            y = self.squeeze(y, out_cells.mask)
         if self.shortcut is not None:
-            x, _ = self.shortcut(x, mask)
-        return (y + x).relu(), out_mask
+            x = self.shortcut(x, cells)
+        return (y + x).relu()

@@ -1,16 +1,16 @@
-import torch
-import torch.nn.functional as F
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from dyfadet_mm.ops import conv1d
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
 from .masked_conv import MaskedConv1d
 from .norm import ChannelLayerNorm
-from .packing import ALL_ROWS, PackedCells, PackedModule, tap_rows
 
 
 @MODELS.register_module()
-class ConvPath(PackedModule):
+class ConvPath(BaseModule):
     """Static path of a multi-scale layer, ``y = LN(conv_K(x)) * mask``.
 
     Args:
@@ -19,6 +19,7 @@ class ConvPath(PackedModule):
         kernel_size (int): K, an odd number of taps. Defaults to 3.
         norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
             an empty dict.
+        stride (int): r; outputs are needed at the cells r i. Defaults to 1.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
@@ -30,9 +31,10 @@ class ConvPath(PackedModule):
                  out_channels: int,
                  kernel_size: int = 3,
                  norm_cfg: ConfigType = dict(),
+                 stride: int = 1,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
-        self.kernel_size = kernel_size
+        self.stride = stride
         self.conv = MaskedConv1d(in_channels, out_channels, kernel_size)
         self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
 
@@ -41,25 +43,19 @@ class ConvPath(PackedModule):
         nn.init.zeros_(self.conv.bias)
         super().init_weights()
 
-    def forward_rows(self,
-                     x: Tensor,
-                     cells: PackedCells,
-                     rows: slice = ALL_ROWS) -> Tensor:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve and normalise.
 
         Args:
-            x (Tensor): Features, zero in the gaps, (N, C_in).
-            cells (PackedCells): What the rows are.
-            rows (slice): The M rows for which an output is wanted. Defaults
-                to all.
+            x (Tensor): Features, zero in the gaps, (1, C_in, N).
+            cells (Cells): Of these features.
 
         Returns:
-            Tensor: Features, zero on padding, (M, C_out).
+            Tensor: Features, zero on padding, (1, C_out, ceil(N / stride)).
         """
-        if rows == ALL_ROWS:
-            y = self.conv.forward_rows(x, cells)
-        else:
-            taps = torch.cat(tap_rows(x, self.kernel_size, rows), 1)
-            weight = self.conv.weight.transpose(1, 2)  # (C_out, K, C_in)
-            y = F.linear(taps, weight.flatten(1), self.conv.bias)
-        return self.norm.rows(y) * cells.valid[rows]
+        mask = cells.mask[..., ::self.stride]
+        if self.stride == 1:
+            return self.norm(self.conv(x, mask)) * mask
+        conv = self.conv
+        y = conv1d(x, conv.weight, conv.bias, self.stride)
+        return self.norm(y) * mask

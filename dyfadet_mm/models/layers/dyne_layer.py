@@ -1,17 +1,17 @@
 import math
-from typing import Optional, Tuple, Union
+from typing import Iterable, List, Optional, Tuple, Union
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from .derived import is_compiling
 from .drop_path import ScaledDropPath
-from .masked_conv import PointwiseConv1d
+from .masked_conv import DepthwiseConv1d, PointwiseConv1d
 from .norm import ChannelLayerNorm, MaskedGroupNorm
-from .pool import halve
 
 
 def scaled_kernel_size(kernel_size: int, factor: float) -> int:
@@ -40,8 +40,7 @@ class DynELayer(BaseModule):
 
     ``phi`` reads the mean over the whole grid. As in the published code, the
     means of ``phi`` and of the GroupNorm cover padding too, and the padding
-    of the output is not zeroed; with ``ignore_padding = True`` padding counts
-    nowhere and stays zero.
+    of the output is not zeroed, unless padding is ignored.
 
     Args:
         channels (int): C.
@@ -62,11 +61,6 @@ class DynELayer(BaseModule):
             THUMOS14 and EPIC-Kitchens settings.
         norm_cfg (dict): Arguments of both norms, such as ``eps``. Defaults
             to an empty dict.
-        pool_mask (bool): Whether a cell of a halved grid is valid if any of
-            the three cells it is pooled from is, as in OpenTAD. Defaults to
-            False, if the middle one is, as published. With
-            ``ignore_padding`` the grid ends with the video, where both rules
-            agree.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -77,7 +71,7 @@ class DynELayer(BaseModule):
     """
 
     #: Statistics cover all of the padding, see :class:`PyramidEncoder`.
-    halo: Optional[int] = None
+    reach: Optional[int] = None
 
     def __init__(self,
                  channels: int,
@@ -89,7 +83,6 @@ class DynELayer(BaseModule):
                  drop_path_rate: Optional[float] = None,
                  init_std: float = 0.,
                  norm_cfg: ConfigType = dict(),
-                 pool_mask: bool = False,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         if kernel_size < 1 or kernel_size % 2 == 0:
@@ -99,19 +92,16 @@ class DynELayer(BaseModule):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
         self.stride = stride
         self.init_std = init_std
-        self.pool_mask = pool_mask
-        self.ignore_padding = False
-
-        def depthwise(size: int) -> nn.Conv1d:
-            return nn.Conv1d(
-                channels, channels, size, padding=size // 2, groups=channels)
 
         self.norm = ChannelLayerNorm(channels, **norm_cfg)
-        self.psi = depthwise(kernel_size)
-        self.window = depthwise(kernel_size)
-        self.wide = depthwise(scaled_kernel_size(kernel_size, factor))
-        self.fc = depthwise(1)
-        self.phi = depthwise(1)
+        self.psi = DepthwiseConv1d(channels, kernel_size)
+        self.window = DepthwiseConv1d(channels, kernel_size)
+        self.wide = DepthwiseConv1d(channels,
+                                    scaled_kernel_size(kernel_size, factor))
+        self.fc = DepthwiseConv1d(channels)
+        self.phi = DepthwiseConv1d(channels)
+        #: Whether the five are all zero.
+        self.is_dead = False
 
         hidden = mlp_channels or 4 * channels
         self.group_norm = MaskedGroupNorm(
@@ -130,66 +120,110 @@ class DynELayer(BaseModule):
 
     def init_weights(self) -> None:
         """Draw the depth-wise weights; all biases start at zero."""
-        for conv in (self.psi, self.window, self.wide, self.fc, self.phi):
+        for conv in self._convs():
             nn.init.normal_(conv.weight, std=self.init_std)
             nn.init.zeros_(conv.bias)
         for conv in (self.mlp[0], self.mlp[2]):
             nn.init.zeros_(conv.bias)
         super().init_weights()
+        self._settle()
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Encode one level.
 
         Args:
             x (Tensor): Features, (B, C, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features (B, C, T') and their mask
-            (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, (B, C, ceil(T / stride)).
         """
-        counted = None
         if self.stride == 2:
-            x, mask = self._halve(x, mask)
-        h = self.norm(x)
-        if self.ignore_padding:
-            h, counted = h * mask, mask
-        out = x * mask + self.drop_path_out(h + self._dynamic(h, counted))
-        branch = self.mlp(self.group_norm(out, counted))
-        out = out + self.drop_path_mlp(branch)
-        return (out * mask if self.ignore_padding else out), mask
+            x = self._halve(x, cells)
+        cells = cells.at(self.stride)
+        h = cells.clean(self.norm(x))
+        out = x * cells.mask + self.drop_path_out(h + self._dynamic(h, cells))
+        branch = self.mlp(self.group_norm(out, cells.counted))
+        return cells.clean(out + self.drop_path_mlp(branch))
 
-    def _halve(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
-        """Halve the grid of the features and of the mask."""
-        x = halve(x, mask if self.ignore_padding else None)
-        if self.pool_mask and not self.ignore_padding:
-            return x, halve(mask.to(x)).bool()
-        return x, mask[..., ::2]
+    def _halve(self, x: Tensor, cells: Cells) -> Tensor:
+        """Halve the grid of the features."""
+        return halve(x, cells.counted)
 
-    def _dynamic(self, h: Tensor,
-                 counted: Optional[Tensor]) -> Union[Tensor, float]:
+    def _dynamic(self, h: Tensor, cells: Cells) -> Union[Tensor, float]:
         """Instance and window branch of ``h``, both (B, C, T).
 
         Convolutions that are zero, as ``init_std`` 0 leaves them, are not
         computed: their outputs and gradients are zero.
         """
-        weights = torch.cat([
-            param.flatten()
-            for conv in (self.psi, self.window, self.wide, self.fc, self.phi)
-            for param in conv.parameters()
-        ])
-        if not is_compiling() and not weights.any():
+        if self.is_dead:
+            if not torch.is_grad_enabled():
+                return 0
             # in the graph, so that each has a gradient, which is zero
-            return 0 * weights.sum()
-        if counted is None:
-            mean = h.mean(2, keepdim=True)
-        else:
-            mean = h.sum(
-                2, keepdim=True) / counted.sum(
-                    2, keepdim=True).clamp(min=1)
-        instance = self.phi(mean).relu()  # (B, C, 1)
-        return self.fc(h) * instance + self._window(h) * self.psi(h)
+            return (0 * torch.cat([x.flatten() for x in self._params()])).sum()
+        mean = h.mean(2, keepdim=True)
+        if cells.counted is not None:
+            count = cells.counted.sum(2, keepdim=True)
+            mean = mean * h.size(2) / count.clamp(min=1)
+        instance = self.phi(mean).relu()  # Eq. (5), (B, C, 1)
+        window = self._window(h) * self.psi(h)  # Eq. (6)
+        return torch.addcmul(window, self.fc(h), instance)  # Eq. (7)
 
     def _window(self, h: Tensor) -> Tensor:
         """Both windows of ``h``, (B, C, T)."""
         return (self.window(h) + self.wide(h)).relu()
+
+    def _convs(self) -> Tuple[nn.Module, ...]:
+        """The depth-wise convolutions."""
+        return self.psi, self.window, self.wide, self.fc, self.phi
+
+    def _params(self) -> List[Tensor]:
+        """Their weights and biases."""
+        return [x for conv in self._convs() for x in conv.parameters()]
+
+    def _settle(self) -> None:
+        """Note whether all depth-wise convolutions are zero.
+
+        Training leaves them so, since their gradients are zero; hence it is
+        settled where weights are made, loaded or swapped and not in every
+        forward pass, which would have to wait for the device.
+        """
+        self.is_dead = _all_zero(self._params())
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Also called by ``eval``."""
+        self._settle()
+        return super().train(mode)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str,
+                              *args) -> None:
+        """The depth-wise convolutions are loaded after this layer."""
+        ours = {id(x) for x in self._params()}
+        self.is_dead = _all_zero([
+            state_dict.get(prefix + name, x)
+            for name, x in self.named_parameters() if id(x) in ours
+        ])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _all_zero(params: Iterable[Tensor]) -> bool:
+    """Whether tensors hold nothing but zeros, as far as they hold numbers."""
+    return not any(x.is_meta or bool(x.detach().any()) for x in params)
+
+
+def halve(x: Tensor, counted: Optional[Tensor] = None) -> Tensor:
+    """Max-pool with window 3 and stride 2, which halves the grid.
+
+    Args:
+        x (Tensor): Features, (B, C, T).
+        counted (Tensor, optional): Cells that count, (B, 1, T). Defaults to
+            None, all of them.
+
+    Returns:
+        Tensor: Features, (B, C, ceil(T / 2)), zero where no cell counts.
+    """
+    if counted is not None:
+        x = x.masked_fill(~counted, float('-inf'))
+    # as images, because only those are pooled in channels-last order
+    x = F.max_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1)).squeeze(2)
+    return x if counted is None else x.masked_fill(x == float('-inf'), 0.)

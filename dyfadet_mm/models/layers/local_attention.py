@@ -1,5 +1,5 @@
 import math
-from typing import Optional, Tuple
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -8,12 +8,13 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .band_attention import band_attention
 from .drop_path import ScaledDropPath
+from .dyne_layer import halve
 from .masked_conv import PointwiseConv1d
 from .norm import ChannelLayerNorm
-from .pool import halve
 
 
 class Projection(nn.Module):
@@ -110,8 +111,8 @@ class LocalAttentionLayer(BaseModule):
         out = out + drop_path(MLP(LN(out)) * mask)
 
     Padding is zero behind the layer. The first norm is not masked: the last
-    valid cell reads the bias of the norm in the padded cell behind it. With
-    ``ignore_padding = True`` it reads zeros, and padding counts nowhere.
+    valid cell reads the bias of the norm in the padded cell behind it, or
+    zeros where padding is ignored.
 
     Args:
         channels (int): C, a multiple of ``num_heads``.
@@ -138,8 +139,8 @@ class LocalAttentionLayer(BaseModule):
         Zhang et al., ActionFormer, ECCV 2022, Sec. 3.2.
     """
 
-    #: Cells of padding that matter: the kernels of the projections have 3.
-    halo = 1
+    #: The kernels of the projections have 3 cells.
+    reach = 1
 
     def __init__(self,
                  channels: int,
@@ -161,7 +162,6 @@ class LocalAttentionLayer(BaseModule):
             raise ValueError('window must be odd with use_rel_pe=True, but '
                              f'got {window}')
         self.stride = stride
-        self.ignore_padding = False
         self.norm1 = ChannelLayerNorm(channels, **norm_cfg)
         self.attention = LocalAttention(channels, num_heads, window, stride,
                                         use_rel_pe, dropout, norm_cfg)
@@ -180,22 +180,19 @@ class LocalAttentionLayer(BaseModule):
                 nn.init.zeros_(module.bias)
         super().init_weights()
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Encode one level.
 
         Args:
             x (Tensor): Features, (B, C, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features, zero on padding, (B, C, T') and
-            their mask (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, zero on padding, (B, C, ceil(T / stride)).
         """
-        h = self.norm1(x)
-        counted = mask if self.ignore_padding else None
-        if counted is not None:
-            h = h * counted
+        h = cells.clean(self.norm1(x))
         if self.stride == 2:
-            x, mask = halve(x, counted), mask[..., ::2]
+            x = halve(x, cells.counted)
+        mask = cells.at(self.stride).mask
         out = x * mask + self.drop_path_attn(self.attention(h, mask))
-        return out + self.drop_path_mlp(self.mlp(self.norm2(out)) * mask), mask
+        return out + self.drop_path_mlp(self.mlp(self.norm2(out)) * mask)

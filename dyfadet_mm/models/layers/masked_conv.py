@@ -1,14 +1,14 @@
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dyfadet_mm.ops import conv1d, is_traced, minimal_kernel, saves_products
 from dyfadet_mm.registry import MODELS
-from .derived import Derived
-from .packing import PackedCells
-from .row_conv import Kernel, conv_rows, minimal_kernel, saves_products
+from .derived import Derived, DerivesWeights
 
 
 @MODELS.register_module()
-class MaskedConv1d(nn.Conv1d):
+class MaskedConv1d(DerivesWeights, nn.Conv1d):
     """1-D convolution that keeps the length and zeroes the padding.
 
     Args:
@@ -37,7 +37,7 @@ class MaskedConv1d(nn.Conv1d):
             padding=kernel_size // 2,
             groups=groups,
             bias=bias)
-        self._minimal = Derived(_minimal_kernel)
+        self._minimal = Derived(minimal_kernel)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Convolve.
@@ -49,42 +49,10 @@ class MaskedConv1d(nn.Conv1d):
         Returns:
             Tensor: Features, zero on padding, (B, C_out, T).
         """
-        if not self._saves_products(x.transpose(1, 2)):
-            return super().forward(x) * mask
-        length = x.size(2)
-        x = x.transpose(1, 2)  # (B, T, C)
-        if len(x) > 1:  # zeros between videos
-            x = F.pad(x, (0, 0, 0, self.kernel_size[0] // 2))
-        rows = self._minimal_conv(x.flatten(0, 1)).unflatten(0, (len(x), -1))
-        return rows[:, :length].transpose(1, 2) * mask
-
-    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
-        """Convolve packed cells.
-
-        Args:
-            x (Tensor): Features, zero in the gaps, (N, C_in).
-            cells (PackedCells): What the rows are.
-
-        Returns:
-            Tensor: Features, zero on padding, (N, C_out).
-        """
-        if self._saves_products(x):
-            return self._minimal_conv(x) * cells.valid
-        return super().forward(x.t()[None])[0].t() * cells.valid
-
-    def _saves_products(self, x: Tensor) -> bool:
-        """Whether to convolve rows (N, C) by minimal filtering."""
-        return (self.groups == 1 and self.kernel_size[0] > 1
-                and saves_products(x, self.out_channels))
-
-    def _minimal_conv(self, x: Tensor) -> Tensor:
-        """Convolve rows, (N, C) to (N, O)."""
-        return conv_rows(x, self._minimal(self.weight), self.bias)
-
-
-def _minimal_kernel(weight: Tensor) -> Kernel:
-    """Kernel of a stored weight (O, C, K)."""
-    return minimal_kernel(weight.permute(2, 1, 0))
+        if (self.groups == 1 and self.kernel_size[0] > 1
+                and saves_products(x, self.out_channels)):
+            return conv1d(x, self._minimal(self.weight), self.bias) * mask
+        return conv1d(x, self.weight, self.bias, groups=self.groups) * mask
 
 
 class PointwiseConv1d(nn.Conv1d):
@@ -100,5 +68,46 @@ class PointwiseConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (B, C_in, T) to (B, C_out, T)."""
-        rows = F.linear(x.transpose(1, 2), self.weight[..., 0], self.bias)
+        rows = F.linear(x.transpose(1, 2), self.weight.squeeze(2), self.bias)
         return rows.transpose(1, 2)
+
+
+class DepthwiseConv1d(nn.Conv1d):
+    """Convolution of every channel by itself.
+
+    Args:
+        channels (int): C.
+        kernel_size (int): Odd number of taps. Defaults to 1.
+        stride (int): r, output cell i belongs to input cell r i. Defaults to
+            1.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 kernel_size: int = 1,
+                 stride: int = 1) -> None:
+        super().__init__(
+            channels,
+            channels,
+            kernel_size,
+            stride,
+            padding=kernel_size // 2,
+            groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, (B, C, T) to (B, C, ceil(T / r))."""
+        stride = self.stride[0]
+        # several sums of a CPU are faster than its convolution
+        if (self.kernel_size[0] > 3 or torch.is_grad_enabled()
+                or x.device.type != 'cpu' or is_traced()):
+            return conv1d(x, self.weight, self.bias, stride, self.groups)
+        pad, length = self.kernel_size[0] // 2, x.size(2)
+        rows = F.pad(x.transpose(1, 2), (0, 0, pad, pad))
+        taps = [
+            rows[:, s:s + length:stride] for s in range(self.kernel_size[0])
+        ]
+        weights = self.weight.squeeze(1).unbind(1)
+        y = torch.addcmul(self.bias, taps[0], weights[0])
+        for tap, weight in zip(taps[1:], weights[1:]):
+            y.addcmul_(tap, weight)
+        return y.transpose(1, 2)

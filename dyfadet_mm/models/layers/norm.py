@@ -33,12 +33,10 @@ class ChannelLayerNorm(nn.Module):
         Returns:
             Tensor: Normalised features, (B, C, T).
         """
-        return self.rows(x.transpose(1, 2)).transpose(1, 2)
-
-    def rows(self, x: Tensor) -> Tensor:
-        """Normalise features whose last axis are the channels, (..., C)."""
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias,
-                            self.eps)
+        rows = F.layer_norm(
+            x.transpose(1, 2), self.weight.shape, self.weight, self.bias,
+            self.eps)
+        return rows.transpose(1, 2)
 
 
 class MaskedGroupNorm(nn.GroupNorm):
@@ -57,7 +55,7 @@ class MaskedGroupNorm(nn.GroupNorm):
         """
         if mask is None:
             # as images, because only those keep the channels-last order
-            return super().forward(x[:, :, None])[:, :, 0]
+            return super().forward(x[:, :, None]).squeeze(2)
         groups = x.unflatten(1, (self.num_groups, -1))  # (B, G, C / G, T)
         mask = mask[:, None]  # (B, 1, 1, T)
         count = mask.sum((2, 3), keepdim=True).clamp(min=1) * groups.size(2)

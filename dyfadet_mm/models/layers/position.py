@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
-from .packing import last_valid
+from dyfadet_mm.structures import Cells, Padding
 
 
 def sinusoid_table(length: int, channels: int) -> Tensor:
@@ -32,7 +32,7 @@ class SinusoidPosition(nn.Module):
 
     Grids of up to ``max_seq_len`` cells read the first rows of the table,
     longer ones the table stretched to their length, which includes padding
-    unless ``ignore_padding = True``.
+    unless it is ignored.
 
     Args:
         channels (int): C, channels of the features.
@@ -42,29 +42,27 @@ class SinusoidPosition(nn.Module):
     def __init__(self, channels: int, max_seq_len: int) -> None:
         super().__init__()
         self.max_seq_len = max_seq_len
-        self.ignore_padding = False
         table = sinusoid_table(max_seq_len, channels) / math.sqrt(channels)
         self.register_buffer('table', table, persistent=False)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Add the encoding to the valid cells.
 
         Args:
             x (Tensor): Features, (B, C, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the features.
 
         Returns:
             Tensor: Features with positions, (B, C, T).
         """
         total = x.size(2)
-        if self.ignore_padding:
+        table = self._rows(total)
+        if (cells.padding is Padding.IGNORED and total > self.max_seq_len):
             table = torch.cat([
-                F.pad(self._rows(length), (0, total - length))
-                for length in last_valid(mask).clamp(min=1).tolist()
+                F.pad(self._rows(max(length, 1)), (0, total - length))
+                for length in cells.lengths
             ])
-        else:
-            table = self._rows(total)
-        return x + table.to(x.dtype) * mask
+        return x + table.to(x.dtype) * cells.mask
 
     def _rows(self, length: int) -> Tensor:
         """Encoding of a grid, (1, C, length)."""

@@ -1,9 +1,8 @@
-from typing import Tuple
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from .dyne_layer import DynELayer
 from .masked_conv import PointwiseConv1d
 
@@ -49,18 +48,15 @@ class SGPLayer(DynELayer):
             nn.init.zeros_(self.downsample.bias)
         super().init_weights()
 
-    def _halve(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def _halve(self, x: Tensor, cells: Cells) -> Tensor:
         if self.downsample is None:
-            return super()._halve(x, mask)
-        if self.ignore_padding:
-            x = x * mask
+            return super()._halve(x, cells)
         # a last cell without a partner is a mean of one
-        x = F.avg_pool1d(x, 2, ceil_mode=True)
-        if self.ignore_padding:
-            share = F.avg_pool1d(mask.to(x), 2, ceil_mode=True)
-            x = x / share.clamp(min=0.5)
-        x, mask = self.downsample(x), mask[..., ::2]
-        return (x * mask if self.ignore_padding else x), mask
+        mean = F.avg_pool1d(cells.clean(x), 2, ceil_mode=True)
+        if cells.counted is not None:
+            share = F.avg_pool1d(cells.counted.to(x), 2, ceil_mode=True)
+            mean = mean / share.clamp(min=0.5)
+        return cells.halved.clean(self.downsample(mean))
 
     def _window(self, h: Tensor) -> Tensor:
         return self.window(h) + self.wide(h)

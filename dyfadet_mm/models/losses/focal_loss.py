@@ -61,7 +61,8 @@ class FocalLoss(nn.Module):
         Args:
             pred (Tensor): Logits, (P, A).
             target (Tensor): Targets in [0, 1], (P, A).
-            weight (Tensor, optional): Weights that broadcast to (P, A).
+            weight (Tensor, optional): Weights of the points, (P,), or of
+                every class of them, (P, A).
             avg_factor (float | Tensor): Divisor of the sum. Defaults to 1.
 
         Returns:
@@ -69,5 +70,5 @@ class FocalLoss(nn.Module):
         """
         loss = sigmoid_focal_loss(pred, target, self.alpha, self.gamma)
         if weight is not None:
-            loss = loss * weight
+            loss = loss * weight.view(len(loss), -1)
         return self.loss_weight * loss.sum() / avg_factor

@@ -1,9 +1,8 @@
-from typing import Tuple
-
 from mmengine.model import BaseModule, ModuleList
-from torch import Tensor, nn
+from torch import nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Pyramid
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import OptMultiConfig
 from ..layers import ChannelLayerNorm, MaskedConv1d
@@ -15,7 +14,7 @@ class FPN1d(BaseModule):
 
     Lateral 1x1 convolutions, a top-down sum with nearest up-sampling, a
     depth-wise convolution and a LayerNorm per level. Padding is normalised
-    too; with ``ignore_padding = True`` it stays zero.
+    too, unless it is ignored.
 
     Args:
         in_channels (int): Channels of every input level.
@@ -36,7 +35,6 @@ class FPN1d(BaseModule):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.num_levels = num_levels
-        self.ignore_padding = False
         self.lateral_convs = ModuleList(
             MaskedConv1d(in_channels, out_channels, 1, bias=not norm)
             for _ in range(num_levels))
@@ -58,36 +56,30 @@ class FPN1d(BaseModule):
                 nn.init.zeros_(conv.bias)
         super().init_weights()
 
-    def forward(
-        self, feats: Tuple[Tensor, ...], masks: Tuple[Tensor, ...]
-    ) -> Tuple[Tuple[Tensor, ...], Tuple[Tensor, ...]]:
+    def forward(self, pyramid: Pyramid) -> Pyramid:
         """Fuse the levels from coarse to fine.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l),
-                T_l+1 = ceil(T_l / 2).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            pyramid (Pyramid): Features (B, C_in, T_l) of every level.
 
         Returns:
-            tuple: Features (B, C_out, T_l) and the same masks.
+            Pyramid: Features (B, C_out, T_l).
 
         Raises:
             ValueError: If there are not ``num_levels`` levels.
         """
+        feats, levels = pyramid
         check_num_levels(feats, self.num_levels, 'num_levels of the neck')
         laterals = [
-            conv(x, mask)
-            for conv, x, mask in zip(self.lateral_convs, feats, masks)
+            conv(x, cells.mask)
+            for conv, x, cells in zip(self.lateral_convs, feats, levels)
         ]
         for level in range(len(laterals) - 1, 0, -1):
             length = laterals[level - 1].size(2)
             coarse = laterals[level].repeat_interleave(2, 2)[..., :length]
-            laterals[level - 1] = laterals[level - 1] + coarse
-            if self.ignore_padding:
-                laterals[level - 1] = laterals[level - 1] * masks[level - 1]
+            laterals[level - 1] = levels[level - 1].clean(laterals[level - 1] +
+                                                          coarse)
         feats = tuple(
-            norm(conv(x, mask)) for norm, conv, x, mask in zip(
-                self.norms, self.fpn_convs, laterals, masks))
-        if self.ignore_padding:
-            feats = tuple(x * mask for x, mask in zip(feats, masks))
-        return feats, masks
+            cells.clean(norm(conv(x, cells.mask))) for norm, conv, x, cells in
+            zip(self.norms, self.fpn_convs, laterals, levels))
+        return Pyramid(feats, levels)

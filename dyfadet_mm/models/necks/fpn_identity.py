@@ -1,9 +1,8 @@
-from typing import Tuple
-
 from mmengine.model import BaseModule, ModuleList
-from torch import Tensor, nn
+from torch import nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Pyramid
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
 from ..layers import ChannelLayerNorm
@@ -13,8 +12,8 @@ from ..layers import ChannelLayerNorm
 class IdentityFPN(BaseModule):
     """Neck that only normalises the levels, each with a LayerNorm of its own.
 
-    Padding is normalised too, as in the published code; with
-    ``ignore_padding = True`` it stays zero.
+    Padding is normalised too, as in the published code, unless it is
+    ignored.
 
     Args:
         channels (int): C, channels of every level.
@@ -34,28 +33,25 @@ class IdentityFPN(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = self.out_channels = channels
         self.num_levels = num_levels
-        self.ignore_padding = False
         self.norms = ModuleList(
             ChannelLayerNorm(channels, **norm_cfg) if norm else nn.Identity()
             for _ in range(num_levels))
 
-    def forward(
-        self, feats: Tuple[Tensor, ...], masks: Tuple[Tensor, ...]
-    ) -> Tuple[Tuple[Tensor, ...], Tuple[Tensor, ...]]:
+    def forward(self, pyramid: Pyramid) -> Pyramid:
         """Normalise every level.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            pyramid (Pyramid): Features (B, C, T_l) of every level.
 
         Returns:
-            tuple: Features and masks of the same shapes.
+            Pyramid: Of the same shapes.
 
         Raises:
             ValueError: If there are not ``num_levels`` levels.
         """
+        feats, levels = pyramid
         check_num_levels(feats, self.num_levels, 'num_levels of the neck')
-        feats = tuple(norm(x) for norm, x in zip(self.norms, feats))
-        if self.ignore_padding:
-            feats = tuple(x * mask for x, mask in zip(feats, masks))
-        return feats, masks
+        feats = tuple(
+            cells.clean(norm(x))
+            for norm, x, cells in zip(self.norms, feats, levels))
+        return Pyramid(feats, levels)

@@ -1,13 +1,13 @@
-from typing import List, Tuple
+from typing import List
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.structures import Pyramid
+from dyfadet_mm.utils.checks import check_num_levels, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig, TensorTuple
-from ..layers import last_valid
 
 
 @MODELS.register_module()
@@ -46,33 +46,31 @@ class MMDetNeck(BaseModule):
             init_cfg=dict(
                 type='Xavier', layer='Conv1d', distribution='uniform'))
         self.neck = MODELS.build(
-            dict(
-                defaults,
+            complete_cfg(
+                dict(defaults, **neck),
+                'neck',
+                self,
                 in_channels=[in_channels] * num_levels,
                 out_channels=out_channels,
-                num_outs=num_levels,
-                **neck))
+                num_outs=num_levels))
 
-    def forward(self, feats: TensorTuple,
-                masks: TensorTuple) -> Tuple[TensorTuple, TensorTuple]:
+    def forward(self, pyramid: Pyramid) -> Pyramid:
         """Run the neck on every video.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l),
-                T_l+1 = ceil(T_l / 2).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            pyramid (Pyramid): Features (B, C_in, T_l) of every level.
 
         Returns:
-            tuple: Features, zero on padding, (B, C_out, T_l) and the same
-            masks.
+            Pyramid: Features, zero on padding, (B, C_out, T_l).
 
         Raises:
             ValueError: If there are not ``num_levels`` levels, or the neck
                 gives other levels than it received.
         """
+        feats, levels = pyramid
         check_num_levels(feats, self.num_levels, 'num_levels of the neck')
         videos = []
-        for video, length in enumerate(last_valid(masks[0]).tolist()):
+        for video, length in enumerate(levels[0].lengths):
             # a grid of L cells has ceil(L / 2) on the next level
             lengths = [-(-max(length, 1) >> i) for i in range(len(feats))]
             outs = self.neck(
@@ -82,8 +80,7 @@ class MMDetNeck(BaseModule):
                 F.pad(out, (0, x.size(2) - out.size(2)))
                 for out, x in zip(outs, feats)
             ])
-        feats = tuple(torch.cat(level) for level in zip(*videos))
-        return feats, masks
+        return Pyramid(tuple(map(torch.cat, zip(*videos))), levels)
 
     def _check_outputs(self, outs: TensorTuple, lengths: List[int]) -> None:
         """Head and masks rely on the levels of the encoder."""

@@ -100,7 +100,7 @@ class BMNProposals(BaseModel):
         Args:
             inputs (Tensor): Video features, (B, C, T).
             data_samples (Sequence[BaseDataElement]): With ``gt_instances``:
-                ``segments`` (N, 2) on the feature grid.
+                ``grid_segments`` (N, 2) on the feature grid.
 
         Returns:
             dict[str, Tensor]: ``loss``, the sum of BMN's three.
@@ -114,7 +114,7 @@ class BMNProposals(BaseModel):
 
     def _shares(self, sample: BaseDataElement) -> Tensor:
         """Actions as shares of the video, at least one, (N, 2)."""
-        segments = sample.gt_instances.segments
+        segments = sample.gt_instances.grid_segments
         if not len(segments):
             return segments.new_tensor([NOWHERE])
         # cell t covers the frames from t to t + 1 cells, t + 0.5 its centre

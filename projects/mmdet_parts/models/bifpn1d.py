@@ -1,4 +1,4 @@
-from typing import Sequence, Tuple
+from typing import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -6,8 +6,9 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from dyfadet_mm.models.layers import ChannelLayerNorm, MaskedConv1d
-from dyfadet_mm.models.layers.pool import halve
+from dyfadet_mm.models.layers.dyne_layer import halve
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Pyramid
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import OptMultiConfig, TensorTuple
 
@@ -137,26 +138,23 @@ class BiFPN1d(BaseModule):
         self.layers = ModuleList(
             BiFPNLayer(out_channels, num_levels) for _ in range(num_layers))
 
-    def forward(self, feats: TensorTuple,
-                masks: TensorTuple) -> Tuple[TensorTuple, TensorTuple]:
+    def forward(self, pyramid: Pyramid) -> Pyramid:
         """Fuse the levels.
 
         Args:
-            feats (tuple[Tensor]): Features of every level, (B, C_in, T_l),
-                T_l+1 = ceil(T_l / 2).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            pyramid (Pyramid): Features (B, C_in, T_l) of every level.
 
         Returns:
-            tuple: Features, zero on padding, (B, C_out, T_l) and the same
-            masks.
+            Pyramid: Features, zero on padding, (B, C_out, T_l).
 
         Raises:
             ValueError: If there are not ``num_levels`` levels.
         """
+        feats, masks = pyramid.feats, pyramid.masks
         check_num_levels(feats, self.num_levels, 'num_levels of the neck')
         feats = tuple(
             norm(conv(x, mask)) * mask for norm, conv, x, mask in zip(
                 self.norms, self.lateral_convs, feats, masks))
         for layer in self.layers:
             feats = layer(feats, masks)
-        return feats, masks
+        return Pyramid(feats, pyramid.cells)

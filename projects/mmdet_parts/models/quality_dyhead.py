@@ -29,9 +29,10 @@ class QualityDyHead(DyHead):
         positive = targets.positive
         divisor = self.loss_normalizer(positive.sum())
         pred = torch.cat(offsets, 2).detach().transpose(1, 2).float()
-        iou = offset_iou(pred[positive], targets.offsets[positive])
-        soft = targets.labels.clone()
-        soft[positive] *= iou[:, None]
+        iou = offset_iou(*(torch.where(positive[...,
+                                                None], x, 1.).flatten(0, 1)
+                           for x in (pred, targets.offsets)))
+        soft = targets.labels * iou.view(*positive.shape, 1)
         loss_cls = self._classification_loss(cls_logits,
                                              targets._replace(labels=soft),
                                              divisor)

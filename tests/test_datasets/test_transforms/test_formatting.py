@@ -34,8 +34,11 @@ def test_actions_and_metainfo_are_packed():
             labels_s=np.array([4])))
     assert set(packed) == {'inputs', 'data_samples'}
     sample = packed['data_samples']
-    assert sample.gt_instances.segments.tolist() == [[1, 2]]
-    assert sample.gt_instances.segments.dtype == torch.float32
+    gt = sample.gt_instances
+    assert gt.grid_segments.tolist() == [[1, 2]]
+    # cell t is at (4 t + 8 / 2) / 10 seconds
+    assert gt.segments.numpy() == pytest.approx(np.array([[0.8, 1.2]]))
+    assert gt.segments.dtype == gt.grid_segments.dtype == torch.float32
     assert sample.gt_instances.labels.tolist() == [0]
     assert sample.gt_instances.labels.dtype == torch.int64
     metainfo = sample.metainfo
@@ -60,6 +63,7 @@ def test_no_action_gives_empty_instances():
         labels=np.zeros(0, np.int64)))['data_samples']
     assert len(sample.gt_instances) == 0
     assert sample.gt_instances.segments.shape == (0, 2)
+    assert sample.gt_instances.grid_segments.shape == (0, 2)
 
 
 def test_missing_key_is_named():

@@ -39,26 +39,28 @@ def test_number_of_windows_must_fit():
 
 
 @pytest.mark.parametrize('length', [1, 2, 3, 13, 70])
-def test_any_length_gives_all_levels(length, make_masks):
+def test_any_length_gives_all_levels(length, make_cells):
     encoder = make_encoder(window=[7, 5, -1, 2])
-    [mask] = make_masks([length, (length + 1) // 2, 0], length)
-    feats, masks = encoder(torch.randn(3, 6, length) * mask, mask)
+    cells = make_cells([length, (length + 1) // 2, 0], length)
+    pyramid = encoder(torch.randn(3, 6, length) * cells.mask, cells)
     lengths = [-(-length // 2**level) for level in range(4)]
-    assert [x.shape for x in feats] == [(3, 8, n) for n in lengths]
-    assert [x.shape for x in masks] == [(3, 1, n) for n in lengths]
-    assert all(x.isfinite().all() for x in feats)
+    assert [x.shape for x in pyramid.feats] == [(3, 8, n) for n in lengths]
+    assert [x.shape for x in pyramid.masks] == [(3, 1, n) for n in lengths]
+    assert all(x.isfinite().all() for x in pyramid.feats)
 
 
-def test_padding_changes_nothing_from_one_cell_per_level(randomise):
+def test_padding_changes_nothing_from_one_cell_per_level(
+        randomise, make_cells):
     """Two lengths give the same if every level has a padded cell."""
     encoder = randomise(make_encoder(window=5)).eval()
     x = torch.randn(1, 6, 24).double()
     found = []
     for total in (32, 40, 77, 24):
-        mask = (torch.arange(total) < 24)[None, None]
         padded = torch.nn.functional.pad(x, (0, total - 24))
-        feats, masks = encoder(padded, mask)
-        found.append([y[..., m[0, 0]] for y, m in zip(feats, masks)])
+        pyramid = encoder(padded, make_cells([24], total))
+        found.append([
+            y[..., mask[0, 0]] for y, mask in zip(pyramid.feats, pyramid.masks)
+        ])
     for others in found[1:3]:
         for ours, theirs in zip(others, found[0]):
             torch.testing.assert_close(ours, theirs)

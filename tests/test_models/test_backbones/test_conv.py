@@ -37,23 +37,24 @@ def test_squeeze_is_built_in_every_layer():
 
 @pytest.mark.parametrize('op', OPS)
 @pytest.mark.parametrize('length', [1, 2, 5, 13, 16])
-def test_any_length_gives_all_levels(op, length, make_masks):
+def test_any_length_gives_all_levels(op, length, make_cells):
     encoder = make_encoder(op)
-    [mask] = make_masks([length, (length + 1) // 2, 0], length)
-    feats, masks = encoder(torch.randn(3, 6, length) * mask, mask)
+    cells = make_cells([length, (length + 1) // 2, 0], length)
+    pyramid = encoder(torch.randn(3, 6, length) * cells.mask, cells)
     lengths = [-(-length // 2**level) for level in range(4)]
-    assert [x.shape for x in feats] == [(3, 8, n) for n in lengths]
-    assert [x.shape for x in masks] == [(3, 1, n) for n in lengths]
-    assert all(x.isfinite().all() for x in feats)
+    assert [x.shape for x in pyramid.feats] == [(3, 8, n) for n in lengths]
+    assert [x.shape for x in pyramid.masks] == [(3, 1, n) for n in lengths]
+    assert all(x.isfinite().all() for x in pyramid.feats)
 
 
 @pytest.mark.parametrize('op', OPS)
-def test_every_parameter_gets_a_gradient(op, randomise):
+def test_every_parameter_gets_a_gradient(op, randomise, make_cells):
     encoder = randomise(make_encoder(op, arch=(1, 1, 1)))
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.mul_(0.25)  # else gates are open as far as they go
-    feats, _ = encoder(torch.randn(2, 6, 16).double(), torch.ones(2, 1, 16))
+    feats, _ = encoder(
+        torch.randn(2, 6, 16).double(), make_cells([16, 16], 16))
     sum((x * torch.randn_like(x)).sum() for x in feats).backward()
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
@@ -61,18 +62,16 @@ def test_every_parameter_gets_a_gradient(op, randomise):
 
 @pytest.mark.parametrize('op', OPS)
 def test_outputs_depend_on_neither_padding_nor_batch(op, randomise,
-                                                     make_masks):
+                                                     make_cells):
     encoder = randomise(make_encoder(op))
-    for module in encoder.modules():
-        if hasattr(module, 'ignore_padding'):
-            module.ignore_padding = True
-    x, [mask] = torch.randn(2, 6, 21).double(), make_masks([21, 9], 21)
-    x = 0.1 * x * mask
-    together = encoder(F.pad(x, (0, 11)), F.pad(mask, (0, 11)))
+    x = torch.randn(2, 6, 21).double()
+    x = 0.1 * x * make_cells([21, 9], 21).mask
+    together = encoder(F.pad(x, (0, 11)), make_cells([21, 9], 32, 'ignored'))
     for video, length in ((0, 21), (1, 9)):
         alone = encoder(x[video:video + 1, :, :length],
-                        mask[video:video + 1, :, :length])
-        for ours, ours_mask, theirs in zip(*together, alone[0]):
-            assert not (ours * ~ours_mask).any()
+                        make_cells([length], length, 'ignored'))
+        for ours, mask, theirs in zip(together.feats, together.masks,
+                                      alone.feats):
+            assert not (ours * ~mask).any()
             torch.testing.assert_close(ours[video, :, :theirs.size(2)],
                                        theirs[0])

@@ -14,11 +14,11 @@ def make_encoder(**kwargs):
     return DynEBackbone(6, **dict(options, **kwargs))
 
 
-def test_published_setting_has_six_levels_of_stride_1_to_32():
+def test_published_setting_has_six_levels_of_stride_1_to_32(make_cells):
     encoder = DynEBackbone(4, embed_channels=32)
-    feats, masks = encoder(torch.randn(1, 4, 64), torch.ones(1, 1, 64))
-    assert [x.size(2) for x in feats] == [64, 32, 16, 8, 4, 2]
-    assert [x.size(2) for x in masks] == [64, 32, 16, 8, 4, 2]
+    pyramid = encoder(torch.randn(1, 4, 64), make_cells([64], 64))
+    assert [x.size(2) for x in pyramid.feats] == [64, 32, 16, 8, 4, 2]
+    assert [x.size(2) for x in pyramid.masks] == [64, 32, 16, 8, 4, 2]
 
 
 def test_window_and_drop_path_are_the_branch_layers_only():
@@ -34,29 +34,32 @@ def test_window_and_drop_path_are_the_branch_layers_only():
 
 
 @pytest.mark.parametrize('length', [1, 2, 3, 5, 13, 16])
-def test_any_length_gives_all_levels(length, make_masks):
+def test_any_length_gives_all_levels(length, make_cells):
     encoder = make_encoder()
-    [mask] = make_masks([length, (length + 1) // 2], length)
-    feats, masks = encoder(torch.randn(2, 6, length), mask)
+    cells = make_cells([length, (length + 1) // 2], length)
+    pyramid = encoder(torch.randn(2, 6, length), cells)
     lengths = [-(-length // 2**level) for level in range(4)]
-    assert [x.shape for x in feats] == [(2, 32, n) for n in lengths]
-    assert [x.shape for x in masks] == [(2, 1, n) for n in lengths]
-    assert all(x.isfinite().all() for x in feats)
+    assert [x.shape for x in pyramid.feats] == [(2, 32, n) for n in lengths]
+    assert [x.shape for x in pyramid.masks] == [(2, 1, n) for n in lengths]
+    assert all(x.isfinite().all() for x in pyramid.feats)
 
 
-def test_every_parameter_gets_a_gradient(randomise):
+def test_every_parameter_gets_a_gradient(randomise, make_cells):
     encoder = randomise(make_encoder(drop_path_rate=0.))
-    feats, _ = encoder(torch.randn(2, 6, 16).double(), torch.ones(2, 1, 16))
+    feats, _ = encoder(
+        torch.randn(2, 6, 16).double(), make_cells([16, 16], 16))
     sum((x * torch.randn_like(x)).sum() for x in feats).backward()
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_videos_are_independent(randomise, make_masks):
+def test_videos_are_independent(randomise, make_cells):
     encoder = randomise(make_encoder()).eval()
-    x, [mask] = torch.randn(2, 6, 16).double(), make_masks([16, 9], 16)
+    x, cells = torch.randn(2, 6, 16).double(), make_cells([16, 9], 16)
     other = torch.cat((x[:1] + 1, x[1:]))
-    for ours, theirs in zip(encoder(x, mask)[0], encoder(other, mask)[0]):
+    for ours, theirs in zip(
+            encoder(x, cells).feats,
+            encoder(other, cells).feats):
         assert torch.equal(ours[1], theirs[1])
 
 

@@ -19,8 +19,8 @@ class HalvingLayer(nn.Module):
         self.stride = stride
         self.weight = nn.Parameter(torch.full((channels, 1), factor))
 
-    def forward(self, x, mask):
-        return (x * self.weight)[..., ::self.stride], mask[..., ::self.stride]
+    def forward(self, x, cells):
+        return (x * self.weight)[..., ::self.stride]
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def halving():
     MODELS.module_dict.pop('HalvingLayer')
 
 
-def test_stem_keeps_and_branch_halves_the_grid(halving, make_masks):
+def test_stem_keeps_and_branch_halves_the_grid(halving, make_cells):
     encoder = PyramidEncoder(
         3, halving, dict(halving, factor=2.), embed_channels=4, arch=(1, 2, 3))
-    [mask] = make_masks([9, 4], 9)
-    feats, masks = encoder(torch.randn(2, 3, 9), mask)
+    pyramid = encoder(torch.randn(2, 3, 9), make_cells([9, 4], 9))
+    feats, masks = pyramid.feats, pyramid.masks
     assert [x.shape for x in feats] == [(2, 4, n) for n in (9, 5, 3, 2)]
     assert [x.shape for x in masks] == [(2, 1, n) for n in (9, 5, 3, 2)]
     for level in range(1, 4):
@@ -50,7 +50,7 @@ def test_any_layer_can_be_plugged_in(halving):
 
 @pytest.mark.parametrize('norm, position', [(True, True), (True, False),
                                             (False, False)])
-def test_encoder_equals_its_definition(norm, position, randomise, make_masks):
+def test_encoder_equals_its_definition(norm, position, randomise, make_cells):
     encoder = randomise(
         DynEBackbone(
             3,
@@ -62,10 +62,10 @@ def test_encoder_equals_its_definition(norm, position, randomise, make_masks):
             embed_norm=norm,
             position=dict(type='dyfadet_mm.SinusoidPosition', max_seq_len=9)
             if position else None)).eval()
-    x, [mask] = torch.randn(2, 3, 7).double(), make_masks([7, 4], 7)
-    feats, masks = encoder(x, mask)
+    x, cells = torch.randn(2, 3, 7).double(), make_cells([7, 4], 7)
+    pyramid = encoder(x, cells)
     for video in range(2):
-        y, valid = x[video].numpy(), mask[video, 0].numpy()
+        y, valid = x[video].numpy(), cells.mask[video, 0].numpy()
         for i in range(2):
             y = slow_conv(y, encoder.embed[i]) * valid
             if norm:
@@ -78,18 +78,19 @@ def test_encoder_equals_its_definition(norm, position, randomise, make_masks):
             if level:
                 y, valid = slow_dyne_layer(y, valid, encoder.branch[level - 1],
                                            2)
-            torch.testing.assert_close(feats[level][video],
+            torch.testing.assert_close(pyramid.feats[level][video],
                                        torch.from_numpy(y))
-            assert masks[level][video, 0].tolist() == valid.tolist()
+            mask = pyramid.masks[level][video, 0]
+            assert mask.tolist() == valid.tolist()
 
 
 @pytest.mark.parametrize('num_levels', [2, 4])
-def test_position_is_added_to_the_embedding(num_levels, halving):
+def test_position_is_added_to_the_embedding(num_levels, halving, make_cells):
     position = dict(type='dyfadet_mm.SinusoidPosition', max_seq_len=8)
     encoder = PyramidEncoder(
         3, halving, halving, 4, (1, 1, num_levels - 1), position=position)
     assert isinstance(encoder.position, SinusoidPosition)
-    feats, _ = encoder(torch.zeros(1, 3, 8), torch.ones(1, 1, 8))
+    feats, _ = encoder(torch.zeros(1, 3, 8), make_cells([8], 8))
     torch.testing.assert_close(feats[0], encoder.position.table)
     assert len(feats) == num_levels
 
@@ -120,11 +121,11 @@ def test_pretrained_biases_are_not_zeroed(halving, tmp_path):
     assert torch.equal(first.embed[0].bias, second.embed[0].bias)
 
 
-def test_wrong_feature_dimension_is_named(halving):
+def test_wrong_feature_dimension_is_named(halving, make_cells):
     encoder = PyramidEncoder(3, halving, halving, 4)
     with pytest.raises(
             ValueError, match=r'must have 3 channels .*, but got 5; set'):
-        encoder(torch.randn(1, 5, 8), torch.ones(1, 1, 8))
+        encoder(torch.randn(1, 5, 8), make_cells([8], 8))
 
 
 def test_arch_must_be_three_numbers(halving):
@@ -132,11 +133,10 @@ def test_arch_must_be_three_numbers(halving):
         PyramidEncoder(3, halving, halving, arch=(2, 5))
 
 
-def test_layers_may_differ_between_levels(halving, make_masks):
+def test_layers_may_differ_between_levels(halving, make_cells):
     branch = [dict(halving, factor=2.), dict(halving, factor=3.)]
     encoder = PyramidEncoder(3, halving, branch, 4, (1, 1, 2))
-    [mask] = make_masks([8], 8)
-    feats, _ = encoder(torch.randn(1, 3, 8), mask)
+    feats, _ = encoder(torch.randn(1, 3, 8), make_cells([8], 8))
     assert torch.equal(feats[1], feats[0][..., ::2] * 2)
     assert torch.equal(feats[2], feats[1][..., ::2] * 3)
     with pytest.raises(
@@ -144,7 +144,7 @@ def test_layers_may_differ_between_levels(halving, make_masks):
         PyramidEncoder(3, halving, branch, 4, (1, 1, 3))
 
 
-def test_each_source_has_its_own_projection(halving, make_masks, randomise):
+def test_each_source_has_its_own_projection(halving, make_cells, randomise):
     encoder = randomise(
         PyramidEncoder([2, 3],
                        halving,
@@ -153,14 +153,14 @@ def test_each_source_has_its_own_projection(halving, make_masks, randomise):
                        source_channels=[5, 1]))
     assert encoder.in_channels == 5
     assert encoder.embed[0].in_channels == 6
-    x, [mask] = torch.randn(2, 5, 6).double(), make_masks([6, 4], 6)
+    x, cells = torch.randn(2, 5, 6).double(), make_cells([6, 4], 6)
     joined = []
     hook = encoder.embed[0].register_forward_pre_hook(
         lambda module, args: joined.append(args[0]))
-    encoder(x, mask)
+    encoder(x, cells)
     hook.remove()
     for video in range(2):
-        valid = mask[video, 0].numpy()
+        valid = cells.mask[video, 0].numpy()
         expected = np.concatenate([
             slow_conv(x[video, :2].numpy(), encoder.source_convs[0]) * valid,
             slow_conv(x[video, 2:].numpy(), encoder.source_convs[1]) * valid
@@ -209,48 +209,45 @@ def make_any_encoder(name, **options):
     name=st.sampled_from(sorted(ENCODERS)),
     lengths=st.lists(st.integers(1, 90), min_size=1, max_size=2),
     extra=st.integers(0, 80),
-    ignore_padding=st.booleans())
-@example('attention', [40, 3], 8, False)  # just as many cells as are needed
-@example('attention', [40, 3], 9, False)
-@example('PlainConv1d', [64], 64, False)
-def test_far_padding_changes_nothing(randomise, name, lengths, extra,
-                                     ignore_padding):
+    padding=st.sampled_from(['published', 'opentad', 'ignored']))
+@example('attention', [40, 3], 8, 'published')  # as many cells as are needed
+@example('attention', [40, 3], 9, 'published')
+@example('PlainConv1d', [64], 64, 'published')
+def test_far_padding_changes_nothing(randomise, make_cells, name, lengths,
+                                     extra, padding):
     """Leaving it out gives what computing it gives, gradients as well."""
     encoder = randomise(make_any_encoder(name)).eval()
-    for module in encoder.modules():
-        if hasattr(module, 'ignore_padding'):
-            module.ignore_padding = ignore_padding
     total = max(lengths) + extra
-    mask = torch.arange(total) < torch.tensor(lengths)[:, None, None]
-    x = torch.randn(len(lengths), 3, total).double() * mask
+    near = make_cells(lengths, total, padding)
+    whole = make_cells(lengths, total, padding)
+    whole.extents = [total] * len(lengths)
+    x = torch.randn(len(lengths), 3, total).double() * near.mask
     found = []
-    for halo in (encoder.stem[0].halo, None):
-        encoder.stem[0].halo = halo
+    for cells in (near, whole):
         encoder.zero_grad()
-        feats, masks = encoder(x, mask)
-        sum((each**2).mean() for each in feats).backward()
+        pyramid = encoder(x, cells)
+        sum((each**2).mean() for each in pyramid.feats).backward()
         grads = [p.grad for p in encoder.parameters() if p.grad is not None]
-        found.append([*feats, *masks, *grads])
+        found.append([*pyramid.feats, *pyramid.masks, *grads])
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize('name', ENCODERS)
-def test_far_padding_is_not_computed(name):
+def test_far_padding_is_not_computed(name, make_cells):
     encoder = make_any_encoder(name).eval()
     lengths = []
     for layer in (*encoder.stem, *encoder.branch):
         layer.register_forward_pre_hook(
             lambda module, args: lengths.append(args[0].size(2)))
-    mask = (torch.arange(2304) < 70)[None, None]
-    feats, masks = encoder(torch.zeros(1, 3, 2304), mask)
-    # 9 cells of the coarsest level, one behind them, rounded up to 32
-    assert lengths == [96, 96, 48, 24]
-    assert [each.size(2) for each in feats] == [2304, 1152, 576, 288]
-    assert [each.size(2) for each in masks] == [2304, 1152, 576, 288]
+    pyramid = encoder(torch.zeros(1, 3, 2304), make_cells([70], 2304))
+    # of the coarsest level: 96 / 8 cells and one behind them
+    assert lengths == [104, 104, 52, 26]
+    assert [each.size(2) for each in pyramid.feats] == [2304, 1152, 576, 288]
+    assert [each.size(2) for each in pyramid.masks] == [2304, 1152, 576, 288]
 
 
-def test_noise_in_padding_is_not_left_out():
+def test_noise_in_padding_is_not_left_out(make_cells):
     """Without an embedding it reaches the layers."""
     encoder = PyramidEncoder(
         4,
@@ -258,17 +255,17 @@ def test_noise_in_padding_is_not_left_out():
         dict(type='dyfadet_mm.LocalAttentionLayer'),
         4,
         arch=(0, 1, 1)).eval()
-    x, mask = torch.randn(1, 4, 200), (torch.arange(200) < 9)[None, None]
-    assert encoder(x, mask)[0][0].shape == (1, 4, 200)
+    x, cells = torch.randn(1, 4, 200), make_cells([9], 200)
+    assert encoder(x, cells).feats[0].shape == (1, 4, 200)
     seen = []
     encoder.stem[0].register_forward_pre_hook(
         lambda module, args: seen.append(args[0]))
-    encoder(x, mask)
+    encoder(x, cells)
     assert torch.equal(seen[0], x)
 
 
-def test_size_of_the_pyramid_is_known():
+def test_size_of_the_pyramid_is_known(make_cells):
     encoder = make_any_encoder('attention')
-    feats, _ = encoder(torch.zeros(1, 3, 16), torch.ones(1, 1, 16))
+    feats, _ = encoder(torch.zeros(1, 3, 16), make_cells([16], 16))
     assert encoder.num_levels == len(feats) == 4
     assert encoder.out_channels == feats[0].size(1) == 16

@@ -45,28 +45,28 @@ def test_a_list_of_another_length_is_refused():
 
 @pytest.mark.parametrize('downsample', ['max', 'avg'])
 @pytest.mark.parametrize('length', [1, 2, 3, 5, 13, 16])
-def test_any_length_gives_all_levels(downsample, length, make_masks):
+def test_any_length_gives_all_levels(downsample, length, make_cells):
     encoder = make_encoder(downsample=downsample)
-    [mask] = make_masks([length, (length + 1) // 2], length)
-    feats, masks = encoder(torch.randn(2, 6, length), mask)
+    cells = make_cells([length, (length + 1) // 2], length)
+    pyramid = encoder(torch.randn(2, 6, length), cells)
     lengths = [-(-length // 2**level) for level in range(4)]
-    assert [x.shape for x in feats] == [(2, 32, n) for n in lengths]
-    assert [x.shape for x in masks] == [(2, 1, n) for n in lengths]
-    assert all(x.isfinite().all() for x in feats)
+    assert [x.shape for x in pyramid.feats] == [(2, 32, n) for n in lengths]
+    assert [x.shape for x in pyramid.masks] == [(2, 1, n) for n in lengths]
+    assert all(x.isfinite().all() for x in pyramid.feats)
 
 
-def test_levels_are_the_layers_one_after_the_other(randomise, make_masks):
+def test_levels_are_the_layers_one_after_the_other(randomise, make_cells):
     """No cell is left out: statistics of each layer cover all padding."""
     encoder = randomise(make_encoder()).eval()
-    x, [mask] = torch.randn(2, 6, 64).double(), make_masks([9, 5], 64)
-    feats, _ = encoder(x, mask)
+    x, cells = torch.randn(2, 6, 64).double(), make_cells([9, 5], 64)
+    feats, levels = encoder(x, cells)
     for conv, norm in zip(encoder.embed, encoder.embed_norms):
-        x = norm(conv(x, mask)).relu()
+        x = norm(conv(x, cells.mask)).relu()
     for layer in encoder.stem:
-        x, mask = layer(x, mask)
+        x = layer(x, cells)
     torch.testing.assert_close(feats[0], x)
-    for layer, level in zip(encoder.branch, feats[1:]):
-        x, mask = layer(x, mask)
+    for layer, cells, level in zip(encoder.branch, levels, feats[1:]):
+        x = layer(x, cells)
         torch.testing.assert_close(level, x)
 
 

@@ -43,7 +43,10 @@ def make_model(head=None, **kwargs):
 
 
 def make_video(length, segments=((1, 5), ), labels=(2, )):
-    """Features and data sample; fps 10, stride 5, window 20."""
+    """Features and data sample; fps 10, stride 5, window 20.
+
+    Segments are on the grid, where cell 0 is at 1 second.
+    """
     sample = ActionDataSample(
         metainfo=dict(
             video_id=f'v_{length}',
@@ -51,8 +54,10 @@ def make_video(length, segments=((1, 5), ), labels=(2, )):
             fps=10.,
             feat_stride=5,
             feat_num_frames=20))
+    grid = torch.tensor(segments).float().reshape(-1, 2)
     sample.gt_instances = InstanceData(
-        segments=torch.tensor(segments).float().reshape(-1, 2),
+        segments=grid / 2 + 1,
+        grid_segments=grid,
         labels=torch.tensor(labels, dtype=torch.long))
     generator = torch.Generator().manual_seed(length)
     return torch.randn(6, length, generator=generator), sample

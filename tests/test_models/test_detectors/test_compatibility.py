@@ -219,6 +219,75 @@ def test_what_a_part_refuses_names_the_part(changes, words):
         build(**changes)
 
 
+class Old(nn.Module):
+    """A part that takes a mask, as before cells came with their padding."""
+
+    def __init__(self, **kwargs):
+        super().__init__()
+
+    def forward(self, x, mask):
+        return x, mask
+
+
+class OldPyramid(Old):
+    """A part that takes the masks of all levels."""
+
+    def forward(self, feats, masks):
+        return feats, masks
+
+
+class OldRows(Old):
+    """A part of the packed heads as they were, on rows."""
+    power = 1
+
+    def forward_rows(self, x, cells):
+        return x
+
+
+BASE = dict(PARTS['head'], type='dyfadet_mm.BaseTADHead')
+CONV = dict(PARTS['backbone'], type='dyfadet_mm.ConvBackbone')
+
+
+def dynamic(**paths):
+    return dict(BASE, tower=dict(type='dyfadet_mm.DyTower', **paths))
+
+
+@pytest.mark.parametrize(
+    'parts', [
+        dict(
+            backbone=dict(
+                CONV,
+                type='dyfadet_mm.PyramidEncoder',
+                stem_layer=dict(type=Old),
+                branch_layer=dict(type='dyfadet_mm.ConvLayer'))),
+        dict(
+            backbone=dict(
+                CONV,
+                type='dyfadet_mm.PyramidEncoder',
+                stem_layer=dict(type='dyfadet_mm.ConvLayer'),
+                branch_layer=dict(type=Old))),
+        dict(backbone=dict(CONV, op=dict(type=Old))),
+        dict(backbone=dict(CONV, position=dict(type=Old))),
+        dict(backbone=dict(type=OldPyramid)),
+        dict(neck=dict(type=OldPyramid)),
+        dict(head=dict(BASE, tower=dict(type=OldPyramid))),
+        dict(head=dict(BASE, tower=dict(type=OldRows))),
+        dict(head=dynamic(scale_path=dict(type=OldRows))),
+        dict(head=dynamic(depth_path=dict(type=OldPyramid))),
+        dict(
+            head=dynamic(
+                scale_path=dict(
+                    type='dyfadet_mm.DFAAtt', attention=dict(type=OldRows)))),
+    ],
+    ids=[
+        'stem', 'branch', 'op', 'position', 'backbone', 'neck', 'tower',
+        'tower on rows', 'path on rows', 'path', 'attention on rows'
+    ])
+def test_old_parts_are_told_where_to_read(parts):
+    with pytest.raises(TypeError, match=r'\bOld.*docs/extend\.md'):
+        build(**parts)
+
+
 def test_training_ends_with_the_message(tmp_path):
     done = subprocess.run([
         sys.executable, ROOT / 'tools/train.py',

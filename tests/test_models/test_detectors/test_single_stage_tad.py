@@ -6,7 +6,6 @@ from small_detector import (assert_same_detections, make_batch, make_model,
 
 from dyfadet_mm.engine import Bfloat16OptimWrapper
 from dyfadet_mm.models import TADDataPreprocessor
-from dyfadet_mm.models.detectors.single_stage_tad import valid_cells
 from dyfadet_mm.registry import MODELS
 
 
@@ -28,12 +27,12 @@ def test_tensor_mode_gives_the_raw_outputs_of_the_head():
     model = make_model()
     data = model.data_preprocessor(make_batch(make_video(12), make_video(7)))
     cls_logits, offsets = model(**data, mode='tensor')
-    masks = valid_cells(**data)
-    assert masks.sum((1, 2)).tolist() == [12, 7]
-    feats, mlvl_masks = model.extract_feat(data['inputs'], masks)
-    assert [x.shape for x in feats] == [(2, 32, n) for n in (16, 8, 4)]
-    assert [x.shape for x in mlvl_masks] == [(2, 1, n) for n in (16, 8, 4)]
-    expected = model.head(feats, mlvl_masks)
+    cells = model.cells_of(data['inputs'], data['data_samples'])
+    assert cells.mask.sum((1, 2)).tolist() == cells.lengths == [12, 7]
+    pyramid = model.extract_feat(data['inputs'], cells)
+    assert [x.shape for x in pyramid.feats] == [(2, 32, n) for n in (16, 8, 4)]
+    assert [x.shape for x in pyramid.masks] == [(2, 1, n) for n in (16, 8, 4)]
+    expected = model.head(pyramid)
     for ours, theirs in zip((cls_logits, offsets), expected):
         assert all(map(torch.equal, ours, theirs))
     assert [x.shape for x in cls_logits] == [(2, 3, n) for n in (16, 8, 4)]
@@ -43,7 +42,7 @@ def test_tensor_mode_gives_the_raw_outputs_of_the_head():
 def test_tensor_mode_is_the_default_and_needs_no_samples():
     model = make_model()
     inputs = torch.randn(2, 6, 16)
-    assert valid_cells(inputs, None).all()
+    assert model.cells_of(inputs).mask.all()
     full = model(inputs)
     [sample] = make_batch(make_video(16))['data_samples']
     for ours, theirs in zip(full, model(inputs, [sample] * 2, mode='tensor')):
@@ -217,14 +216,14 @@ def test_pretrained_weights_are_not_drawn_anew(part, tmp_path):
 
 
 def test_state_dict_holds_the_normalizer_and_loads_strictly():
-    first, second = make_model(), make_model()
+    first, second = make_model().train(), make_model()
     first(
         **first.data_preprocessor(make_batch(make_video(12)), True),
         mode='loss')
     second.load_state_dict(first.state_dict(), strict=True)
     name = 'head.loss_normalizer.value'
     assert second.state_dict()[name] == first.state_dict()[name] != 100
-    [one] = first.test_step(make_batch(make_video(12)))
+    [one] = first.eval().test_step(make_batch(make_video(12)))
     [two] = second.test_step(make_batch(make_video(12)))
     assert_same_detections(one.pred_instances, two.pred_instances)
 

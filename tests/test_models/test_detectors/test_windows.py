@@ -7,15 +7,15 @@ from small_detector import (assert_same_detections, make_batch, make_model,
 from torch import nn
 
 from dyfadet_mm.models.detectors.windows import SlidingWindows
+from dyfadet_mm.structures import Cells, Pyramid
 
 
 class Strided(nn.Module):
     """An encoder without context: level l has every 2^l-th cell."""
 
-    def forward(self, inputs, masks):
-        return tuple(
-            tuple(x[..., ::2**level] for level in range(3))
-            for x in (inputs, masks))
+    def forward(self, inputs, cells):
+        return Pyramid.of([inputs[..., ::2**level] for level in range(3)],
+                          cells)
 
 
 def make_local_model(topk=2000, pad_to='max_seq_len', **kwargs):
@@ -83,11 +83,12 @@ def test_every_window_is_computed_as_a_video_of_its_own(pad_to, head):
                                     (16, 26, 20, 24), (20, 27, 24, 28)]:
         window = feats[:, start:end]
         data = model.data_preprocessor(dict(inputs=[window]))
-        mask = torch.arange(data['inputs'].size(2)) < end - start
-        [
-            levels
-        ] = model.head.predict(*model.extract_feat(data['inputs'], mask[None,
-                                                                        None]))
+        inputs = data['inputs']
+        pyramid = model.extract_feat(
+            inputs,
+            Cells.of([end - start], inputs.size(2), 'cpu', model.padding))
+        [levels] = model.head.decode_by_feat(*model.head(pyramid),
+                                             pyramid.masks)
         for level, (segment, score) in enumerate(levels):
             points = torch.arange(len(segment)) * 2**level + start
             own = (points >= first) & (points < last)

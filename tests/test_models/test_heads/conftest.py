@@ -1,5 +1,4 @@
 import pytest
-import torch
 
 from dyfadet_mm.models import ConvHead, ConvMultiScaleHead, DyHead
 
@@ -24,15 +23,3 @@ def _make_head(kind='c', num_levels=3, **kwargs):
 def make_head():
     """A tiny head: 'static', 'convms', or dynamic: 'c', 'k' or 'ck'."""
     return _make_head
-
-
-def _make_feats(masks, channels=4):
-    """Random features of every level, zero on padding."""
-    return tuple(
-        torch.randn(len(mask), channels, mask.size(2)).double() * mask
-        for mask in masks)
-
-
-@pytest.fixture(scope='session')
-def make_feats():
-    return _make_feats

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.structures import InstanceData
 
 from dyfadet_mm.models import BaseTADHead
@@ -12,8 +13,24 @@ RANGES = ((0, 4), (4, 1e4))
 
 def instances(segments, labels):
     return InstanceData(
-        segments=torch.tensor(segments, dtype=torch.float32).reshape(-1, 2),
+        grid_segments=torch.tensor(segments,
+                                   dtype=torch.float32).reshape(-1, 2),
         labels=torch.tensor(labels, dtype=torch.long))
+
+
+def samples(batch_gt_instances):
+    """Data samples; fps 10, stride 5, window 20, so that cell 0 is at 1 s."""
+    return [
+        ActionDataSample(
+            metainfo=dict(
+                video_id=str(video),
+                duration=20.,
+                fps=10.,
+                feat_stride=5,
+                feat_num_frames=20,
+                feat_len=(8, 4)[video]),
+            gt_instances=gt) for video, gt in enumerate(batch_gt_instances)
+    ]
 
 
 #: Two actions of different classes and a copy of the first as class 2.
@@ -42,9 +59,9 @@ def head(make_head):
 
 
 @pytest.fixture
-def outputs(make_masks):
+def outputs(make_pyramid):
     """Logits, offsets and masks of two videos of 8 and 4 cells."""
-    masks = make_masks([8, 4], 8, 2)
+    masks = make_pyramid([8, 4], 8, 2).masks
     logits = tuple(torch.randn(2, 3, mask.size(2)) for mask in masks)
     offsets = tuple(3 * torch.rand(2, 2, mask.size(2)) for mask in masks)
     return logits, offsets, masks
@@ -58,7 +75,8 @@ def slow_losses(head, outputs, gts, smoothing=0.):
         for level in range(2):
             [points] = head.points([masks[level].size(2)] * 2,
                                    'cpu')[level:level + 1]
-            target = head.assigner.assign(points, gt.segments, gt.labels, 3)
+            target = head.assigner.assign(points, gt.grid_segments, gt.labels,
+                                          3)
             for t in range(masks[level].size(2)):
                 if not masks[level][video, 0, t]:
                     continue
@@ -176,11 +194,10 @@ def test_the_balance_of_a_small_regression_loss_is_bounded(head, outputs):
 
 
 def test_videos_without_actions_give_zero_regression_still_attached(
-        head, make_masks, make_feats):
-    head = head()
-    masks = make_masks([8, 4], 8, 2)
-    feats = tuple(x.float() for x in make_feats(masks))
-    losses = head.loss(feats, masks, [instances([], [])] * 2)
+        head, make_pyramid):
+    head = head().double()
+    losses = head.loss(
+        make_pyramid([8, 4], 8, 2), samples([instances([], [])] * 2))
     assert losses['loss_reg'].item() == 0 and losses['loss_cls'] > 0
     sum(losses.values()).backward()
     for name, parameter in head.named_parameters():
@@ -191,14 +208,12 @@ def test_videos_without_actions_give_zero_regression_still_attached(
 
 
 @pytest.mark.parametrize('kind', ['static', 'c', 'k', 'ck'])
-def test_loss_is_finite_and_reaches_every_parameter(kind, head, make_masks,
-                                                    make_feats):
-    head = head(kind=kind)
+def test_loss_is_finite_and_reaches_every_parameter(kind, head, make_pyramid):
+    head = head(kind=kind).double()
     head.init_weights()
     torch.nn.init.constant_(head.conv_reg.bias, 1.)
-    masks = make_masks([8, 4], 8, 2)
-    feats = tuple(x.float() for x in make_feats(masks))
-    sum(head.loss(feats, masks, GT).values()).backward()
+    losses = head.loss(make_pyramid([8, 4], 8, 2), samples(GT))
+    sum(losses.values()).backward()
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -206,7 +221,7 @@ def test_loss_is_finite_and_reaches_every_parameter(kind, head, make_masks,
 
 def test_predictions_are_decoded_per_video_and_level(head, outputs):
     logits, offsets, masks = outputs
-    videos = head().predict_by_feat(logits, offsets, masks)
+    videos = head().decode_by_feat(logits, offsets, masks)
     assert len(videos) == 2 and len(videos[0]) == 2
     for video, levels in enumerate(videos):
         for level, (segments, scores) in enumerate(levels):
@@ -223,14 +238,23 @@ def test_predictions_are_decoded_per_video_and_level(head, outputs):
                 scores[valid], logits[level][video].sigmoid().t()[valid])
 
 
-def test_predict_and_loss_run_the_forward(head, make_masks, make_feats):
-    head = head(kind='c')
-    masks = make_masks([8, 4], 8, 2)
-    feats = tuple(x.float() for x in make_feats(masks))
-    expected = head.predict_by_feat(*head(feats, masks), masks)
-    for ours, theirs in zip(head.predict(feats, masks), expected):
-        for level, other in zip(ours, theirs):
-            assert all(map(torch.equal, level, other))
+def test_predict_and_loss_run_the_forward(head, make_pyramid):
+    head = head(kind='c').double()
+    pyramid, videos = make_pyramid([8, 4], 8, 2), samples(GT)
+    outputs = (*head(pyramid), pyramid.masks)
+    found = head.predict(pyramid, videos)
+    expected = head.predict_by_feat(*outputs,
+                                    [each.metainfo for each in videos])
+    for ours, theirs, levels, video in zip(found, expected,
+                                           head.decode_by_feat(*outputs),
+                                           videos):
+        alone = head.postprocessor(levels, video.metainfo)
+        for key in ('segments', 'scores', 'labels'):
+            assert torch.equal(ours[key], theirs[key])
+            assert torch.equal(ours[key], alone[key])
+    losses, head.loss_normalizer.value = head.loss(pyramid,
+                                                   videos), torch.tensor(10.)
+    assert losses == head.loss_by_feat(*outputs, GT)
 
 
 def test_normalizer_is_part_of_the_state_dict(head, outputs):

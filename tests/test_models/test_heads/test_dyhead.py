@@ -4,6 +4,7 @@ from slow_layers import slow_dy_layer
 
 from dyfadet_mm.models import DyLayer, DyTower, GeReTanH, ReTanH
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells, Pyramid
 
 
 def scale_path(formation):
@@ -18,61 +19,60 @@ def scale_path(formation):
                                                              (3, 1, 2),
                                                              (3, 4, 1)])
 def test_layer_equals_its_definition(formation, kernel_size, length,
-                                     num_levels, randomise, make_masks,
-                                     make_feats):
+                                     num_levels, randomise, make_pyramid,
+                                     run_packed):
     layer = randomise(DyLayer(3, 4, kernel_size, scale_path(formation)))
-    masks = make_masks([length, (length + 1) // 2], length, num_levels)
-    feats = make_feats(masks, 3)
-    outs = layer(feats, masks)
+    pyramid = make_pyramid([length, (length + 1) // 2], length, num_levels, 3)
+    outs = run_packed(layer, pyramid, kernel_size - 1)
     for video in range(2):
-        expected = slow_dy_layer([x[video].numpy() for x in feats],
-                                 [x[video, 0].numpy() for x in masks], layer,
-                                 formation, kernel_size)
+        expected = slow_dy_layer([x[video].numpy() for x in pyramid.feats],
+                                 [x[video, 0].numpy() for x in pyramid.masks],
+                                 layer, formation, kernel_size)
         for ours, theirs in zip(outs, expected):
             torch.testing.assert_close(ours[video], torch.from_numpy(theirs))
 
 
-def test_tower_runs_its_layers_one_after_the_other(randomise, make_masks,
-                                                   make_feats):
+def test_tower_runs_its_layers_one_after_the_other(randomise, make_pyramid,
+                                                   run_packed):
     tower = randomise(DyTower(4, 5, 2))
-    masks = make_masks([6], 6, 2)
-    feats = make_feats(masks)
-    expected = [x[0].numpy() for x in feats]
+    pyramid = make_pyramid([6], 6, 2)
+    expected = [x[0].numpy() for x in pyramid.feats]
     for layer in tower.layers:
-        expected = slow_dy_layer(expected, [x[0, 0].numpy() for x in masks],
+        expected = slow_dy_layer(expected,
+                                 [x[0, 0].numpy() for x in pyramid.masks],
                                  layer, 'c', 3)
-    for ours, theirs in zip(tower(feats, masks), expected):
+    outs = run_packed(tower, pyramid, 2)
+    for ours, theirs in zip(outs, expected):
         torch.testing.assert_close(ours[0], torch.from_numpy(theirs))
-    for ours, theirs in zip(DyTower(4, 5, 0)(feats, masks), feats):
-        assert torch.equal(ours, theirs)
+    none = run_packed(DyTower(4, 5, 0), pyramid, 2)
+    assert all(map(torch.equal, none, pyramid.feats))
 
 
-def test_levels_do_not_mix_at_the_start(make_masks, make_feats):
+def test_levels_do_not_mix_at_the_start(make_pyramid, run_packed):
     layer = DyLayer(4, 4).double()
     layer.init_weights()
     assert layer.gamma.item() == 0 and layer.alpha.item() == 1
-    masks = make_masks([8], 8, 3)
-    feats = make_feats(masks)
-    outs = layer(feats, masks)
-    for level, out in enumerate(outs):
-        alone = layer(feats[level:level + 1], masks[level:level + 1])
+    pyramid = make_pyramid([8], 8, 3)
+    outs = run_packed(layer, pyramid, 2)
+    for out, *level in zip(outs, *pyramid):
+        alone = run_packed(layer, Pyramid(*zip(level)), 2)
         torch.testing.assert_close(out, alone[0])
 
 
-def test_only_neighbouring_levels_mix(randomise, make_masks, make_feats):
+def test_only_neighbouring_levels_mix(randomise, make_pyramid, run_packed):
     layer = randomise(DyLayer(4, 4))
-    masks = make_masks([16], 16, 4)
-    feats = make_feats(masks)
-    before = layer(feats, masks)
-    after = layer((feats[0] + 1, ) + feats[1:], masks)
+    pyramid = make_pyramid([16], 16, 4)
+    before = run_packed(layer, pyramid, 2)
+    finest, *others = pyramid.feats
+    other = pyramid._replace(feats=(finest + 1, *others))
+    after = run_packed(layer, other, 2)
     changed = [not torch.equal(*pair) for pair in zip(before, after)]
     assert changed == [True, True, False, False]
 
 
-def test_every_parameter_gets_a_gradient(randomise, make_masks, make_feats):
+def test_every_parameter_gets_a_gradient(randomise, make_pyramid, run_packed):
     layer = randomise(DyLayer(4, 3))
-    masks = make_masks([8, 6], 8, 3)
-    outs = layer(make_feats(masks), masks)
+    outs = run_packed(layer, make_pyramid([8, 6], 8, 3), 2)
     sum((x * torch.randn_like(x)).sum() for x in outs).backward()
     for name, parameter in layer.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
@@ -107,11 +107,11 @@ def test_head_for_another_number_of_levels_is_refused(make_head):
     head = make_head('c')
     num_levels = head.points.num_levels
     feats = (torch.zeros(1, 4, 8), ) * (num_levels + 1)
-    masks = (torch.ones(1, 1, 8, dtype=torch.bool), ) * (num_levels + 1)
+    pyramid = Pyramid.of(feats, Cells.of([8], 8, 'cpu'))
     with pytest.raises(
             ValueError,
             match=f'fit the {num_levels + 1} levels .* got {num_levels}'):
-        head(feats, masks)
+        head(pyramid)
 
 
 @pytest.mark.parametrize('gate_bias', [0.6, -0.1])
@@ -133,7 +133,7 @@ def test_gates_without_a_bias_start_as_drawn(make_head):
     assert torch.equal(gate.bias, before)
 
 
-def test_tower_alone_is_that_of_the_head(make_head, make_masks, make_feats):
+def test_tower_alone_is_that_of_the_head(make_head, make_pyramid, run_packed):
     """Any head can have it by its name."""
     torch.manual_seed(0)
     tower = make_head('c', num_layers=2).cls_tower
@@ -146,7 +146,7 @@ def test_tower_alone_is_that_of_the_head(make_head, make_masks, make_feats):
             num_layers=1))
     for module in (tower, alone):
         module.double().init_weights()
-    masks = make_masks([6], 6, 2)
-    feats = make_feats(masks)
-    for ours, theirs in zip(alone(feats, masks), tower(feats, masks)):
+    pyramid = make_pyramid([6], 6, 2)
+    for ours, theirs in zip(*(run_packed(x, pyramid, 2)
+                              for x in (alone, tower))):
         assert theirs.any() and torch.equal(ours, theirs)

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dyfadet_mm.structures import Cells, Pyramid
+
 KINDS = ('static', 'convms', 'c', 'k', 'ck')
 EVERY_KIND = pytest.mark.parametrize('kind', KINDS)
 
@@ -13,20 +15,21 @@ def lengths_of_levels(length, num_levels):
     return [-(-length // 2**level) for level in range(num_levels)]
 
 
-def least_padded(length, num_levels, halo):
-    """Shortest grid with ``halo`` padded cells on every level."""
+def least_padded(length, num_levels, reach):
+    """Shortest grid with ``reach`` padded cells on every level."""
     valid = lengths_of_levels(length, num_levels)
     total = length
-    while any(n - v < halo
+    while any(n - v < reach
               for n, v in zip(lengths_of_levels(total, num_levels), valid)):
         total += 1
     return total
 
 
-def padded(feats, total):
-    return tuple(
+def padded(pyramid, lengths, total):
+    return Pyramid.of([
         F.pad(x, (0, -(-total // 2**level) - x.size(2)))
-        for level, x in enumerate(feats))
+        for level, x in enumerate(pyramid.feats)
+    ], Cells.of(lengths, total, 'cpu'))
 
 
 @settings(deadline=None, max_examples=40)
@@ -41,21 +44,19 @@ def padded(feats, total):
 def test_two_paddings_give_the_same_valid_outputs(kind, kernel_size,
                                                   num_layers, num_levels,
                                                   lengths, extra, seed,
-                                                  make_head, make_masks,
-                                                  make_feats, randomise):
+                                                  make_head, make_pyramid,
+                                                  randomise):
     torch.manual_seed(seed)
     head = randomise(
         make_head(
             kind, num_levels, num_layers=num_layers, kernel_size=kernel_size),
         seed)
     least = least_padded(max(lengths), num_levels, kernel_size // 2)
-    masks = make_masks(lengths, least + extra[0], num_levels)
-    feats = make_feats(masks)
-    total = least + sum(extra)
-    longer_masks = make_masks(lengths, total, num_levels)
-    short = head(feats, masks)
-    long = head(padded(feats, total), longer_masks)
-    for level, (mask, longer) in enumerate(zip(masks, longer_masks)):
+    pyramid = make_pyramid(lengths, least + extra[0], num_levels)
+    longer_pyramid = padded(pyramid, lengths, least + sum(extra))
+    short, long = head(pyramid), head(longer_pyramid)
+    for level, (mask,
+                longer) in enumerate(zip(pyramid.masks, longer_pyramid.masks)):
         for branch in range(2):
             x, y = short[branch][level], long[branch][level]
             valid, longer_valid = mask.expand_as(x), longer.expand_as(y)
@@ -72,27 +73,26 @@ def test_two_paddings_give_the_same_valid_outputs(kind, kernel_size,
     seed=st.integers(0, 99))
 def test_videos_of_a_batch_do_not_influence_each_other(kind, lengths, video,
                                                        seed, make_head,
-                                                       make_masks, make_feats,
+                                                       make_pyramid,
                                                        randomise):
     torch.manual_seed(seed)
     head = randomise(make_head(kind), seed)
     video = video % len(lengths)
-    masks = make_masks(lengths, 12, 3)
-    feats = make_feats(masks)
-    batch = head(feats, masks)
-    # other neighbours, with other masks
+    pyramid = make_pyramid(lengths, 12, 3)
+    batch = head(pyramid)
+    # other neighbours, with other lengths
     others = [1 + n % 12 for n in lengths]
     others[video] = lengths[video]
-    other_masks = make_masks(others, 12, 3)
-    other_feats = tuple(
-        torch.stack([
-            x[i] if i == video else torch.randn_like(x[i])
-            for i in range(len(lengths))
-        ]) for x in feats)
-    other = head(other_feats, other_masks)
+    other = head(
+        Pyramid.of([
+            torch.stack([
+                x[i] if i == video else torch.randn_like(x[i])
+                for i in range(len(lengths))
+            ]) for x in pyramid.feats
+        ], Cells.of(others, 12, 'cpu')))
     alone = head(
-        tuple(x[video:video + 1] for x in feats),
-        tuple(x[video:video + 1] for x in masks))
+        Pyramid.of([x[video:video + 1] for x in pyramid.feats],
+                   Cells.of([lengths[video]], 12, 'cpu')))
     for branch in range(2):
         for ours, theirs, single in zip(batch[branch], other[branch],
                                         alone[branch]):
@@ -104,11 +104,11 @@ def test_videos_of_a_batch_do_not_influence_each_other(kind, lengths, video,
 @EVERY_KIND
 @pytest.mark.parametrize('length', [1, 2, 3, 11])
 @pytest.mark.parametrize('num_layers', [1, 2, 3])
-def test_outputs_of_any_length(kind, length, num_layers, make_head, make_masks,
-                               make_feats):
+def test_outputs_of_any_length(kind, length, num_layers, make_head,
+                               make_pyramid):
     head = make_head(kind, num_layers=num_layers).double()
-    masks = make_masks([length, (length + 1) // 2], length, 3)
-    cls_logits, offsets = head(make_feats(masks), masks)
+    cls_logits, offsets = head(
+        make_pyramid([length, (length + 1) // 2], length, 3))
     lengths = lengths_of_levels(length, 3)
     assert [x.shape for x in cls_logits] == [(2, 3, n) for n in lengths]
     assert [x.shape for x in offsets] == [(2, 2, n) for n in lengths]
@@ -119,14 +119,13 @@ def test_outputs_of_any_length(kind, length, num_layers, make_head, make_masks,
 @EVERY_KIND
 @pytest.mark.parametrize('num_layers', [1, 2, 3])
 def test_every_parameter_gets_a_gradient(kind, num_layers, make_head,
-                                         make_masks, make_feats, randomise):
+                                         make_pyramid, randomise):
     head = randomise(make_head(kind, num_layers=num_layers))
     with torch.no_grad():  # open gates and ReLUs
         for name, parameter in head.named_parameters():
             if name.endswith(('bias', 'alpha', 'scale')):
                 parameter.fill_(1.5)
-    masks = make_masks([12, 9], 12, 3)
-    cls_logits, offsets = head(make_feats(masks), masks)
+    cls_logits, offsets = head(make_pyramid([12, 9], 12, 3))
     outs = cls_logits + offsets
     sum((x * torch.randn_like(x)).sum() for x in outs).backward()
     for name, parameter in head.named_parameters():
@@ -134,13 +133,11 @@ def test_every_parameter_gets_a_gradient(kind, num_layers, make_head,
 
 
 @EVERY_KIND
-def test_features_are_not_changed_in_place(kind, make_head, make_masks,
-                                           make_feats):
-    masks = make_masks([8], 8, 3)
-    feats = make_feats(masks)
-    copies = [x.clone() for x in feats]
-    make_head(kind).double()(feats, masks)
-    assert all(map(torch.equal, feats, copies))
+def test_features_are_not_changed_in_place(kind, make_head, make_pyramid):
+    pyramid = make_pyramid([8], 8, 3)
+    copies = [x.clone() for x in pyramid.feats]
+    make_head(kind).double()(pyramid)
+    assert all(map(torch.equal, pyramid.feats, copies))
 
 
 @EVERY_KIND
@@ -154,3 +151,17 @@ def test_class_prior_and_empty_classes_at_the_start(kind, make_head):
     priors = head.conv_cls.bias.sigmoid().tolist()
     assert priors == pytest.approx([0.2] * 3)
     assert [scale.scale.item() for scale in head.scales] == [1.] * 3
+
+
+@EVERY_KIND
+@pytest.mark.parametrize('num_layers', [1, 3])
+def test_ignored_padding_is_not_read(kind, num_layers, make_head, make_pyramid,
+                                     randomise):
+    """Not even where the neck leaves numbers there, as a user's own may."""
+    head = randomise(make_head(kind, num_layers=num_layers))
+    clean = make_pyramid([9, 4], 12, 3, padding='ignored')
+    noisy = clean._replace(
+        feats=tuple(x + 5. * ~mask
+                    for x, mask in zip(clean.feats, clean.masks)))
+    for ours, theirs in zip(head(noisy), head(clean)):
+        assert all(map(torch.equal, ours, theirs))

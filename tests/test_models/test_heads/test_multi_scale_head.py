@@ -1,4 +1,6 @@
 """The conv multi-scale head against its definition, level by level."""
+import importlib
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyfadet_mm.models import ConvMultiScaleHead, ConvPath, DFAAtt, DyHead
-from dyfadet_mm.models.layers import row_conv
+from dyfadet_mm.structures import Cells, PackedPyramid, Pyramid
 
+# the package has the function of that name
+conv1d_module = importlib.import_module('dyfadet_mm.ops.conv1d')
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 1e4))
 
 
@@ -64,7 +68,7 @@ def convolution(request):
     """Both ways to convolve, of which width decides otherwise."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param != 'direct':
-            patch.setattr(row_conv, 'MIN_CHANNELS', 1)
+            patch.setattr(conv1d_module, 'MIN_CHANNELS', 1)
         yield
 
 
@@ -89,14 +93,14 @@ def test_head_equals_its_definition(kernel_size, num_layers, num_levels, total,
     cells = torch.rand(batch, 1, total) < 0.6  # any valid cells
     if not holes:  # a number of them
         cells = torch.arange(total) < cells.sum(2, keepdim=True)
-    masks = [cells[..., ::2**level] for level in range(num_levels)]
+    pyramid = Pyramid.of((None, ) * num_levels, Cells(cells))
     feats = [
         torch.randn(batch, 4, x.size(2)).double().requires_grad_()
-        for x in masks
+        for x in pyramid.masks
     ]
     leaves = [*feats, *head.parameters()]
-    ours = sum(head(tuple(feats), tuple(masks)), ())
-    theirs = definition(head, feats, masks)
+    ours = sum(head(pyramid._replace(feats=tuple(feats))), ())
+    theirs = definition(head, feats, pyramid.masks)
     weights = [torch.randn_like(x) for x in theirs]
     grads = [
         torch.autograd.grad(
@@ -142,21 +146,15 @@ def test_start():
             assert module.conv.weight.any() and not module.conv.bias.any()
 
 
-def test_scale_paths_are_computed_where_they_are_read(monkeypatch):
-    """Half of the rows for the level above, one pyramid for that below."""
-    asked = []
-    forward_rows = ConvPath.forward_rows
-
-    def count(self, x, cells, rows=slice(None)):
-        out = forward_rows(self, x, cells, rows)
-        asked.append((len(out), len(x), cells.second_level))
-        return out
-
-    monkeypatch.setattr(ConvPath, 'forward_rows', count)
-    masks = tuple(torch.ones(1, 1, 64 // 2**level).bool() for level in (0, 1))
-    feats = tuple(torch.randn(1, 4, mask.size(2)) for mask in masks)
-    make_head(num_levels=2, num_layers=2)(feats, masks)
-    down, up, depth = asked[:3]
-    assert down[0] == down[1] // 2
-    assert up[0] == up[1] - up[2] < up[1] // 2 + 1
-    assert depth[0] == depth[1]
+def test_scale_paths_are_computed_where_they_are_read(make_pyramid):
+    """Half of the cells for the level above, one level for that below."""
+    head, asked = make_head(num_levels=2, num_layers=2).double(), []
+    for path in head.cls_tower.layers[0].children():
+        path.register_forward_hook(lambda _, args, out: asked.append(
+            (args[0].size(2), out.size(2))))
+    pyramid = make_pyramid([64], 64, 2)
+    packed = PackedPyramid(pyramid.cells, head.reach)
+    head(pyramid)
+    fine, coarse = packed.starts[1], packed.starts[2] - packed.starts[1]
+    assert asked == [(fine, fine // 2), (coarse, coarse),
+                     (fine + coarse, fine + coarse)]

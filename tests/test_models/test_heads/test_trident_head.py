@@ -11,6 +11,7 @@ from slow_layers import slow_conv
 from dyfadet_mm.models import DyTower, TridentHead
 from dyfadet_mm.models.heads import trident_head
 from dyfadet_mm.models.losses import offset_diou_loss, sigmoid_focal_loss
+from dyfadet_mm.structures import Cells, Pyramid
 
 RANGES = ((0, 4), (4, 1e4))
 DY_TOWER = dict(type='dyfadet_mm.DyTower')
@@ -45,6 +46,11 @@ def slow_offsets(start, end, bins, label, t):
     d_start = sum((num_bins - s) * left[s] for s in range(num_bins + 1))
     d_end = sum(s * right[s] for s in range(num_bins + 1))
     return torch.stack((d_start / left.sum(), d_end / right.sum()))
+
+
+def decode(head, pyramid):
+    """Proposals of every video and level."""
+    return head.decode_by_feat(*head(pyramid), pyramid.masks)
 
 
 @settings(deadline=None, max_examples=40)
@@ -91,11 +97,12 @@ def test_offsets_by_hand():
 
 def instances(segments, labels):
     return InstanceData(
-        segments=torch.tensor(segments, dtype=torch.float32).reshape(-1, 2),
+        grid_segments=torch.tensor(segments,
+                                   dtype=torch.float32).reshape(-1, 2),
         labels=torch.tensor(labels, dtype=torch.long))
 
 
-def draw(lengths, total, num_bins, num_classes, seed, make_masks):
+def draw(lengths, total, num_bins, num_classes, seed, make_pyramid):
     """Outputs of a head, in float64, and two videos' actions."""
     rng = torch.Generator().manual_seed(seed)
 
@@ -108,7 +115,7 @@ def draw(lengths, total, num_bins, num_classes, seed, make_masks):
                 generator=rng,
                 dtype=torch.float64).requires_grad_() for mask in masks)
 
-    masks = make_masks(lengths, total, 2)
+    masks = make_pyramid(lengths, total, 2).masks
     outputs = [randn(num_classes), randn(2 * (num_bins + 1))]
     outputs += [randn(num_classes), randn(num_classes)]
     gts = []
@@ -127,7 +134,7 @@ def slow_losses(head, outputs, masks, gts, smoothing):
         for level, mask in enumerate(masks):
             logits, bins, start, end = (x[level][video] for x in outputs)
             points = head.points([x.size(2) for x in masks], 'cpu')[level]
-            target = head.assigner.assign(points, gt.segments, gt.labels,
+            target = head.assigner.assign(points, gt.grid_segments, gt.labels,
                                           head.num_classes)
             goals = head.coder.encode(points, target.segments).double()
             for t in mask[video, 0].nonzero()[:, 0].tolist():
@@ -159,9 +166,9 @@ def slow_losses(head, outputs, masks, gts, smoothing):
 def test_losses_and_gradients_equal_their_definition(lengths, num_bins,
                                                      num_classes, power,
                                                      smoothing, seed,
-                                                     make_masks):
+                                                     make_pyramid):
     outputs, masks, gts = draw(lengths, 9, num_bins, num_classes, seed,
-                               make_masks)
+                               make_pyramid)
     head = make_head(
         num_bins,
         num_classes=num_classes,
@@ -190,16 +197,16 @@ def test_losses_and_gradients_equal_their_definition(lengths, num_bins,
             torch.testing.assert_close(x, y, atol=1e-5, rtol=1e-3)
 
 
-def test_classification_also_trains_the_offsets(make_masks):
-    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_masks)
+def test_classification_also_trains_the_offsets(make_pyramid):
+    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_pyramid)
     loss = make_head().loss_by_feat(*outputs, masks, gts)['loss_cls']
     loss.backward()
     assert all(x[0].grad.any() for x in outputs)
 
 
-def test_pairs_that_miss_their_action_have_finite_gradients(make_masks):
+def test_pairs_that_miss_their_action_have_finite_gradients(make_pyramid):
     """So sure of the nearest bins that the offsets round to zero."""
-    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_masks)
+    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_pyramid)
     with torch.no_grad():
         for bins in outputs[1]:
             bins[:, 3:5] = 500.
@@ -208,8 +215,8 @@ def test_pairs_that_miss_their_action_have_finite_gradients(make_masks):
     assert all(x.grad.isfinite().all() for output in outputs for x in output)
 
 
-def test_no_actions_cost_no_regression(make_masks):
-    outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_masks)
+def test_no_actions_cost_no_regression(make_pyramid):
+    outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_pyramid)
     losses = make_head().loss_by_feat(*outputs, masks, [instances([], [])] * 2)
     assert losses['loss_reg'].item() == 0
     sum(losses.values()).backward()
@@ -217,12 +224,11 @@ def test_no_actions_cost_no_regression(make_masks):
 
 
 @TOWERS
-def test_outputs_are_convolutions_of_the_towers(tower, make_masks, make_feats,
-                                                randomise):
+def test_outputs_are_convolutions_of_the_towers(tower, make_pyramid,
+                                                run_packed, randomise):
     head = randomise(make_head(kernel_size=5, tower=tower))
-    masks = make_masks([7, 4], 7, 2)
-    feats = make_feats(masks)
-    outputs = head(feats, masks)
+    pyramid = make_pyramid([7, 4], 7, 2)
+    outputs = head(pyramid)
     assert [x[0].shape[1] for x in outputs] == [3, 8, 3, 3]
     branches = [(head.cls_tower, head.conv_cls),
                 (head.reg_tower, head.conv_reg),
@@ -231,8 +237,9 @@ def test_outputs_are_convolutions_of_the_towers(tower, make_masks, make_feats,
     assert [conv.kernel_size for _, conv in branches] == [(5, ), (5, ), (3, ),
                                                           (3, )]
     for (branch, conv), output in zip(branches, outputs):
-        for level, mask in enumerate(masks):
-            x = branch(feats, masks)[level][1].detach().numpy()
+        feats = run_packed(branch, pyramid, 4)
+        for level, mask in enumerate(pyramid.masks):
+            x = feats[level][1].detach().numpy()
             expected = torch.from_numpy(slow_conv(x, conv)) * mask[1]
             if conv is head.conv_reg:
                 expected = (expected * head.scales[level].scale).relu()
@@ -240,11 +247,11 @@ def test_outputs_are_convolutions_of_the_towers(tower, make_masks, make_feats,
 
 
 def test_boundaries_do_not_train_what_is_before_the_head(
-        make_masks, make_feats, randomise):
+        make_pyramid, randomise):
     head = randomise(make_head())
-    masks = make_masks([7, 4], 7, 2)
-    feats = [x.requires_grad_() for x in make_feats(masks)]
-    cls_logits, bins, start, end = head(feats, masks)
+    pyramid = make_pyramid([7, 4], 7, 2)
+    feats = [x.requires_grad_() for x in pyramid.feats]
+    cls_logits, bins, start, end = head(pyramid)
     sum(x.square().sum() for x in start + end).backward(retain_graph=True)
     assert all(x.grad is None or not x.grad.any() for x in feats)
     assert head.start_tower.convs[0].weight.grad.any()
@@ -254,8 +261,8 @@ def test_boundaries_do_not_train_what_is_before_the_head(
 
 @TOWERS
 @pytest.mark.parametrize('kernels', [(3, 3), (5, 1), (1, 5)])
-def test_two_paddings_give_the_same_detections(tower, kernels, make_masks,
-                                               make_feats, randomise):
+def test_two_paddings_give_the_same_detections(tower, kernels, make_pyramid,
+                                               randomise):
     kernel_size, boundary_kernel_size = kernels
     head = randomise(
         make_head(
@@ -263,11 +270,11 @@ def test_two_paddings_give_the_same_detections(tower, kernels, make_masks,
             kernel_size=kernel_size,
             boundary_kernel_size=boundary_kernel_size,
             tower=tower))
-    masks, longer = make_masks([9, 5], 14, 2), make_masks([9, 5], 20, 2)
-    feats = make_feats(masks)
-    more = tuple(F.pad(x, (0, 6 // 2**i)) for i, x in enumerate(feats))
-    for ours, theirs in zip(
-            head.predict(feats, masks), head.predict(more, longer)):
+    pyramid = make_pyramid([9, 5], 14, 2)
+    longer = Pyramid.of(
+        [F.pad(x, (0, 6 // 2**i)) for i, x in enumerate(pyramid.feats)],
+        Cells.of([9, 5], 20, 'cpu'))
+    for ours, theirs in zip(decode(head, pyramid), decode(head, longer)):
         for level, (x, y) in enumerate(zip(ours, theirs)):
             valid = x.scores.any(1)
             same = y.scores[:len(valid)]
@@ -279,10 +286,10 @@ def test_two_paddings_give_the_same_detections(tower, kernels, make_masks,
 
 @pytest.mark.parametrize('length', [1, 2, 3, 11])
 @pytest.mark.parametrize('num_layers', [1, 3])
-def test_predictions_of_any_length(length, num_layers, make_masks, make_feats):
+def test_predictions_of_any_length(length, num_layers, make_pyramid):
     head = make_head(num_layers=num_layers).double()
-    masks = make_masks([length, (length + 1) // 2], length, 2)
-    for levels in head.predict(make_feats(masks), masks):
+    pyramid = make_pyramid([length, (length + 1) // 2], length, 2)
+    for levels in decode(head, pyramid):
         for level, (segments, scores) in enumerate(levels):
             cells = -(-length // 2**level)
             assert segments.shape == (cells, 3, 2)
@@ -292,10 +299,10 @@ def test_predictions_of_any_length(length, num_layers, make_masks, make_feats):
             assert (segments[..., 1] >= position).all()
 
 
-def test_segments_are_offsets_in_strides(make_masks):
-    outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_masks)
+def test_segments_are_offsets_in_strides(make_pyramid):
+    outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_pyramid)
     head = make_head()
-    [_, levels] = head.predict_by_feat(*outputs, masks)
+    [_, levels] = head.decode_by_feat(*outputs, masks)
     offsets = head.decode_offsets(*(x[1] for x in outputs[1:]))
     left, right = levels[1].segments[2, 1].tolist()  # cell 2 is position 4
     assert left == pytest.approx(4 - 2 * offsets[1, 1, 2, 0].item())
@@ -303,16 +310,15 @@ def test_segments_are_offsets_in_strides(make_masks):
 
 
 @TOWERS
-def test_every_parameter_gets_a_gradient(tower, make_masks, make_feats,
-                                         randomise):
+def test_every_parameter_gets_a_gradient(tower, make_pyramid, randomise):
     head = randomise(make_head(tower=tower))
     with torch.no_grad():  # open gates and ReLUs
         for name, parameter in head.named_parameters():
             if name.endswith(('bias', 'alpha', 'scale')):
                 parameter.fill_(1.5)
-    masks = make_masks([12, 9], 12, 2)
+    pyramid = make_pyramid([12, 9], 12, 2)
     gts = [instances([(1, 5), (2, 12)], [0, 1]), instances([(0, 3)], [2])]
-    losses = head.loss(make_feats(masks), masks, gts)
+    losses = head.loss_by_feat(*head(pyramid), pyramid.masks, gts)
     sum(losses.values()).backward()
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
@@ -330,8 +336,9 @@ def test_prior_and_empty_classes_at_the_start():
 def test_tower_is_that_of_the_config():
     head = make_head(tower=DY_TOWER, boundary_kernel_size=1)
     assert isinstance(head.start_tower, DyTower)
-    assert head.start_tower.kernel_size == 1
-    assert head.reg_tower.kernel_size == 3
+    for tower, size in ((head.start_tower, 1), (head.reg_tower, 3)):
+        gate = tower.layers[0].down.attention.gate
+        assert gate.conv.kernel_size == (size, )
 
 
 def test_number_of_bins_must_be_positive():

@@ -44,8 +44,8 @@ def test_layer_equals_its_definition(op, stride, squeeze, length, valid, seed,
 def test_plain_layer_is_the_published_block(stride, randomise):
     """Written with PyTorch's convolutions, on a padded video."""
     layer = randomise(make_layer(stride=stride))
-    x, mask = make_input(2, 9, 5, 0)
-    out_mask = mask[..., ::stride]
+    x, cells = make_input(2, 9, 5, 0)
+    out_mask = cells.mask[..., ::stride]
 
     def conv(x, conv, stride=1):
         pad = conv.weight.size(2) // 2
@@ -53,7 +53,7 @@ def test_plain_layer_is_the_published_block(stride, randomise):
 
     y = conv(conv(x, layer.conv1, stride).relu(), layer.conv2)
     shortcut = x if stride == 1 else conv(x, layer.shortcut, stride)
-    out, _ = layer(x, mask)
+    out = layer(x, cells)
     torch.testing.assert_close(out, (y + shortcut).relu())
     # where the grid is kept, so is the padding
     assert out[1, :, 5:].any().item() is (stride == 1)
@@ -61,29 +61,29 @@ def test_plain_layer_is_the_published_block(stride, randomise):
 
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('op', sorted(SLOW_OPS))
-def test_cells_behind_the_halo_do_not_reach_valid_ones(op, stride, randomise):
+def test_cells_behind_the_reach_do_not_reach_valid_ones(op, stride, randomise):
     layer = randomise(make_layer(op, stride=stride))
-    x, mask = make_input(2, 11, 5, 0)
-    assert layer.halo == (1 if op == 'PlainConv1d' else 0)
-    out = layer(x, mask)[0][1]
-    last = 5 + layer.halo
+    x, cells = make_input(2, 11, 5, 0)
+    assert layer.reach == (1 if op == 'PlainConv1d' else 0)
+    out = layer(x, cells)[1]
+    last = 5 + layer.reach
     other = x.clone()
     other[1, :, last:] += 1
-    valid = mask[1, 0, ::stride]
-    assert torch.equal(layer(other, mask)[0][1][:, valid], out[:, valid])
+    valid = cells.mask[1, 0, ::stride]
+    assert torch.equal(layer(other, cells)[1][:, valid], out[:, valid])
     other[1, :, 5:] += 1
-    same = torch.equal(layer(other, mask)[0][1][:, valid], out[:, valid])
-    assert same is (layer.halo == 0)
+    same = torch.equal(layer(other, cells)[1][:, valid], out[:, valid])
+    assert same is (layer.reach == 0)
 
 
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('op', sorted(SLOW_OPS))
 def test_padding_that_is_all_alike_comes_out_all_alike(op, stride, randomise):
     layer = randomise(make_layer(op, stride=stride, squeeze=SQUEEZE))
-    x, mask = make_input(2, 16, 5, 0)
+    x, cells = make_input(2, 16, 5, 0)
     padding = torch.tensor([0.5, 2.]).double()[:, None]
-    out, out_mask = layer(torch.where(mask, x, padding), mask)
-    tail = out[1, :, ~out_mask[1, 0]]
+    out = layer(torch.where(cells.mask, x, padding), cells)
+    tail = out[1, :, ~cells.at(stride).mask[1, 0]]
     torch.testing.assert_close(tail, tail[:, -1:].expand_as(tail))
 
 
@@ -93,31 +93,27 @@ def test_padding_that_is_all_alike_comes_out_all_alike(op, stride, randomise):
     squeeze=st.sampled_from([None, SQUEEZE]),
     extra=st.integers(1, 9))
 def test_padding_can_be_ignored_altogether(op, stride, squeeze, extra, length,
-                                           valid, seed, randomise):
+                                           valid, seed, randomise, make_cells):
     layer = randomise(make_layer(op, stride=stride, squeeze=squeeze), seed)
-    layer.ignore_padding = True
-    x, mask = make_input(2, length, max(valid, 1), seed)
-    longer, longer_mask = layer(
-        F.pad(x, (0, extra), value=7.), F.pad(mask, (0, extra)))
-    assert not (longer * ~longer_mask).any()
-    for video in range(2):
-        cells = mask[video, 0]
-        alone, _ = layer(x[video:video + 1, :, cells], mask[video:video + 1, :,
-                                                            cells])
+    x, cells = make_input(2, length, max(valid, 1), seed)
+    cells = make_cells(cells.lengths, length + extra, 'ignored')
+    out = layer(F.pad(x, (0, extra), value=7.), cells)
+    out_mask = cells.at(stride).mask
+    assert not (out * ~out_mask).any()
+    for video, count in enumerate(cells.lengths):
+        alone = layer(x[video:video + 1, :, :count],
+                      make_cells([count], count, 'ignored'))
         torch.testing.assert_close(
-            longer[video, :, longer_mask[video, 0]],
-            alone[0],
-            rtol=0,
-            atol=1e-12)
+            out[video, :, out_mask[video, 0]], alone[0], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize('op', OWN_OPS)
 def test_own_ops_read_no_padding_in_any_case(op, randomise):
     layer = randomise(make_layer(op, squeeze=SQUEEZE))
-    x, mask = make_input(2, 9, 5, 0)
-    out, _ = layer(x, mask)
-    clean, _ = layer(x * mask, mask)
-    assert torch.equal(out * mask, clean * mask)
+    x, cells = make_input(2, 9, 5, 0)
+    out = layer(x, cells)
+    clean = layer(x * cells.mask, cells)
+    assert torch.equal(out * cells.mask, clean * cells.mask)
 
 
 @pytest.mark.parametrize('stride', [1, 2])
@@ -132,14 +128,14 @@ def test_start_is_that_of_pytorch_with_biases_of_zero(stride):
             assert 0.8 * bound < parameter.abs().max() <= bound, name
 
 
-def test_op_of_a_user_that_names_no_halo_may_read_all_of_the_padding():
+def test_op_of_a_user_that_names_no_reach_may_read_all_of_the_padding():
 
     class UserOp(nn.Linear):
 
         def __init__(self, in_channels, out_channels, stride=1):
             super().__init__(in_channels, out_channels)
 
-    assert ConvLayer(4, op=dict(type=UserOp)).halo is None
+    assert ConvLayer(4, op=dict(type=UserOp)).reach is None
 
 
 @pytest.mark.parametrize('kwargs, message', [

@@ -33,17 +33,17 @@ def test_wide_kernel_is_scaled_rounded_and_made_odd(kernel_size, factor,
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('kernel_size, drop', [(1, None), (3, 0.1)])
 def test_layer_equals_its_definition(length, stride, kernel_size, drop,
-                                     randomise, make_masks):
+                                     randomise, make_cells):
     layer = randomise(
         DynELayer(
             32, kernel_size, 1.5, stride, mlp_channels=6,
             drop_path_rate=drop)).eval()
     x = torch.randn(2, 32, length).double()
-    [mask] = make_masks([length, (length + 1) // 2], length)
-    out, out_mask = layer(x, mask)
+    cells = make_cells([length, (length + 1) // 2], length)
+    out, out_mask = layer(x, cells), cells.at(stride).mask
     for video in range(2):
         expected, expected_mask = slow_dyne_layer(x[video].numpy(),
-                                                  mask[video, 0].numpy(),
+                                                  cells.mask[video, 0].numpy(),
                                                   layer, stride)
         torch.testing.assert_close(out[video], torch.from_numpy(expected))
         assert out_mask[video, 0].tolist() == expected_mask.tolist()
@@ -51,42 +51,41 @@ def test_layer_equals_its_definition(length, stride, kernel_size, drop,
 
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('length', [1, 2, 3, 9, 16])
-def test_length_is_halved_and_rounded_up(length, stride, make_masks):
+def test_length_is_halved_and_rounded_up(length, stride, make_cells):
     layer = DynELayer(32, 3, stride=stride)
-    [mask] = make_masks([length, (length + 1) // 2], length)
-    out, out_mask = layer(torch.randn(2, 32, length), mask)
+    cells = make_cells([length, (length + 1) // 2], length)
+    out, mask = layer(torch.randn(2, 32, length), cells), cells.at(stride).mask
     assert out.shape == (2, 32, -(-length // stride))
-    assert out_mask.shape == (2, 1,
-                              out.size(2)) and out_mask.dtype is mask.dtype
-    assert out.isfinite().all() and out_mask[1, 0, 0]
+    assert mask.shape == (2, 1, out.size(2)) and mask.dtype is torch.bool
+    assert out.isfinite().all() and mask[1, 0, 0]
 
 
 @pytest.mark.parametrize('drop', [None, 0.])
-def test_every_parameter_gets_a_gradient(drop, randomise):
+def test_every_parameter_gets_a_gradient(drop, randomise, make_cells):
     layer = randomise(DynELayer(16, 3, drop_path_rate=drop))
-    out, _ = layer(torch.randn(2, 16, 8).double(), torch.ones(2, 1, 8))
+    out = layer(torch.randn(2, 16, 8).double(), make_cells([8, 8], 8))
     (out * torch.randn_like(out)).sum().backward()
     for name, parameter in layer.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_zero_depth_wise_weights_are_a_stationary_point():
+def test_zero_depth_wise_weights_are_a_stationary_point(make_cells):
     layer = DynELayer(16, 3, init_std=0.)
     layer.init_weights()
-    out, _ = layer(torch.randn(2, 16, 8), torch.ones(2, 1, 8))
+    out = layer(torch.randn(2, 16, 8), make_cells([8, 8], 8))
     (out * torch.randn_like(out)).sum().backward()
     for name, parameter in layer.named_parameters():
         stationary = name.split('.')[0] in DEPTHWISE
         assert parameter.grad.any().item() is not stationary, name
 
 
-def test_without_depth_wise_weights_only_norm_and_mlp_are_left():
+def test_without_depth_wise_weights_only_norm_and_mlp_are_left(make_cells):
     layer = DynELayer(16, 3, init_std=0., drop_path_rate=0.).eval()
     layer.init_weights()
-    x, mask = torch.randn(2, 16, 8), torch.arange(8) < 5
-    out = x * mask + layer.drop_path_out(layer.norm(x))
+    x, cells = torch.randn(2, 16, 8), make_cells([5, 5], 8)
+    out = x * cells.mask + layer.drop_path_out(layer.norm(x))
     out = out + layer.drop_path_mlp(layer.mlp(layer.group_norm(out)))
-    torch.testing.assert_close(layer(x, mask.expand(2, 1, 8))[0], out)
+    torch.testing.assert_close(layer(x, cells), out)
 
 
 def test_init_weights_draws_the_depth_wise_weights_and_zeroes_all_biases():
@@ -114,19 +113,20 @@ def test_mlp_is_four_times_as_wide_by_default():
     assert DynELayer(16, mlp_channels=24).mlp[0].out_channels == 24
 
 
-def test_videos_are_independent(randomise, make_masks):
+def test_videos_are_independent(randomise, make_cells):
     layer = randomise(DynELayer(16, 3, stride=2))
-    x, [mask] = torch.randn(2, 16, 8).double(), make_masks([8, 5], 8)
+    x, cells = torch.randn(2, 16, 8).double(), make_cells([8, 5], 8)
     other = torch.cat((x[:1] + 1, x[1:]))
-    assert torch.equal(layer(other, mask)[0][1], layer(x, mask)[0][1])
+    assert torch.equal(layer(other, cells)[1], layer(x, cells)[1])
 
 
-def test_statistics_cover_the_padding_as_published(randomise, make_masks):
+def test_statistics_cover_the_padding_as_published(randomise, make_cells):
     layer = randomise(DynELayer(16, 3))
-    x, [mask] = torch.randn(1, 16, 8).double(), make_masks([5], 8)
-    padded = torch.nn.functional.pad(x * mask, (0, 4))
-    out, _ = layer(x * mask, mask)
-    longer, _ = layer(padded, torch.nn.functional.pad(mask, (0, 4)))
+    cells = make_cells([5], 8)
+    x = torch.randn(1, 16, 8).double() * cells.mask
+    padded = torch.nn.functional.pad(x, (0, 4))
+    out = layer(x, cells)
+    longer = layer(padded, make_cells([5], 12))
     assert out[..., 5:].any()  # not zeroed
     assert (out[..., :5] - longer[..., :5]).abs().max() > 1e-3
 

@@ -76,8 +76,8 @@ def slow_local_attention(x, mask, layer, stride, num_heads, window):
     num_heads=st.sampled_from([1, 2, 4]),
     rel_pe=st.booleans())
 @example(12, 5, 3, 2, 2, True)
-def test_layer_equals_its_definition(randomise, length, missing, window,
-                                     stride, num_heads, rel_pe):
+def test_layer_equals_its_definition(randomise, make_cells, length, missing,
+                                     window, stride, num_heads, rel_pe):
     layer = randomise(
         LocalAttentionLayer(
             4,
@@ -86,12 +86,10 @@ def test_layer_equals_its_definition(randomise, length, missing, window,
             stride,
             use_rel_pe=rel_pe and window % 2 == 1)).eval()
     x = torch.randn(2, 4, length).double()
-    lengths = torch.tensor([length, max(length - missing, 1)])
-    mask = torch.arange(length) < lengths[:, None, None]
-    out, out_mask = layer(x, mask)
-    for video in range(2):
-        expected, expected_mask = slow_local_attention(x[video].numpy(),
-                                                       mask[video, 0].numpy(),
+    cells = make_cells([length, max(length - missing, 1)], length)
+    out, out_mask = layer(x, cells), cells.at(stride).mask
+    for video, mask in enumerate(cells.mask[:, 0].numpy()):
+        expected, expected_mask = slow_local_attention(x[video].numpy(), mask,
                                                        layer, stride,
                                                        num_heads, window)
         torch.testing.assert_close(out[video], torch.from_numpy(expected))
@@ -152,10 +150,10 @@ def test_scores_grow_with_the_window_and_not_with_the_square_of_the_length():
 
 
 @pytest.mark.parametrize('window', [2, 6, 18])
-def test_even_window_acts_as_the_next_odd_one(window, randomise, make_masks):
-    x, [mask] = torch.randn(2, 8, 20).double(), make_masks([20, 13], 20)
+def test_even_window_acts_as_the_next_odd_one(window, randomise, make_cells):
+    x, cells = torch.randn(2, 8, 20).double(), make_cells([20, 13], 20)
     outs = [
-        randomise(LocalAttentionLayer(8, window=w)).eval()(x, mask)[0]
+        randomise(LocalAttentionLayer(8, window=w)).eval()(x, cells)
         for w in (window, window + 1, window + 2)
     ]
     assert torch.equal(outs[0], outs[1])
@@ -165,43 +163,44 @@ def test_even_window_acts_as_the_next_odd_one(window, randomise, make_masks):
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('length', [1, 2, 3, 9, 70])
 def test_length_is_divided_and_padding_is_zero(length, stride, randomise,
-                                               make_masks):
+                                               make_cells):
     layer = randomise(LocalAttentionLayer(8, window=5, stride=stride))
-    [mask] = make_masks([length, (length + 1) // 2], length)
-    out, out_mask = layer(torch.randn(2, 8, length).double(), mask)
+    cells = make_cells([length, (length + 1) // 2], length)
+    out = layer(torch.randn(2, 8, length).double(), cells)
     assert out.shape == (2, 8, -(-length // stride))
-    assert out_mask.dtype is mask.dtype
-    assert out.isfinite().all() and not (out * ~out_mask).any()
+    assert out.isfinite().all()
+    assert not (out * ~cells.at(stride).mask).any()
 
 
 @pytest.mark.parametrize('window', [-1, 5])
 @pytest.mark.parametrize('stride', [1, 2])
 def test_only_the_first_padded_cell_is_read(stride, window, randomise,
-                                            make_masks):
+                                            make_cells):
     layer = randomise(LocalAttentionLayer(8, window=window, stride=stride))
-    assert layer.halo == 1
-    x, [mask] = torch.randn(1, 8, 40).double(), make_masks([23], 40)
+    assert layer.reach == 1
+    x, cells = torch.randn(1, 8, 40).double(), make_cells([23], 40)
     layer.eval()
-    expected = layer(x, mask)[0]
+    expected = layer(x, cells)
     far = x.clone()
     far[..., 24:] = torch.randn(8, 16)
-    torch.testing.assert_close(layer(far, mask)[0], expected)
+    torch.testing.assert_close(layer(far, cells), expected)
     far[..., 23] = torch.randn(8)
-    assert not torch.allclose(layer(far, mask)[0], expected)
-    layer.ignore_padding = True
-    expected = layer(x, mask)[0]
-    torch.testing.assert_close(layer(far, mask)[0], expected)
-    alone = layer(x[..., :23], mask[..., :23])[0]
+    assert not torch.allclose(layer(far, cells), expected)
+    cells = make_cells([23], 40, 'ignored')
+    expected = layer(x, cells)
+    torch.testing.assert_close(layer(far, cells), expected)
+    alone = layer(x[..., :23], make_cells([23], 23, 'ignored'))
     torch.testing.assert_close(expected[..., :alone.size(2)], alone)
 
 
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('window', [-1, 3])
-def test_every_parameter_gets_a_gradient(stride, window, randomise):
+def test_every_parameter_gets_a_gradient(stride, window, randomise,
+                                         make_cells):
     layer = randomise(
         LocalAttentionLayer(
             8, 2, window, stride, use_rel_pe=True, drop_path_rate=0.))
-    out, _ = layer(torch.randn(2, 8, 50).double(), torch.ones(2, 1, 50))
+    out = layer(torch.randn(2, 8, 50).double(), make_cells([50, 50], 50))
     (out * torch.randn_like(out)).sum().backward()
     assert (layer.attention.rel_pe is None) == (window < 0)
     for name, parameter in layer.named_parameters():
@@ -212,22 +211,22 @@ def test_every_parameter_gets_a_gradient(stride, window, randomise):
         assert ignored or parameter.grad.abs().max() > 1e-12, name
 
 
-def test_gradients_are_right(randomise, make_masks):
+def test_gradients_are_right(randomise, make_cells):
     layer = randomise(LocalAttentionLayer(4, 2, 3, 2, use_rel_pe=True)).eval()
-    x, [mask] = torch.randn(1, 4, 7).double(), make_masks([6], 7)
-    assert torch.autograd.gradcheck(lambda x: layer(x, mask)[0],
+    x, cells = torch.randn(1, 4, 7).double(), make_cells([6], 7)
+    assert torch.autograd.gradcheck(lambda x: layer(x, cells),
                                     x.requires_grad_())
 
 
-def test_dropout_and_drop_path_act_in_training_only(make_masks):
+def test_dropout_and_drop_path_act_in_training_only(make_cells):
     layer = LocalAttentionLayer(8, drop_path_rate=0.5, dropout=0.3)
     torch.nn.init.ones_(layer.drop_path_attn.scale)
-    x, [mask] = torch.randn(1, 8, 9), make_masks([9], 9)
+    x, cells = torch.randn(1, 8, 9), make_cells([9], 9)
     drops = [each for each in layer.modules() if hasattr(each, 'p')]
     assert [each.p for each in drops] == [0.3] * 3
-    assert not torch.equal(layer(x, mask)[0], layer(x, mask)[0])
+    assert not torch.equal(layer(x, cells), layer(x, cells))
     layer.eval()
-    assert torch.equal(layer(x, mask)[0], layer(x, mask)[0])
+    assert torch.equal(layer(x, cells), layer(x, cells))
 
 
 def test_start():
@@ -256,11 +255,11 @@ def test_what_does_not_fit_is_told(options, message):
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_runs_under_autocast(dtype, make_masks):
+def test_runs_under_autocast(dtype, make_cells):
     layer = LocalAttentionLayer(8, window=5, use_rel_pe=True).eval()
     torch.nn.init.ones_(layer.drop_path_attn.scale)
-    x, [mask] = torch.randn(2, 8, 40), make_masks([40, 3], 40)
-    expected = layer(x, mask)[0]
+    x, cells = torch.randn(2, 8, 40), make_cells([40, 3], 40)
+    expected = layer(x, cells)
     with torch.autocast('cpu', dtype):
-        out = layer(x, mask)[0]
+        out = layer(x, cells)
     torch.testing.assert_close(out.float(), expected, rtol=0, atol=0.05)

@@ -9,10 +9,10 @@ from dyfadet_mm.models import MaskedConv1d
 @pytest.mark.parametrize('kernel_size, length', [(1, 4), (3, 5), (5, 3),
                                                  (3, 1), (5, 2)])
 def test_conv_equals_its_definition(kernel_size, length, groups, bias,
-                                    randomise, make_masks):
+                                    randomise, make_cells):
     conv = randomise(MaskedConv1d(4, 8, kernel_size, groups, bias))
     x = torch.randn(2, 4, length).double()
-    [mask] = make_masks([length, (length + 1) // 2], length)
+    mask = make_cells([length, (length + 1) // 2], length).mask
     out = conv(x, mask)
     for video in range(2):
         expected = slow_conv(x[video].numpy(), conv, groups)
@@ -20,8 +20,8 @@ def test_conv_equals_its_definition(kernel_size, length, groups, bias,
         torch.testing.assert_close(out[video], expected)
 
 
-def test_padding_is_zero(make_masks):
-    [mask] = make_masks([6, 2], 6)
+def test_padding_is_zero(make_cells):
+    mask = make_cells([6, 2], 6).mask
     assert not MaskedConv1d(4, 3, 3)(torch.randn(2, 4, 6), mask)[1, :,
                                                                  2:].any()
 

@@ -21,17 +21,18 @@ def test_table_equals_its_definition(channels):
 
 @pytest.mark.parametrize('length', [1, 2, 3, 7, 8])
 @pytest.mark.parametrize('training', [True, False])
-def test_short_grids_read_the_first_rows(length, training):
+def test_short_grids_read_the_first_rows(length, training, make_cells):
     layer = SinusoidPosition(6, 8).train(training)
     x = torch.randn(2, 6, length)
     expected = x + sinusoid_table(length, 6) / math.sqrt(6)
-    torch.testing.assert_close(layer(x, torch.ones(2, 1, length)), expected)
+    torch.testing.assert_close(
+        layer(x, make_cells([length] * 2, length)), expected)
 
 
 @pytest.mark.parametrize('length', [9, 13, 16])
-def test_long_grids_stretch_the_table_linearly(length):
+def test_long_grids_stretch_the_table_linearly(length, make_cells):
     layer = SinusoidPosition(4, 8).eval()
-    out = layer(torch.zeros(1, 4, length), torch.ones(1, 1, length))
+    out = layer(torch.zeros(1, 4, length), make_cells([length], length))
     table = sinusoid_table(8, 4)[0] / 2
     for t in range(length):
         # centres of the cells: align_corners is False
@@ -42,14 +43,14 @@ def test_long_grids_stretch_the_table_linearly(length):
         torch.testing.assert_close(out[0, :, t], expected)
 
 
-def test_padding_gets_no_position(make_masks):
-    [mask] = make_masks([6, 2], 6)
-    out = SinusoidPosition(4, 8)(torch.zeros(2, 4, 6), mask)
+def test_padding_gets_no_position(make_cells):
+    cells = make_cells([6, 2], 6)
+    out = SinusoidPosition(4, 8)(torch.zeros(2, 4, 6), cells)
     assert out[0].any(0).all() and not out[1, :, 2:].any()
 
 
-def test_table_is_neither_saved_nor_trained_and_follows_the_type():
+def test_table_is_neither_saved_nor_trained_and_follows_the_type(make_cells):
     layer = SinusoidPosition(4, 8)
     assert not layer.state_dict() and not list(layer.parameters())
-    out = layer(torch.zeros(1, 4, 3).half(), torch.ones(1, 1, 3).half())
+    out = layer(torch.zeros(1, 4, 3).half(), make_cells([3], 3))
     assert out.dtype == torch.float16

@@ -8,7 +8,8 @@ from dyfadet_mm.models import SqueezeExcitation
 @any_case()
 def test_layer_equals_its_definition(length, valid, seed, randomise):
     layer = randomise(SqueezeExcitation(6, reduction=2), seed)
-    x, mask = make_input(6, length, valid, seed)
+    x, cells = make_input(6, length, valid, seed)
+    mask = cells.mask
     x = x * mask
     out = layer(x, mask)
     for video in range(2):

@@ -21,51 +21,49 @@ def slow_fpn(feats, masks, neck, norm):
     return outs
 
 
-def make_feats(masks, channels=3):
-    return tuple(
-        torch.randn(len(mask), channels, mask.size(2)).double()
-        for mask in masks)
+def noisy(pyramid):
+    """With numbers on the padding."""
+    return pyramid._replace(feats=tuple(map(torch.randn_like, pyramid.feats)))
 
 
 @pytest.mark.parametrize('norm', [True, False])
 @pytest.mark.parametrize('length', [1, 3, 7, 8])
-def test_neck_equals_its_definition(length, norm, randomise, make_masks):
+def test_neck_equals_its_definition(length, norm, randomise, make_pyramid):
     neck = randomise(FPN1d(3, 4, 3, norm=norm))
-    masks = make_masks([length, (length + 1) // 2], length, 3)
-    feats = make_feats(masks)
-    outs, out_masks = neck(feats, masks)
-    assert out_masks is masks
+    pyramid = noisy(
+        make_pyramid([length, (length + 1) // 2], length, 3, channels=3))
+    outs, cells = neck(pyramid)
+    assert cells is pyramid.cells
     for video in range(2):
-        expected = slow_fpn([x[video].numpy() for x in feats],
-                            [x[video, 0].numpy() for x in masks], neck, norm)
+        expected = slow_fpn([x[video].numpy() for x in pyramid.feats],
+                            [x[video, 0].numpy() for x in pyramid.masks], neck,
+                            norm)
         for ours, theirs in zip(outs, expected):
             torch.testing.assert_close(ours[video], torch.from_numpy(theirs))
 
 
-def test_information_flows_down_only(randomise, make_masks):
+def test_information_flows_down_only(randomise, make_pyramid):
     neck = randomise(FPN1d(3, 4, 3))
-    masks = make_masks([8], 8, 3)
-    feats = make_feats(masks)
-    before, _ = neck(feats, masks)
-    after, _ = neck((feats[0], feats[1] + 1, feats[2]), masks)
+    pyramid = make_pyramid([8], 8, 3, channels=3)
+    before, _ = neck(pyramid)
+    fine, middle, coarse = pyramid.feats
+    after, _ = neck(pyramid._replace(feats=(fine, middle + 1, coarse)))
     assert not torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
     assert torch.equal(before[2], after[2])
 
 
-def test_inputs_are_not_changed_in_place(make_masks):
-    masks = make_masks([8], 8, 3)
-    feats = tuple(x.float() for x in make_feats(masks))
-    copies = [x.clone() for x in feats]
-    FPN1d(3, 4, 3)(feats, masks)
-    assert all(map(torch.equal, feats, copies))
+def test_inputs_are_not_changed_in_place(make_pyramid):
+    pyramid = make_pyramid([8], 8, 3, channels=3)
+    copies = [x.clone() for x in pyramid.feats]
+    FPN1d(3, 4, 3).double()(pyramid)
+    assert all(map(torch.equal, pyramid.feats, copies))
 
 
 @pytest.mark.parametrize('norm', [True, False])
-def test_every_parameter_gets_a_gradient(norm, randomise, make_masks):
+def test_every_parameter_gets_a_gradient(norm, randomise, make_pyramid):
     neck = randomise(FPN1d(3, 4, 3, norm=norm))
-    masks = make_masks([8], 8, 3)
-    outs, _ = neck(make_feats(masks), masks)
+    outs, _ = neck(make_pyramid([8], 8, 3, channels=3))
     sum((x * torch.randn_like(x)).sum() for x in outs).backward()
     for name, parameter in neck.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name

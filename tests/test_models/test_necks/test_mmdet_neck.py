@@ -6,6 +6,7 @@ from torch import nn
 
 from dyfadet_mm.models import MMDetNeck
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells, Pyramid
 
 #: Two levels to fuse are the least; three show that they are chained.
 LEVELS = 3
@@ -20,11 +21,13 @@ def make_neck(name='mmdet.FPN', **options):
 
 
 def make_batch(lengths, total):
-    """Random features and masks of every level."""
-    mask = torch.arange(total) < torch.tensor(lengths)[:, None, None]
-    masks = tuple(mask[..., ::2**i] for i in range(LEVELS))
-    feats = tuple(torch.randn(len(mask), 3, x.size(2)).double() for x in masks)
-    return feats, masks
+    """Random features of every level, on padding as well."""
+    cells = Cells.of(lengths, total, 'cpu')
+    pyramid = Pyramid.of((None, ) * LEVELS, cells)
+    return pyramid._replace(
+        feats=tuple(
+            torch.randn(len(mask), 3, mask.size(2)).double()
+            for mask in pyramid.masks))
 
 
 def conv(x, layer, stride=1):
@@ -69,14 +72,15 @@ def slow_pafpn(feats, neck):
 @pytest.mark.parametrize('length', [1, 3, 6, 13, 16])
 def test_neck_equals_its_definition_on_the_valid_cells(name, slow, length):
     neck = make_neck(name)
-    feats, masks = make_batch([length, 16], 16)
-    outs, out_masks = neck(feats, masks)
-    assert out_masks is masks
+    pyramid = make_batch([length, 16], 16)
+    outs, out_cells = neck(pyramid)
+    assert out_cells is pyramid.cells
     for video, cells in enumerate([length, 16]):
         lengths = [-(-cells // 2**i) for i in range(LEVELS)]
-        expected = slow([x[video, :, :n] for x, n in zip(feats, lengths)],
-                        neck.neck)
-        for out, mask, valid in zip(outs, masks, expected):
+        expected = slow(
+            [x[video, :, :n] for x, n in zip(pyramid.feats, lengths)],
+            neck.neck)
+        for out, mask, valid in zip(outs, pyramid.masks, expected):
             torch.testing.assert_close(out[video][:, mask[video, 0]], valid)
             assert not out[video][:, ~mask[video, 0]].any()
 
@@ -84,15 +88,18 @@ def test_neck_equals_its_definition_on_the_valid_cells(name, slow, length):
 @pytest.mark.parametrize('norm_cfg', [None, dict(type='GN', num_groups=2)])
 def test_padding_and_company_change_nothing(norm_cfg):
     neck = make_neck('mmdet.PAFPN', norm_cfg=norm_cfg)
-    feats, masks = make_batch([5, 12], 12)
-    together, _ = neck(feats, masks)
+    pyramid = make_batch([5, 12], 12)
+    together, _ = neck(pyramid)
     noisy = tuple(
         torch.where(mask, x, torch.full_like(x, 1e3))
-        for x, mask in zip(feats, masks))
-    for ours, theirs in zip(neck(noisy, masks)[0], together):
+        for x, mask in zip(pyramid.feats, pyramid.masks))
+    for ours, theirs in zip(
+            neck(pyramid._replace(feats=noisy)).feats, together):
         assert torch.equal(ours, theirs)
-    alone, _ = neck(*([x[:1, :, :-(-8 // 2**i)] for i, x in enumerate(part)]
-                      for part in (feats, masks)))
+    alone, _ = neck(
+        Pyramid.of(
+            [x[:1, :, :-(-8 // 2**i)] for i, x in enumerate(pyramid.feats)],
+            Cells.of([5], 8, 'cpu')))
     for ours, theirs in zip(alone, together):
         torch.testing.assert_close(ours[0], theirs[0, :, :ours.size(2)])
 
@@ -106,8 +113,7 @@ def test_long_grids_of_odd_length_are_repeated_exactly():
             nn.init.dirac_(layer.conv.weight)
             layer.conv.bias.zero_()
         feats, _ = neck(
-            (fine, coarse),
-            tuple(x.new_ones(x.shape).bool() for x in (fine, coarse)))
+            Pyramid.of((fine, coarse), Cells.of([2303], 2303, 'cpu')))
     assert torch.equal(
         feats[0][0, 0],
         torch.arange(2303).div(2, rounding_mode='floor').float())
@@ -128,19 +134,19 @@ def test_convolutions_are_those_of_time_and_drawn_by_xavier():
 
 def test_every_parameter_gets_a_gradient():
     neck = make_neck('mmdet.PAFPN')
-    outs, _ = neck(*make_batch([6, 8], 8))
+    outs, _ = neck(make_batch([6, 8], 8))
     sum((x * torch.randn_like(x)).sum() for x in outs).backward()
     for name, parameter in neck.named_parameters():
         assert parameter.grad.any(), name
 
 
 def test_levels_that_do_not_fit_are_refused():
-    feats, masks = make_batch([8], 8)
+    pyramid = make_batch([8], 8)
     with pytest.raises(ValueError, match='num_levels of the neck.*got 3'):
-        make_neck()(feats[:2], masks[:2])
+        make_neck()(Pyramid(*(part[:2] for part in pyramid)))
     neck = make_neck(start_level=1, add_extra_convs='on_output')
     with pytest.raises(ValueError, match='FPN must give a level for each'):
-        neck(feats, masks)
+        neck(pyramid)
 
 
 @pytest.mark.parametrize('scope', ['dyfadet_mm', 'mmdet', 'mmengine'])

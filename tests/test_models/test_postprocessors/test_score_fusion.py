@@ -1,5 +1,7 @@
+import copy
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -96,16 +98,52 @@ def test_pickles_are_read_as_data_alone(tmp_path):
     assert ScoreFusion(str(path)).class_scores('v').tolist() == [0.25]
     path.write_bytes(pickle.dumps(dict(v=pytest.approx)))
     with pytest.raises(ValueError, match='scores.pkl.*approx'):
-        ScoreFusion(str(path))
-    with pytest.raises(FileNotFoundError, match='missing.json'):
-        ScoreFusion(str(tmp_path / 'missing.json'))
+        ScoreFusion(str(path)).bind(['run'])
+
+
+@pytest.mark.parametrize('use', [
+    lambda fusion: fusion.bind(['run']),
+    lambda fusion: fusion.class_scores('v'),
+    lambda fusion: fusion(detections(), 'v'),
+])
+def test_the_file_is_read_at_the_first_use(use, tmp_path):
+    path = tmp_path / 'missing.json'
+    fusion = ScoreFusion(str(path))
+    with pytest.raises(FileNotFoundError, match='missing.json.*; set score_f'):
+        use(fusion)
+    path.write_text('{"v": [0.5]}')  # one that comes later is found
+    use(fusion)
+    path.unlink()  # and is read once
+    assert fusion.class_scores('v').tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    'copied', [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize('bound', [False, True])
+def test_copies_find_the_same_scores(copied, bound, make_fusion):
+    fusion = make_fusion(NAMED)
+    if bound:
+        fusion.bind(('a', 'b', 'c'))
+    other = copied(fusion)
+    assert ('content' in vars(other)) == bound
+    other.bind(('c', 'b', 'a'))
+    assert other.class_scores('v').tolist() == [0.5, 0.125, 0.25]
+    fusion.bind(('a', 'b', 'c'))
+    assert fusion.class_scores('v').tolist() == [0.25, 0.125, 0.5]
+
+
+def test_threads_may_share_it(make_fusion):
+    fusion = make_fusion({str(i): [i / 64, 1.] for i in range(64)})
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(fusion.class_scores, map(str, range(64))))
+    assert [x[0].item() for x in found] == [i / 64 for i in range(64)]
 
 
 def test_a_file_without_a_mapping_is_refused(make_fusion):
     with pytest.raises(ValueError, match='must map video ids'):
-        make_fusion([0.1, 0.2])
+        make_fusion([0.1, 0.2]).bind(['run'])
     with pytest.raises(ValueError, match='must map video ids'):
-        make_fusion(dict(results=[0.1, 0.2]))
+        make_fusion(dict(results=[0.1, 0.2])).bind(['run'])
 
 
 def test_the_rule_of_opentad_on_hacs(make_fusion):
@@ -152,7 +190,7 @@ def test_names_can_be_ignored_or_demanded(make_fusion):
     fusion.bind(('x', 'y', 'z'))
     assert fusion.class_scores('v').tolist() == [0.5, 0.25, 0.125]
     with pytest.raises(ValueError, match='must name its classes for by_name'):
-        make_fusion(dict(v=[0.5]), by_name=True)
+        make_fusion(dict(v=[0.5]), by_name=True).bind(['run'])
 
 
 def test_all_that_does_not_fit_is_said_at_once(make_fusion):

@@ -1,19 +1,17 @@
-from functools import partial
-from typing import Callable, Optional, Tuple
+from typing import Optional
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from dyfadet_mm.ops import fold_shift, saves_products, shift_sums, shifted_conv
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import PackedCells
+from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from ..derived import Derived
+from ..derived import Derived, DerivesWeights
 from ..norm import ChannelLayerNorm
-from ..packing import ALL_ROWS, PackedCells, PackedModule
-from ..row_conv import Kernel, direct_kernel, minimal_kernel, saves_products
+from .dfa_conv import TapMix
 from .gate import GERETANH, TemporalGate
-from .shifted_conv import FoldedWeight, fold_shift, shifted_conv
-from .tap_mix import TapMix
 
 
 @MODELS.register_module()
@@ -29,8 +27,12 @@ class TapAttention(BaseModule):
         act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
         init_bias (float, optional): Bias of the gate at the start. Defaults to
             None, drawn as PyTorch does.
+        stride (int): r; A is needed at the cells r i. Defaults to 1.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
+
+    #: Of the features in the attended taps.
+    power = 2
 
     def __init__(self,
                  channels: int,
@@ -38,26 +40,48 @@ class TapAttention(BaseModule):
                  formation: str = 'c',
                  act_cfg: ConfigType = GERETANH,
                  init_bias: Optional[float] = None,
+                 stride: int = 1,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        self.kernel_size = kernel_size
-        self.power = 2  # of the features in the attended taps
         self.gate = TemporalGate(channels, kernel_size, formation, act_cfg,
-                                 init_bias)
+                                 init_bias, stride)
 
-    def forward(self, x: Tensor, cells: PackedCells,
-                rows: slice) -> Tuple[Tensor, None]:
-        """Compute the gate M.
+    def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
+        """Compute the factor of the attended taps, M.
 
         Args:
-            x (Tensor): Features, zero in the gaps, (N, C).
-            cells (PackedCells): What the rows are.
-            rows (slice): The M rows wanted.
+            x (Tensor): Features, (1, C, N).
+            cells (PackedCells): Of these features.
 
         Returns:
-            tuple: M, (M, C or 1, 1 or K), and None.
+            Tensor: (1, C or 1, K or 1, N').
         """
-        return self.gate(x, rows), None
+        return self.gate(x)
+
+
+class ShiftedConv1d(DerivesWeights, nn.Conv1d):
+    """Dense convolution of the shifted grid, C * K channels.
+
+    Args:
+        channels (int): C.
+        out_channels (int): O.
+        kernel_size (int): K, of the shift and of the convolution.
+    """
+
+    def __init__(self, channels: int, out_channels: int,
+                 kernel_size: int) -> None:
+        super().__init__(channels * kernel_size, out_channels, kernel_size)
+        self.register_buffer('sums', shift_sums(kernel_size), persistent=False)
+        self._folded = Derived(fold_shift)
+
+    def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
+        """Shift and convolve, (1, C, N) to (1, O, N)."""
+        folded = self._folded(
+            self.weight,
+            self.sums,
+            minimal=saves_products(x, self.out_channels))
+        ends = cells.ends[..., :self.kernel_size[0] // 2]
+        return shifted_conv(x, folded, self.bias, ends)
 
 
 @MODELS.register_module()
@@ -75,8 +99,12 @@ class ConvAttention(BaseModule):
             None, drawn as PyTorch does.
         norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
             an empty dict.
+        stride (int): r; A is needed at the cells r i. Defaults to 1.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
+
+    #: Of the features in the attended taps.
+    power = 1
 
     def __init__(self,
                  channels: int,
@@ -84,19 +112,15 @@ class ConvAttention(BaseModule):
                  act_cfg: ConfigType = GERETANH,
                  init_bias: Optional[float] = None,
                  norm_cfg: ConfigType = dict(),
+                 stride: int = 1,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        self.kernel_size = kernel_size
-        self.power = 1  # of the features in the attended taps
         self.init_bias = init_bias
-        taps = channels * kernel_size
-        pad = kernel_size // 2
-        self.conv = nn.Conv1d(taps, channels, kernel_size, padding=pad)
+        self.stride = stride
+        self.conv = ShiftedConv1d(channels, channels, kernel_size)
         self.norm = ChannelLayerNorm(channels, **norm_cfg)
-        self.gate = nn.Conv1d(taps, 1, kernel_size, padding=pad)
+        self.gate = ShiftedConv1d(channels, 1, kernel_size)
         self.act = MODELS.build(act_cfg)
-        self._direct = Derived(partial(_fold, lay_out=direct_kernel))
-        self._minimal = Derived(partial(_fold, lay_out=minimal_kernel))
 
     def init_weights(self) -> None:
         """Set the bias of the gate if one was asked for."""
@@ -104,49 +128,39 @@ class ConvAttention(BaseModule):
             nn.init.constant_(self.gate.bias, self.init_bias)
         super().init_weights()
 
-    def forward(self, x: Tensor, cells: PackedCells,
-                rows: slice) -> Tuple[Tensor, Tensor]:
-        """Compute the two factors of A.
+    def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
+        """Compute the factor of the attended taps, A.
 
         Args:
-            x (Tensor): Features, zero in the gaps, (N, C).
-            cells (PackedCells): What the rows are.
-            rows (slice): The M rows wanted.
+            x (Tensor): Features, zero in the gaps, (1, C, N).
+            cells (PackedCells): Of these features.
 
         Returns:
-            tuple[Tensor]: V, (M, C, 1), and g, (M, 1).
+            Tensor: (1, C, 1, N').
         """
-        minimal = saves_products(x, self.conv.out_channels)
-        fold = self._minimal if minimal else self._direct
-        weight = fold(self.conv.weight, self.gate.weight)
-        bias = torch.cat((self.conv.bias, self.gate.bias))
-        value = shifted_conv(x, weight, bias, cells)[rows]  # (M, C + 1)
-        value, gate = value[:, :-1], value[:, -1:]
-        return self.norm.rows(value)[:, :, None], self.act(gate)
-
-
-def _fold(conv: Tensor, gate: Tensor,
-          lay_out: Callable[[Tensor], Kernel]) -> FoldedWeight:
-    """Both convolutions as one, without the shift."""
-    return fold_shift(torch.cat((conv, gate)), lay_out)
+        value = self.norm(self.conv(x, cells))
+        attention = value * self.act(self.gate(x, cells))
+        return attention[:, :, None, ::self.stride]
 
 
 @MODELS.register_module()
-class DFAAtt(PackedModule):
+class DFAAtt(BaseModule):
     """Attention over the cells that a kernel sees.
 
-    ``y = LN(sum_s W_s (A_s * x_s) + b)`` with the shifted grid ``x_s``.
+    ``y(i) = LN(sum_s W_s (A_s * x_s)(r i) + b)`` with the shifted grid
+    ``x_s(t) = x(t + s - K // 2)``.
 
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
         kernel_size (int): K, an odd number of taps. Defaults to 3.
-        attention (dict): Module that computes A from the features:
-            ``TapAttention`` or ``ConvAttention``, which receives
-            ``channels`` and ``kernel_size`` from here. Defaults to
-            ``TapAttention``.
+        attention (dict): Module that computes the factor ``A_s * x_s`` has
+            beside a power of ``x_s``: ``TapAttention`` or ``ConvAttention``.
+            It receives ``channels``, ``kernel_size`` and ``stride`` from
+            here. Defaults to ``TapAttention``.
         norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
             an empty dict.
+        stride (int): r; outputs are needed at the cells r i. Defaults to 1.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -162,31 +176,34 @@ class DFAAtt(PackedModule):
                  kernel_size: int = 3,
                  attention: ConfigType = dict(type='dyfadet_mm.TapAttention'),
                  norm_cfg: ConfigType = dict(),
+                 stride: int = 1,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
-        self.kernel_size = kernel_size
-        self.attention = MODELS.build(
-            dict(channels=in_channels, kernel_size=kernel_size, **attention))
-        self.mix = TapMix(in_channels, out_channels, kernel_size)
+        self.stride = stride
+        self.attention = check_takes_cells(
+            MODELS.build(
+                complete_cfg(
+                    attention,
+                    'attention',
+                    self,
+                    channels=in_channels,
+                    kernel_size=kernel_size,
+                    stride=stride)))
+        self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
         self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
 
-    def forward_rows(self,
-                     x: Tensor,
-                     cells: PackedCells,
-                     rows: slice = ALL_ROWS) -> Tensor:
+    def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Attend.
 
         Args:
-            x (Tensor): Features, zero in the gaps, (N, C_in).
-            cells (PackedCells): What the rows are.
-            rows (slice): The M rows for which an output is wanted. Defaults
-                to all.
+            x (Tensor): Features, zero in the gaps, (1, C_in, N).
+            cells (PackedCells): Of these features.
 
         Returns:
-            Tensor: Features, zero on padding, (M, C_out).
+            Tensor: Features, zero on padding, (1, C_out, ceil(N / r)).
         """
-        factors = self.attention(x, cells, rows)
-        mixed = self.mix(x, *factors, rows, self.attention.power)
-        return self.norm.rows(mixed).mul_(cells.valid[rows])
+        attention = self.attention(x, cells)
+        mixed = self.mix(x, attention, self.attention.power)
+        return self.norm(mixed).mul_(cells.mask[..., ::self.stride])

@@ -1,56 +1,118 @@
-from torch import Tensor
+from mmengine.model import BaseModule
+from torch import Tensor, nn
 
+from dyfadet_mm.ops import gated_taps
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from ..packing import PackedCells, PackedModule
+from dyfadet_mm.structures import Cells
+from dyfadet_mm.utils.typing import OptConfigType
+from ..derived import Derived, DerivesWeights
 from .gate import GERETANH, TemporalGate
-from .tap_mix import TapMix
 
 
-@MODELS.register_module()
-class DFAConv(PackedModule):
-    """Convolution whose taps are weighed by the features they read.
+class TapMix(DerivesWeights, nn.Conv1d):
+    """``sum_s W_s (M_s * x_s^q) + b`` with the shifted grid ``x_s``.
 
-    ``y = sum_s W_s (M_s * x_s) + b`` with the shifted grid ``x_s`` and the
-    gate ``M = TemporalGate(x)``.
+    The weight is stored as the published code stores it, that of a 1x1
+    convolution of C * K channels, the taps of a channel together.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        formation (str): Formation of the gate, ``'c'``, ``'k'`` or ``'ck'``.
-            Defaults to ``'c'``.
-        act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
-        init_bias (float): Bias of the gate at the start. Defaults to 1.5,
-            where ``GeReTanH`` opens about half of the way.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
-
-    Reference:
-        Yang et al., DyFADet, ECCV 2024, Fig. 3a, Eq. (4).
+        in_channels (int): C.
+        out_channels (int): O.
+        num_taps (int): K.
+        stride (int): r; outputs are needed at the cells r i. Defaults to 1.
     """
 
     def __init__(self,
                  in_channels: int,
                  out_channels: int,
+                 num_taps: int,
+                 stride: int = 1) -> None:
+        super().__init__(in_channels * num_taps, out_channels, 1)
+        self.num_taps = num_taps
+        self.step = stride
+        self._kernels = Derived(split_taps)
+
+    def forward(self, x: Tensor, gate: Tensor, power: int = 1) -> Tensor:
+        """Mix the taps.
+
+        Args:
+            x (Tensor): Features, (B, C, T).
+            gate (Tensor): M, (B, C or 1, K or 1, T').
+            power (int): q, 1 or 2. Defaults to 1.
+
+        Returns:
+            Tensor: (B, O, T').
+        """
+        kernels = self._kernels(self.weight, num_taps=self.num_taps)
+        return gated_taps(x, gate, kernels, self.bias, power, self.step)
+
+
+def split_taps(weight: Tensor, num_taps: int) -> Tensor:
+    """``W_s`` of every tap, transposed, (O, C * K, 1) to (K, C, O)."""
+    weight = weight.view(len(weight), -1, num_taps)
+    return weight.permute(2, 1, 0).contiguous()
+
+
+@MODELS.register_module()
+class DFAConv1d(BaseModule):
+    """Convolution whose taps are weighed by the features they read.
+
+    ``y(i) = sum_s W_s (M_s * x_s)(r i) + b`` with the shifted grid
+    ``x_s(t) = x(t + s - K // 2)`` and the gate ``M = TemporalGate(x)``.
+    Padding is read as zero. It is an Op of :class:`ConvLayer`.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        kernel_size (int): K, an odd number of taps. Defaults to 3.
+        stride (int): r; output cell i belongs to input cell r * i. Defaults
+            to 1.
+        formation (str): Formation of the gate, ``'c'``, ``'k'`` or ``'ck'``.
+            Defaults to ``'c'``.
+        tau (float): Of the gate's ``GeReTanH``, and the bias of the gate at
+            the start: it then opens about half of the way. A bias of zero
+            would leave all gates shut. Defaults to 1.5.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even or ``formation`` is unknown.
+
+    Reference:
+        Yang et al., DyFADet, ECCV 2024, Fig. 3a, Eq. (4).
+    """
+
+    reach = 0  # padding is read as zero
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
                  kernel_size: int = 3,
+                 stride: int = 1,
                  formation: str = 'c',
-                 act_cfg: ConfigType = GERETANH,
-                 init_bias: float = 1.5,
+                 tau: float = 1.5,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         self.kernel_size = kernel_size
-        self.gate = TemporalGate(in_channels, kernel_size, formation, act_cfg,
-                                 init_bias)
-        self.mix = TapMix(in_channels, out_channels, kernel_size)
+        self.stride = stride
+        self.gate = TemporalGate(in_channels, kernel_size, formation,
+                                 dict(GERETANH, tau=tau), tau, stride)
+        self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
 
-    def forward_rows(self, x: Tensor, cells: PackedCells) -> Tensor:
+    def init_weights(self) -> None:
+        """Zero the bias; the gate starts half open."""
+        nn.init.zeros_(self.mix.bias)
+        super().init_weights()
+
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve with input-dependent taps.
 
         Args:
-            x (Tensor): Features, zero in the gaps, (N, C_in).
-            cells (PackedCells): What the rows are.
+            x (Tensor): Features, (B, C_in, T).
+            cells (Cells): Of the input.
 
         Returns:
-            Tensor: Features, zero on padding, (N, C_out).
+            Tensor: Features, zero on padding, (B, C_out, ceil(T / r)).
         """
-        return self.mix(x, self.gate(x)) * cells.valid
+        x = x * cells.mask
+        mixed = self.mix(x, self.gate(x))  # Eq. (4)
+        return mixed * cells.at(self.stride).mask

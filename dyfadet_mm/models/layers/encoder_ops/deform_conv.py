@@ -1,13 +1,12 @@
-from typing import Tuple
-
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from dyfadet_mm.ops import compute_dtype
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import OptConfigType
-from ..precision import compute_dtype
 from .plain_conv import PlainConv1d
 
 
@@ -36,7 +35,7 @@ class DeformConv1d(BaseModule):
         dimension.
     """
 
-    halo = 0
+    reach = 0  # padding is read as zero
 
     def __init__(self,
                  in_channels: int,
@@ -56,27 +55,26 @@ class DeformConv1d(BaseModule):
         nn.init.zeros_(self.offset.weight)
         super().init_weights()
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve at learned positions.
 
         Args:
             x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
-            and their mask (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
         """
-        x = x * mask
-        offsets, out_mask = self.offset(x, mask)  # (B, K, T')
+        x = x * cells.mask
+        offsets = self.offset(x, cells)  # (B, K, T')
         starts = torch.arange(0, x.size(2), self.stride, device=x.device)
         taps = torch.arange(self.kernel_size, device=x.device)
-        cells = starts[:, None] + taps - self.kernel_size // 2  # (T', K)
+        read = starts[:, None] + taps - self.kernel_size // 2  # (T', K)
         rows = x.transpose(1, 2).to(compute_dtype(x))
-        sampled = sample_linear(rows, cells, offsets.transpose(1, 2))
+        sampled = sample_linear(rows, read, offsets.transpose(1, 2))
         weight = self.conv.weight.transpose(1, 2).flatten(1)  # (C_out, K * C)
         y = F.linear(sampled.flatten(2), weight, self.conv.bias)
-        return y.transpose(1, 2) * out_mask, out_mask
+        return y.transpose(1, 2) * cells.at(self.stride).mask
 
 
 def sample_linear(x: Tensor, cells: Tensor, offsets: Tensor) -> Tensor:

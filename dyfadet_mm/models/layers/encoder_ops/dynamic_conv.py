@@ -1,11 +1,10 @@
-from typing import Tuple
-
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import OptConfigType
 
 
@@ -39,7 +38,7 @@ class DynamicConv1d(BaseModule):
         Convolutions, ICLR 2019.
     """
 
-    halo = 0
+    reach = 0  # padding is read as zero
 
     def __init__(self,
                  in_channels: int,
@@ -68,25 +67,23 @@ class DynamicConv1d(BaseModule):
         nn.init.zeros_(self.kernel.bias)
         super().init_weights()
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve with the kernels of every cell.
 
         Args:
             x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
-            and their mask (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
         """
         length, pad = x.size(2), self.kernel_size // 2
-        x = (x * mask).transpose(1, 2)  # (B, T, C_in)
+        x = (x * cells.mask).transpose(1, 2)  # (B, T, C_in)
         kernel = self.kernel(x[:, ::self.stride])
         kernel = kernel.unflatten(2, (self.num_groups, 1, -1)).softmax(4)
         value = F.pad(self.value(x), (0, 0, pad, pad))
         value = value.unflatten(2, (self.num_groups, -1))
         y = sum(kernel[..., s] * value[:, s:s + length:self.stride]
                 for s in range(self.kernel_size))  # (B, T', G, C_out / G)
-        mask = mask[..., ::self.stride]
         y = y.flatten(2) + self.bias
-        return y.transpose(1, 2) * mask, mask
+        return y.transpose(1, 2) * cells.at(self.stride).mask

@@ -1,8 +1,7 @@
-from typing import Tuple
-
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from ..masked_conv import MaskedConv1d
 
 
@@ -31,25 +30,23 @@ class PlainConv1d(MaskedConv1d):
                  stride: int = 1) -> None:
         super().__init__(in_channels, out_channels, kernel_size)
         self.stride = (stride, )
-        self.halo = kernel_size // 2
+        self.reach = kernel_size // 2
 
     def init_weights(self) -> None:
         """Zero the bias; the weight keeps PyTorch's start."""
         nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve.
 
         Args:
             x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
-            and their mask (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
         """
         if self.stride == (1, ):
-            return super().forward(x, mask), mask
-        mask = mask[..., ::self.stride[0]]
+            return super().forward(x, cells.mask)
         # the base class would mask at the length of the input
-        return nn.Conv1d.forward(self, x) * mask, mask
+        return nn.Conv1d.forward(self, x) * cells.at(self.stride[0]).mask

@@ -1,9 +1,8 @@
-from typing import Tuple
-
 import torch
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import OptConfigType
 from .deform_conv import DeformConv1d
 
@@ -52,21 +51,20 @@ class TD3dConv1d(DeformConv1d):
         nn.init.zeros_(self.modulation.bias)
         super().init_weights()
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve with the kernel of the video.
 
         Args:
             x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            cells (Cells): Of the input.
 
         Returns:
-            tuple[Tensor, Tensor]: Features, zero on padding, (B, C_out, T')
-            and their mask (B, 1, T'), T' = ceil(T / stride).
+            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
         """
-        x = x * mask
+        x = x * cells.mask
         score = self.attention(x.transpose(1, 2)).transpose(1, 2)  # (B, 1, T)
         # finite, so that a video without valid cells has a softmax too
-        score = score.masked_fill(~mask.bool(), torch.finfo(score.dtype).min)
+        score = score.masked_fill(~cells.mask, torch.finfo(score.dtype).min)
         summary = (score.softmax(2) * x).sum(2)  # (B, C_in)
         weight = 2 * self.modulation(summary).sigmoid()
-        return super().forward(x * weight[:, :, None], mask)
+        return super().forward(x * weight[:, :, None], cells)

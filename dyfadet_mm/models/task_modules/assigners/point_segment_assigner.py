@@ -2,7 +2,6 @@ import math
 from typing import NamedTuple, Optional
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dyfadet_mm.registry import TASK_UTILS
@@ -67,7 +66,9 @@ class PointSegmentAssigner:
         lengths = lengths.masked_fill(~candidate, math.inf)
         shortest, index = lengths.min(1)  # (P,)
         same = lengths <= shortest[:, None] + self.length_tolerance
-        one_hot = F.one_hot(labels, num_classes).to(position)  # (N, A)
+        # F.one_hot would wait for the device to check the labels
+        one_hot = position.new_zeros(len(labels), num_classes)  # (N, A)
+        one_hot.scatter_(1, labels[:, None], 1)
         multi_hot = (same & candidate).to(position) @ one_hot  # (P, A)
         return Assignment(multi_hot.clamp(max=1), segments[index])
 

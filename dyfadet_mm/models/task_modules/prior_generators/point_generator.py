@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dyfadet_mm.registry import TASK_UTILS
+from dyfadet_mm.structures.pyramid import to_device
 
 
 class Points(NamedTuple):
@@ -66,12 +67,13 @@ class PointGenerator:
             raise ValueError(
                 f'regression_ranges must have one pair for each of the '
                 f'{len(lengths)} levels, but got {self.num_levels}')
+        ranges = to_device(self.regression_ranges, device).float()
         mlvl_points = []
         for level, length in enumerate(lengths):
-            cells = torch.arange(length, device=device, dtype=torch.float32)
-            span = cells.new_tensor(self.regression_ranges[level])
-            stride = float(2**level)
+            stride = 2**level
+            position = torch.arange(
+                length, device=device, dtype=torch.float32) * stride
             mlvl_points.append(
-                Points(cells * stride, span.expand(length, 2),
-                       torch.full_like(cells, stride)))
+                Points(position, ranges[level].expand(length, 2),
+                       torch.full_like(position, stride)))
         return mlvl_points

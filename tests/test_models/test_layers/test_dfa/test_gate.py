@@ -35,23 +35,23 @@ def test_ge_re_tanh_without_shift_is_re_tanh():
 
 @pytest.mark.parametrize(
     'act_cfg, act', ACTS, ids=[cfg['type'] for cfg, _ in ACTS])
-@pytest.mark.parametrize('formation, shape', [('c', (6, 4, 1)),
-                                              ('k', (6, 1, 3)),
-                                              ('ck', (6, 4, 3))])
+@pytest.mark.parametrize('formation, shape', [('c', (1, 4, 1, 6)),
+                                              ('k', (1, 1, 3, 6)),
+                                              ('ck', (1, 4, 3, 6))])
 def test_gate_equals_its_definition(formation, shape, act_cfg, act, randomise):
     gate = randomise(TemporalGate(4, 3, formation, act_cfg))
-    x = torch.randn(6, 4).double()
+    x = torch.randn(1, 4, 6).double()
     out = gate(x)
     assert out.shape == shape
-    expected = slow_gate(x.t().numpy(), np.ones(6), gate.conv, formation, 3,
+    expected = slow_gate(x[0].numpy(), np.ones(6), gate.conv, formation, 3,
                          act)  # (C, K, T)
-    torch.testing.assert_close(
-        out.expand(6, 4, 3).permute(1, 2, 0), torch.from_numpy(expected))
+    torch.testing.assert_close(out[0].expand(4, 3, 6),
+                               torch.from_numpy(expected))
 
 
 @pytest.mark.parametrize('formation', ['c', 'k', 'ck'])
 def test_gate_is_never_negative(formation):
-    out = TemporalGate(4, formation=formation)(torch.randn(9, 4))
+    out = TemporalGate(4, formation=formation)(torch.randn(1, 4, 9))
     assert (out >= 0).all() and out.any() and not out.all()
 
 
@@ -60,14 +60,14 @@ def test_formation_c_with_as_many_channels_as_taps_is_still_depth_wise():
     gate = TemporalGate(3, 3, 'c')
     assert gate.conv.weight.shape == (3, 1, 3)
     assert TemporalGate(3, 3, 'k').conv.weight.shape == (3, 3, 3)
-    assert gate(torch.randn(5, 3)).shape == (5, 3, 1)
+    assert gate(torch.randn(2, 3, 5)).shape == (2, 3, 1, 5)
 
 
 def test_gate_starts_at_the_bias_that_is_asked_for():
     gate = TemporalGate(4, formation='ck', init_bias=1.5)
     gate.init_weights()
     assert gate.conv.bias.tolist() == [1.5] * 12
-    out = gate(torch.zeros(6, 4))
+    out = gate(torch.zeros(1, 4, 6))
     expected = torch.full_like(out, ge_re_tanh(1.5))
     torch.testing.assert_close(out, expected)
 

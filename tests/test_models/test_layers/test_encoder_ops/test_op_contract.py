@@ -26,12 +26,12 @@ def test_outputs_have_their_length_and_finite_gradients(
     torch.manual_seed(seed)
     op = op(3, 8, kernel_size, stride)
     op.init_weights()
-    x, mask = make_input(3, length, valid, seed)
+    x, cells = make_input(3, length, valid, seed)
     x = x.float().requires_grad_()
-    out, out_mask = op(x, mask)
+    out = op(x, cells)
     assert out.shape == (2, 8, -(-length // stride))
-    assert torch.equal(out_mask, mask[..., ::stride])
-    assert out.isfinite().all() and not (out * ~out_mask).any()
+    assert out.isfinite().all()
+    assert not (out * ~cells.mask[..., ::stride]).any()
     out.pow(2).sum().backward()
     for tensor in (x, *op.parameters()):
         assert tensor.grad.isfinite().all()
@@ -42,16 +42,15 @@ def test_outputs_have_their_length_and_finite_gradients(
     stride=st.sampled_from([1, 2, 3]),
     extra=st.integers(1, 9))
 def test_outputs_depend_on_neither_padding_nor_batch(op, stride, extra, length,
-                                                     valid, seed, randomise):
+                                                     valid, seed, randomise,
+                                                     make_cells):
     op = randomise(op(3, 8, 3, stride), seed)
-    assert op.halo == 0
-    x, mask = make_input(3, length, valid, seed)
+    assert op.reach == 0
+    x, cells = make_input(3, length, valid, seed)
     longer = F.pad(x, (0, extra), value=7.)
-    together, _ = op(longer, F.pad(mask, (0, extra)))
-    for video in range(2):
-        cells = mask[video, 0]
-        alone, out_mask = op(x[video:video + 1], mask[video:video + 1])
-        assert torch.equal(out_mask[0, 0], cells[::stride])
+    together = op(longer, make_cells(cells.lengths, length + extra))
+    for video, count in enumerate(cells.lengths):
+        alone = op(x[video:video + 1], make_cells([count], length))
         torch.testing.assert_close(
             together[video, :, :alone.size(2)], alone[0], rtol=0, atol=1e-12)
 
@@ -59,8 +58,8 @@ def test_outputs_depend_on_neither_padding_nor_batch(op, stride, extra, length,
 @pytest.mark.parametrize('op', OPS)
 def test_every_parameter_gets_a_gradient(op, randomise):
     op = randomise(op(3, 8))
-    x, mask = make_input(3, 9, 6, 0)
-    out, _ = op(x, mask)
+    x, cells = make_input(3, 9, 6, 0)
+    out = op(x, cells)
     (out * torch.randn_like(out)).sum().backward()
     for name, parameter in op.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
@@ -70,11 +69,11 @@ def test_every_parameter_gets_a_gradient(op, randomise):
 def test_ops_run_in_mixed_precision(op):
     op = op(3, 8)
     op.init_weights()
-    x, mask = make_input(3, 9, 6, 0)
+    x, cells = make_input(3, 9, 6, 0)
     x = x.float()
-    full, _ = op(x, mask)
+    full = op(x, cells)
     with torch.autocast('cpu', torch.bfloat16):
-        half, _ = op(x, mask)
+        half = op(x, cells)
         half.sum().backward()
     torch.testing.assert_close(half.float(), full, rtol=0.05, atol=0.05)
 

@@ -22,12 +22,12 @@ def test_op_starts_as_a_convolution(stride):
     op.init_weights()
     plain = PlainConv1d(3, 4, 3, stride)
     plain.load_state_dict(op.conv.state_dict())
-    x, mask = make_input(3, 9, 4, 0)
-    x = x.float() * mask
-    torch.testing.assert_close(op(x, mask)[0], plain(x, mask)[0])
+    x, cells = make_input(3, 9, 4, 0)
+    x = x.float() * cells.mask
+    torch.testing.assert_close(op(x, cells), plain(x, cells))
 
 
-def test_one_cell_can_set_the_kernel_of_the_whole_video():
+def test_one_cell_can_set_the_kernel_of_the_whole_video(make_cells):
     """The attention picks cell 3, whose channel 1 shuts channel 0."""
     op = TD3dConv1d(2, 1, 1)
     op.init_weights()
@@ -36,20 +36,19 @@ def test_one_cell_can_set_the_kernel_of_the_whole_video():
         op.attention.weight.copy_(torch.tensor([[0., 50.]]))
         op.modulation.weight[0, 1] = -50.
     x = torch.tensor([[[1., 2., 3., 4., 5.], [0., 0., 0., 2., 0.]]])
-    mask = torch.ones(1, 1, 5).bool()
-    assert op(x, mask)[0].abs().max() < 1e-6
-    mask[..., 3:] = False  # without cell 3 the kernel stays as it is
+    assert op(x, make_cells([5], 5)).abs().max() < 1e-6
+    # without cell 3 the kernel stays as it is
     torch.testing.assert_close(
-        op(x, mask)[0], torch.tensor([[[1., 2., 3., 0., 0.]]]))
+        op(x, make_cells([3], 5)), torch.tensor([[[1., 2., 3., 0., 0.]]]))
 
 
 @pytest.mark.parametrize('stride', [1, 2])
 def test_gradients_are_those_of_the_function(stride, randomise):
     op = randomise(TD3dConv1d(2, 2, 3, stride), 1)
-    x, mask = make_input(2, 5, 4, 1)
+    x, cells = make_input(2, 5, 4, 1)
     names, values = zip(*op.named_parameters())
 
     def run(x, *values):
-        return functional_call(op, dict(zip(names, values)), (x, mask))[0]
+        return functional_call(op, dict(zip(names, values)), (x, cells))
 
     assert torch.autograd.gradcheck(run, (x.requires_grad_(), *values))

@@ -1,5 +1,15 @@
+"""Which form of an operator runs: the fast one, or its plain reference."""
 import torch
 from torch import Tensor
+
+
+def is_traced() -> bool:
+    """Whether a graph is being recorded, by a compiler, exporter or tracer.
+
+    These take the plain references, which consist of PyTorch's operators.
+    """
+    tell = getattr(torch.compiler, 'is_compiling', None)  # torch >= 2.3
+    return torch.jit.is_tracing() or (tell is not None and tell())
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
@@ -16,6 +26,8 @@ def compute_dtype(x: Tensor) -> torch.dtype:
         else that of ``x``.
     """
     device = x.device.type
+    if device == 'meta':
+        return x.dtype
     if hasattr(torch, 'get_autocast_dtype'):  # torch >= 2.4
         enabled = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device)

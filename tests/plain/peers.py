@@ -1,28 +1,29 @@
 """Layers of ActionFormer and TriDet written straight from their definitions.
 
-As in ``plain_dyfadet.py``, which computes whole detectors: functions over the
+As in ``dyfadet.py``, which computes whole detectors: functions over the
 parameters of a layer, on every cell, padding included.
 
 Reference:
     Zhang et al., ActionFormer, ECCV 2022; Shi et al., TriDet, CVPR 2023.
 """
-from typing import Optional, Tuple
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
-from plain_ops import conv, layer_norm, scaled
 from torch import Tensor, nn
 
 from dyfadet_mm.models import LocalAttentionLayer
+from dyfadet_mm.structures import Cells
+from .ops import conv, layer_norm, scaled
 
 NEVER = -1e4  # score of a key that is not attended to, as published
 
 
 def plain_attention_layer(layer: LocalAttentionLayer, x: Tensor,
-                          mask: Tensor) -> Tuple[Tensor, Tensor]:
-    """Layer of ActionFormer's encoder: features and mask of its level."""
+                          cells: Cells) -> Tensor:
+    """Layer of ActionFormer's encoder: features of its level."""
     h = layer_norm(layer.norm1, x)
-    mask = mask[..., ::layer.stride]
+    mask = cells.at(layer.stride).mask
     if layer.stride > 1:
         x = F.max_pool1d(x, 3, layer.stride, padding=1)
     part = layer.attention
@@ -34,7 +35,7 @@ def plain_attention_layer(layer: LocalAttentionLayer, x: Tensor,
                             conv(part.proj, out.flatten(1, 2)) * mask)
     widen, _, _, narrow, _ = layer.mlp
     hidden = conv(narrow, F.gelu(conv(widen, layer_norm(layer.norm2, out))))
-    return out + scaled(layer.drop_path_mlp, hidden * mask), mask
+    return out + scaled(layer.drop_path_mlp, hidden * mask)
 
 
 def project(projection: nn.Module, h: Tensor, mask: Tensor,

@@ -2,15 +2,14 @@
 
 Functions over the parameters of a model, level by level in (B, C, T): the
 shifted grid is materialised, every convolution, LayerNorm and scale path is
-computed on every cell, padding included. No layer's ``forward`` is called, so
-this is the yardstick of ``benchmark.py`` and the oracle of the tests.
+computed on every cell, padding included. No layer's ``forward`` is called.
 
-The statistics cover padding, as in the published code, and stochastic depth
-is left out. Gradients reach the parameters. Shapes: features (B, C, T), masks
-(B, 1, T) bool, shifted grids (B, C, K, T), which convolutions read channel
-after channel as (B, C * K, T).
+The statistics cover padding, as in the published code, which is why padding
+cannot be ignored here, and stochastic depth is left out. Gradients reach the
+parameters. Shapes: features (B, C, T), masks (B, 1, T) bool, shifted grids
+(B, C, K, T), which convolutions read channel after channel as (B, C * K, T).
 
-DyFADet, and with the layers of ``plain_peers.py`` ActionFormer and TriDet.
+DyFADet, and with the layers of ``peers.py`` ActionFormer and TriDet.
 
 Reference:
     Yang et al., DyFADet, ECCV 2024, Eq. (1)-(9).
@@ -18,72 +17,68 @@ Reference:
 from typing import Tuple
 
 import torch.nn.functional as F
-from plain_ops import (activate, conv, layer_norm, masked_conv, position,
-                       repeat, scaled, shift)
-from plain_peers import plain_attention_layer
 from torch import Tensor, nn
 
-from dyfadet_mm.models import (ConvAttention, ConvTower, DFAAtt, DFAConv,
+from dyfadet_mm.models import (ConvAttention, ConvTower, DFAAtt, DFAConv1d,
                                DyLayer, DynELayer, FPN1d, LocalAttentionLayer,
                                SGPLayer, TemporalGate, TridentHead)
+from dyfadet_mm.structures import Cells, Padding, Pyramid
 from dyfadet_mm.utils.typing import TensorTuple
+from .ops import (activate, conv, layer_norm, masked_conv, position, repeat,
+                  scaled, shift)
+from .peers import plain_attention_layer
 
-Pyramid = Tuple[TensorTuple, TensorTuple]
 
-
-def plain_forward(model: nn.Module, inputs: Tensor, masks: Tensor) -> Pyramid:
+def plain_forward(model: nn.Module, inputs: Tensor,
+                  cells: Cells) -> Tuple[TensorTuple, ...]:
     """Raw outputs of a detector.
 
     Args:
         model (SingleStageTAD): Whose parameters are read.
         inputs (Tensor): Video features, zero on padding, (B, C_in, T).
-        masks (Tensor): Valid cells, (B, 1, T).
+        cells (Cells): Which of them are valid.
 
     Returns:
         tuple: Class logits (B, A, T_l) and offsets in strides (B, 2, T_l) of
         every level, T_l = ceil(T / 2^l).
     """
-    return plain_head(model.head, *plain_extract_feat(model, inputs, masks))
+    return plain_head(model.head, plain_extract_feat(model, inputs, cells))
 
 
 def plain_extract_feat(model: nn.Module, inputs: Tensor,
-                       masks: Tensor) -> Pyramid:
-    """Encoder and neck: features (B, C, T_l) and masks of every level."""
-    feats, masks = plain_backbone(model.backbone, inputs, masks)
-    if model.neck is not None:
-        feats = plain_neck(model.neck, feats, masks)
-    return feats, masks
+                       cells: Cells) -> Pyramid:
+    """Encoder and neck: features (B, C, T_l) and cells of every level."""
+    pyramid = plain_backbone(model.backbone, inputs, cells)
+    return pyramid if model.neck is None else plain_neck(model.neck, pyramid)
 
 
-def plain_backbone(backbone: nn.Module, x: Tensor, mask: Tensor) -> Pyramid:
+def plain_backbone(backbone: nn.Module, x: Tensor, cells: Cells) -> Pyramid:
     """Embedding, stem and one layer per further level."""
+    mask = cells.mask
     for embed, norm in zip(backbone.embed, backbone.embed_norms):
         x = layer_norm(norm, masked_conv(embed, x, mask)).relu()
-        if backbone.mask_embed:
+        if cells.padding is Padding.OPENTAD:
             x = x * mask
     if backbone.position is not None:
         x = x + position(backbone.position, x.size(2)).to(x) * mask
     for layer in backbone.stem:
-        x, mask = plain_layer(layer, x, mask)
-    feats, masks = [x], [mask]
+        x = plain_layer(layer, x, cells)
+    feats, levels = [x], [cells]
     for layer in backbone.branch:
-        x, mask = plain_layer(layer, x, mask)
-        feats.append(x)
-        masks.append(mask)
-    return tuple(feats), tuple(masks)
+        feats.append(plain_layer(layer, feats[-1], levels[-1]))
+        levels.append(levels[-1].halved)
+    return Pyramid(tuple(feats), tuple(levels))
 
 
-def plain_layer(layer: nn.Module, x: Tensor,
-                mask: Tensor) -> Tuple[Tensor, Tensor]:
-    """Layer of an encoder, features and mask of its level."""
+def plain_layer(layer: nn.Module, x: Tensor, cells: Cells) -> Tensor:
+    """Layer of an encoder, features of its level."""
     if isinstance(layer, LocalAttentionLayer):
-        return plain_attention_layer(layer, x, mask)
-    return plain_dyne_layer(layer, x, mask)
+        return plain_attention_layer(layer, x, cells)
+    return plain_dyne_layer(layer, x, cells)
 
 
-def plain_dyne_layer(layer: DynELayer, x: Tensor,
-                     mask: Tensor) -> Tuple[Tensor, Tensor]:
-    """DynE layer, Eq. (5)-(7), or SGP layer: features and mask of its level.
+def plain_dyne_layer(layer: DynELayer, x: Tensor, cells: Cells) -> Tensor:
+    """DynE layer, Eq. (5)-(7), or SGP layer: features of its level.
 
     The only difference is that SGP's windows are not rectified.
     """
@@ -92,10 +87,7 @@ def plain_dyne_layer(layer: DynELayer, x: Tensor,
             x = conv(layer.downsample, F.avg_pool1d(x, 2, ceil_mode=True))
         else:
             x = F.max_pool1d(x, 3, layer.stride, padding=1)
-        if layer.pool_mask:
-            mask = F.max_pool1d(mask.to(x), 3, layer.stride, padding=1).bool()
-        else:
-            mask = mask[..., ::layer.stride]
+    mask = cells.at(layer.stride).mask
     h = layer_norm(layer.norm, x)
     instance = conv(layer.phi, h.mean(2, keepdim=True)).relu()  # (B, C, 1)
     window = conv(layer.window, h) + conv(layer.wide, h)
@@ -107,13 +99,12 @@ def plain_dyne_layer(layer: DynELayer, x: Tensor,
     hidden = F.group_norm(out, norm.num_groups, norm.weight, norm.bias,
                           norm.eps)
     hidden = F.gelu(conv(layer.mlp[0], hidden))
-    out = out + scaled(layer.drop_path_mlp, conv(layer.mlp[2], hidden))
-    return out, mask
+    return out + scaled(layer.drop_path_mlp, conv(layer.mlp[2], hidden))
 
 
-def plain_neck(neck: nn.Module, feats: TensorTuple,
-               masks: TensorTuple) -> TensorTuple:
+def plain_neck(neck: nn.Module, pyramid: Pyramid) -> Pyramid:
     """A LayerNorm per level, after top-down fusion in an FPN."""
+    feats, masks = pyramid.feats, pyramid.masks
     if isinstance(neck, FPN1d):
         feats = [
             masked_conv(lateral, x, mask)
@@ -126,25 +117,27 @@ def plain_neck(neck: nn.Module, feats: TensorTuple,
             masked_conv(fpn_conv, x, mask)
             for fpn_conv, x, mask in zip(neck.fpn_convs, feats, masks)
         ]
-    return tuple(layer_norm(norm, x) for norm, x in zip(neck.norms, feats))
+    feats = tuple(layer_norm(norm, x) for norm, x in zip(neck.norms, feats))
+    return pyramid._replace(feats=feats)
 
 
-def plain_head(head: nn.Module, feats: TensorTuple,
-               masks: TensorTuple) -> Pyramid:
+def plain_head(head: nn.Module, pyramid: Pyramid) -> Tuple[TensorTuple, ...]:
     """Class logits (B, A, T_l) and offsets (B, 2, T_l) of every level.
 
     Of a Trident head, logits of bins, starts and ends follow the classes'.
     """
+    feats, masks = pyramid.feats, pyramid.masks
     cls_feats = plain_tower(head.cls_tower, feats, masks)
     reg_feats = plain_tower(head.reg_tower, feats, masks)
-    if not head.mask_outputs:
-        masks = (1., ) * len(masks)
+    shown = masks
+    if pyramid.cells[0].padding is Padding.OPENTAD:
+        shown = (1., ) * len(masks)
     cls_logits = tuple(
         masked_conv(head.conv_cls, x, mask)
-        for x, mask in zip(cls_feats, masks))
+        for x, mask in zip(cls_feats, shown))
     offsets = tuple(
         (masked_conv(head.conv_reg, x, mask) * scalar.scale).relu()
-        for scalar, x, mask in zip(head.scales, reg_feats, masks))
+        for scalar, x, mask in zip(head.scales, reg_feats, shown))
     if not isinstance(head, TridentHead):
         return cls_logits, offsets
     feats = tuple(x.detach() for x in feats)
@@ -205,7 +198,7 @@ def plain_dfa_att(layer: DFAAtt, x: Tensor, mask: Tensor) -> Tensor:
         Tensor: Features, zero on padding, (B, C_out, T).
     """
     part = layer.attention
-    shifted = shift(x, layer.kernel_size)  # (B, C, K, T)
+    shifted = shift(x, layer.mix.num_taps)  # (B, C, K, T)
     if isinstance(part, ConvAttention):
         taps = shifted.flatten(1, 2)  # (B, C * K, T)
         value = layer_norm(part.norm, conv(part.conv, taps)) * mask
@@ -217,10 +210,11 @@ def plain_dfa_att(layer: DFAAtt, x: Tensor, mask: Tensor) -> Tensor:
     return layer_norm(layer.norm, mixed) * mask
 
 
-def plain_dfa_conv(layer: DFAConv, x: Tensor, mask: Tensor) -> Tensor:
+def plain_dfa_conv(op: DFAConv1d, x: Tensor, mask: Tensor) -> Tensor:
     """Convolution with gated taps, Eq. (4): ``(W (M * x_s) + b) * mask``."""
-    gated = plain_gate(layer.gate, x, mask) * shift(x, layer.kernel_size)
-    return conv(layer.mix, gated.flatten(1, 2)) * mask
+    x = x * mask
+    gated = plain_gate(op.gate, x, mask) * shift(x, op.kernel_size)
+    return (conv(op.mix, gated.flatten(1, 2)) * mask)[..., ::op.stride]
 
 
 def plain_gate(gate: TemporalGate, x: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,176 @@
+"""Convolution whose taps are weighed at every cell, the core of DFA.
+
+With the shifted grid ``x_s(t) = x(t + s - K // 2)``, zero outside::
+
+    y(t) = sum_s W_s (M_s(r t) * x_s(r t)^q) + b
+
+Reference:
+    Yang et al., DyFADet, ECCV 2024, Sec. 3.1, Eq. (1)-(4).
+"""
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .dispatch import compute_dtype, is_traced
+
+# numbers made at a time, few enough for the cache of a CPU
+BLOCK_SIZE = 2**20
+
+
+def gated_taps(x: Tensor,
+               gate: Tensor,
+               kernels: Tensor,
+               bias: Tensor,
+               power: int = 1,
+               stride: int = 1) -> Tensor:
+    """Mix the weighed taps.
+
+    The weighed taps live only while they are needed, on a CPU for a block of
+    cells at a time; the backward pass makes them again.
+
+    Args:
+        x (Tensor): Features, (B, C, T).
+        gate (Tensor): M, (B, C or 1, K or 1, T'), T' = ceil(T / r).
+        kernels (Tensor): ``W_s`` of every tap, transposed, (K, C, O).
+        bias (Tensor): (O, ).
+        power (int): q, 1 or 2. Defaults to 1.
+        stride (int): r. Defaults to 1.
+
+    Returns:
+        Tensor: (B, O, T').
+    """
+    if is_traced():
+        return gated_taps_reference(x, gate, kernels, bias, power, stride)
+    dtype, length = compute_dtype(x), gate.size(3)
+    rows, gate = x.transpose(1, 2), gate.permute(0, 3, 1, 2)
+    if len(x) > 1:  # zeros between videos, each begins at a whole stride
+        gap = len(kernels) // 2 + stride
+        gap -= (x.size(2) + gap) % stride
+        rows = F.pad(rows, (0, 0, 0, gap))
+        rest = rows.size(1) // stride - length
+        gate = F.pad(gate, (0, 0, 0, 0, 0, rest))
+    y = _GatedTaps.apply(
+        rows.flatten(0, 1).to(dtype),
+        gate.flatten(0, 1).to(dtype), kernels.to(dtype), bias.to(dtype), power,
+        stride)
+    return y.unflatten(0, (len(x), -1))[:, :length].transpose(1, 2)
+
+
+def gated_taps_reference(x: Tensor,
+                         gate: Tensor,
+                         kernels: Tensor,
+                         bias: Tensor,
+                         power: int = 1,
+                         stride: int = 1) -> Tensor:
+    """:func:`gated_taps` by its definition."""
+    taps = shifted_grid(x, len(kernels))[..., ::stride]  # Eq. (1)
+    weighed = gate * taps**power  # Eq. (3), (B, C, K, T')
+    weighed = weighed.permute(0, 3, 2, 1).flatten(2)
+    mixed = F.linear(weighed, kernels.flatten(0, 1).t(), bias)  # Eq. (4)
+    return mixed.transpose(1, 2)
+
+
+def shifted_grid(x: Tensor, kernel_size: int) -> Tensor:
+    """Features of the K cells around each.
+
+    Args:
+        x (Tensor): Features, (B, C, T).
+        kernel_size (int): K, an odd number.
+
+    Returns:
+        Tensor: Entry s is ``x(t + s - K // 2)``, zero outside the grid,
+        (B, C, K, T).
+    """
+    padded = F.pad(x, (kernel_size // 2, kernel_size // 2))
+    return torch.stack(
+        [padded[..., s:s + x.size(2)] for s in range(kernel_size)], 2)
+
+
+class _GatedTaps(torch.autograd.Function):
+    """On rows; keeps features, gate and kernels, no weighed tap."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, gate: Tensor, kernels: Tensor, bias: Tensor,
+                power: int, stride: int) -> Tensor:
+        """Rows (N, C) and gate (M, C or 1, K or 1) to (M, O)."""
+        ctx.save_for_backward(x, gate, kernels)
+        ctx.power, ctx.stride = power, stride
+        taps = _taps(x, len(kernels), stride, len(gate))  # (M, K, C)
+        gate = gate.transpose(1, 2)
+        out = x.new_empty(len(gate), kernels.size(2))
+        blocks = _blocks(taps)
+        # one buffer, in the order of the kernels
+        buffer = x.new_empty(taps[blocks[0]].shape)
+        for block in blocks:
+            tap = taps[block]
+            weighed = torch.mul(gate[block], tap, out=buffer[:len(tap)])
+            if power == 2:
+                weighed *= tap
+            torch.addmm(
+                bias,
+                weighed.flatten(1),
+                kernels.flatten(0, 1),
+                out=out[block])
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+        x, gate, kernels = ctx.saved_tensors
+        num_taps, stride = len(kernels), ctx.stride
+        taps = _taps(x, num_taps, stride, len(gate))
+        grad_gate = torch.empty_like(gate)
+        grad_kernels = torch.zeros_like(kernels)
+        before, behind = _margins(x, num_taps, stride, len(gate))
+        grad_rows = x.new_zeros(before + len(x) + behind, x.size(1))
+        # the dimensions that the gate is shared along
+        shared = [dim for dim in (1, 2) if gate.size(dim) == 1]
+        for block in _blocks(taps):
+            gates, tap = gate[block].transpose(1, 2), taps[block]
+            # of the weighed taps
+            part = (grad[block] @ kernels.flatten(0, 1).t()).view(tap.shape)
+            value = torch.empty_like(part)  # in the order of the kernels
+            torch.mul(tap, tap if ctx.power == 2 else 1, out=value)
+            grad_kernels.flatten(0, 1).addmm_((gates * value).flatten(1).t(),
+                                              grad[block])
+            by_tap = (part * value).transpose(1, 2)  # (m, C, K)
+            grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
+            part *= gates
+            if ctx.power == 2:
+                part *= 2 * tap
+            for s in range(num_taps):
+                first = block.start * stride + s
+                last = first + (len(part) - 1) * stride + 1
+                grad_rows[first:last:stride] += part[:, s]
+        grad_x = grad_rows[before:before + len(x)]
+        return grad_x, grad_gate, grad_kernels, grad.sum(0), None, None
+
+
+def _margins(x: Tensor, num_taps: int, stride: int,
+             num: int) -> Tuple[int, int]:
+    """Zeros before and behind rows (N, C) that ``num`` outputs read."""
+    before = num_taps // 2
+    behind = max((num - 1) * stride + num_taps - before - len(x), 0)
+    return before, behind
+
+
+def _taps(x: Tensor, num_taps: int, stride: int, num: int) -> Tensor:
+    """Views of the rows that each tap reads, (num, K, C)."""
+    before, behind = _margins(x, num_taps, stride, num)
+    blank = x.new_zeros(max(before, behind), x.size(1))
+    # faster than F.pad
+    rows = torch.cat((blank[:before], x, blank[:behind]))
+    return rows.unfold(0, num_taps, stride)[:num].transpose(1, 2)
+
+
+def _blocks(taps: Tensor) -> list:
+    """Slices of outputs; a GPU has no need of them."""
+    num, num_taps, channels = taps.shape
+    size = max(BLOCK_SIZE // (num_taps * channels), 1)
+    if taps.device.type != 'cpu':
+        size = max(num, 1)
+    return [
+        slice(start, start + size) for start in range(0, max(num, 1), size)
+    ]
