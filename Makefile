@@ -73,7 +73,7 @@ format: setup
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) \
-	    --dist loadfile
+	    --dist loadfile --no-loadscope-reorder
 
 demo:
 	@$(PYTHON) -c "$$ALONE" $(DEMO_WORK).lock $(AGAIN) pictures

@@ -12,6 +12,8 @@ import sysconfig
 from pathlib import Path
 from typing import NamedTuple
 
+import warm_python
+
 ROOT = Path(__file__).resolve().parents[1]
 # the Makefile names the demo's config
 DEMO_CONFIG = re.search(r'^DEMO_CONFIG := configs/(.+)$',
@@ -35,7 +37,7 @@ class Install(NamedTuple):
     """An environment with the package.
 
     Attributes:
-        python (str): Its interpreter.
+        python (str): Its interpreter, or what stands for it.
         site (Path): Its site-packages.
         cwd (Path): A folder outside of any checkout, with tiny data.
         source (Path): The checkout it was made from.
@@ -115,7 +117,8 @@ def make_install(folder, target, source):
         '--max-cells=60',
         '--out=data/digit_streams',
         cwd=cwd)
-    return Install(python, site, cwd, source)
+    return Install(
+        warm_python.program_for(folder, python, site), site, cwd, source)
 
 
 def run_mim(install, command, *args):

@@ -2,7 +2,9 @@
 import importlib.util
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -13,6 +15,23 @@ ONE_STEP = ('train_cfg.max_epochs=1', 'train_dataloader.batch_size=1',
             'train_dataloader.persistent_workers=False',
             'test_dataloader.persistent_workers=False',
             'default_hooks.checkpoint=None')
+
+
+def plain_config_text():
+    """Let configs be logged and saved as they are: yapf takes long."""
+    return patch('mmengine.config.config.FormatCode', lambda text, **options:
+                 (text, False))
+
+
+@contextmanager
+def chdir(folder):
+    """Work in a folder."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def load_tool(name):
@@ -46,14 +65,10 @@ def run_one_step(config_path, work_dir, data_folder, options=()):
     ])
     cfg = train.merge_args(Config.fromfile(config_path), args)
     load_tool('test').write_predictions(cfg, str(predictions))
-    before = os.getcwd()
-    os.chdir(data_folder)
-    try:
+    with chdir(data_folder), plain_config_text():
         runner = Runner.from_cfg(cfg)
         runner.train()
         metrics = runner.test()
-    finally:
-        os.chdir(before)
     return runner, metrics, json.loads(predictions.read_text())['results']
 
 

@@ -4,7 +4,9 @@
 two do not build; their rows hold what the recipes put in the place of unknown
 options.
 """
+import copy
 import csv
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -46,14 +48,23 @@ def published_settings():
         }
 
 
+@lru_cache(maxsize=None)
+def _read(path):
+    return Config.fromfile(path)
+
+
+def read_config(path):
+    """A config, of which the file is read once."""
+    return copy.deepcopy(_read(str(path)))
+
+
 def load_recipe(name):
     """The config of a recipe."""
-    return Config.fromfile(CONFIGS / f'{name}.py')
+    return read_config(CONFIGS / f'{name}.py')
 
 
 def build_without_memory(model):
     """Build a model whose weights hold no numbers."""
-    model = {k: v for k, v in model.items() if k != 'score_fusion'}
     with DefaultScope.overwrite_default_scope('dyfadet_mm'):
         with torch.device('meta'):
             return MODELS.build(model)

@@ -1,229 +1,218 @@
 """The rounds of soft-NMS, in all groups at once.
 
 One round takes the best candidate of every group (class), so that a video
-costs as many rounds as its busiest class has detections. As scores only fall,
-a candidate need not enter before the picks have come down to its score, and
-most have not entered when the best ``max_num`` are decided.
+costs as many rounds as its busiest class has detections. Rounds are NumPy: an
+operation of PyTorch takes longer to start than most of these to run.
 """
-from typing import Iterator, Sequence, Tuple
+import math
+from typing import Callable, Tuple
 
+import numpy as np
 import torch
-from torch import Tensor
 
-# fewest candidates that enter first; every later time twice as many enter
-FIRST_ENTRANTS = 2000
-# rounds between two clearings of candidates that can no longer be output
-ROUNDS_PER_CLEARING = 24
+Decay = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+# fewest candidates that are tried alone
+FEW = 2000
+# most candidates of a block, and pairs of them in all blocks of a play
+BLOCK_SIZE = 96
+MAX_PAIRS = 2**17
 # places in a table that are not worth a second one
 SMALL_TABLE = 2**14
-# most (pick, candidate) pairs compared at once, few enough for the cache
-MAX_PAIRS = 2**16
 
 
-class Decay:
-    """What picks leave of the scores of their group.
+def pick(candidates: np.ndarray, groups: np.ndarray, decay: Decay,
+         min_score: float, max_num: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Pick candidates, best first in every group, as others decay.
 
     Args:
-        method (str): As in :func:`soft_nms`.
-        sigma (float): As in :func:`soft_nms`.
-        iou_threshold (float): As in :func:`soft_nms`.
-        like (Tensor): Of the kind of the candidates.
+        candidates (np.ndarray): (length, end, -start, score), best first,
+            (4, N).
+        groups (np.ndarray): Group of each candidate, any integers, (N,).
+        decay (Callable): What picks leave of scores, :func:`make_decay`.
+        min_score (float): Least score of a pick, the first of a group aside.
+        max_num (int): Most picks of a group, and those that are wanted.
 
-    Raises:
-        ValueError: If ``sigma`` is not positive as a number of that kind.
+    Returns:
+        tuple: Indices and scores of the picks, (D,) each, the best
+        ``max_num`` of all among them.
     """
-
-    def __init__(self, method: str, sigma: float, iou_threshold: float,
-                 like: Tensor) -> None:
-        self.method, self.iou_threshold = method, iou_threshold
-        # an operation with a tensor starts faster than one with a float
-        self.scale = like.new_tensor([-sigma])
-        # what is 0 as such a number would divide 0 by 0
-        if not torch.tensor(sigma, dtype=like.dtype) > 0:
-            raise ValueError(f'sigma must be positive as {like.dtype}, but '
-                             f'got {sigma}')
-
-    def __call__(self, candidates: Sequence[Tensor],
-                 picks: Sequence[Tensor]) -> Tensor:
-        """Factors for the scores of candidates.
-
-        Args:
-            candidates (Sequence[Tensor]): Lengths, ends and -starts,
-                (G, M) each.
-            picks (Sequence[Tensor]): The same of picks, (..., G, 1) each.
-
-        Returns:
-            Tensor: Factors, (..., G, M).
-        """
-        inter = torch.minimum(candidates[1], picks[1])
-        inter.add_(torch.minimum(candidates[2], picks[2])).relu_()
-        iou = inter.div_((candidates[0] + picks[0]).sub_(inter))
-        if self.method == 'gaussian':
-            return iou.square_().div_(self.scale).exp_()
-        if self.method == 'linear':
-            return torch.where(iou >= self.iou_threshold, 1 - iou, 1.)
-        return (iou < self.iou_threshold).to(iou)
+    num = max(FEW, 2 * max_num)
+    if num < len(groups):
+        # what is better than all but these cannot become one of them
+        least = np.nextafter(candidates[3, num:num + 1], np.inf)
+        rounds = Rounds(candidates[:, :num], groups[:num], decay,
+                        max(float(least[0]), min_score), max_num)
+        picks, scores = rounds.run()
+        if np.count_nonzero(scores >= least) >= max_num:
+            return picks, scores
+    return Rounds(candidates, groups, decay, min_score, max_num).run()
 
 
 class Rounds:
-    """Candidates, best first, and what has been picked of them.
+    """Candidates of every group, and what has been picked, see :func:`pick`.
 
-    A candidate is the numbers (length, end, -start, score). Once it has
-    entered, its score is up to date with all picks of its group. Rounds are
-    played on tables with a row per group, best first. A row ends with a blank
-    that scores as much as the best candidate still waiting: the group picks
-    it for want of anything as good. Blanks, like what has been picked, are
-    -inf in every number and overlap nothing.
+    As scores only fall, the best of a group, its block, need no other
+    candidate while they are better than the best outside, which are decayed
+    afterwards, by all that was picked at once.
 
-    Args:
-        candidates (Tensor): Best first, changed in place, (4, N).
-        groups (Tensor): Group of each candidate, any integers, (N, ).
-        decay (Decay): What picks leave of scores.
-        min_score (float): Least score of a pick, the first of a group aside.
-        max_num (int): Most picks of a group, and in all.
+    A table has a row per group, best first, with blanks (-1) before and
+    after. A blank is -inf in every number: it overlaps nothing.
     """
 
-    def __init__(self, candidates: Tensor, groups: Tensor, decay: Decay,
-                 min_score: float, max_num: int) -> None:
-        self.candidates, self.decay, self.max_num = candidates, decay, max_num
-        self.scores = candidates[3]  # fall as rounds are played
+    def __init__(self, candidates: np.ndarray, groups: np.ndarray,
+                 decay: Decay, min_score: float, max_num: int) -> None:
+        self.decay, self.max_num = decay, max_num
         self.floor = max(min_score, 0.)  # least score that can be output
-        names, self.groups = groups.unique(return_inverse=True)
-        self.num_groups = len(names)
-        indices = torch.arange(len(groups), device=groups.device)
+        # numbers of few bits are sorted fast
+        ends = groups.min(initial=0), groups.max(initial=0)
+        kind = np.result_type(*map(np.min_scalar_type, ends))
+        self.order = groups.astype(kind).argsort(kind='stable')
+        groups = groups[self.order]
+        is_first = np.diff(groups, prepend=groups[:1] - 1) != 0
+        self.groups = is_first.cumsum() - 1  # 0, 0, ..., 1, 1, ...
+        self.candidates = np.full((4, len(groups) + 1), -np.inf,
+                                  candidates.dtype)
+        self.candidates[:, :-1] = candidates[:, self.order]
+        self.scores = self.candidates[3]  # fall as rounds are played
+        self.first = np.flatnonzero(is_first)  # (G,)
+        self.num_picked = np.zeros(len(self.first), int)
+        self.picked, self.best = self.first[:0], self.scores[:0]
+
+    def run(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Pick until nothing is left that can be output, see above."""
+        while len(members := self._remaining()):
+            self._play(self._table(members))
         # the first of a group is picked however low its score is
-        first = torch.full_like(names, len(groups))
-        first.scatter_reduce_(0, self.groups, indices, 'amin')
-        self.picked, self.picked_scores = first, self.scores[first]  # (P, )
-        waits = self.scores >= self.floor
-        waits[first] = False
-        self.waiting = indices[waits]
-        self.entered = indices[:0]  # sorted by group
+        rest = self.first[self.num_picked == 0]
+        return (self.order[np.append(self.picked, rest)],
+                np.append(self.best, self.scores[rest]))
 
-    def run(self) -> Tuple[Tensor, Tensor]:
-        """Pick until the best ``max_num`` are decided.
+    def _remaining(self) -> np.ndarray:
+        """What can be picked next, sorted by group, best first, (M,)."""
+        is_open = self.num_picked < self.max_num
+        members = np.flatnonzero(self.scores[:-1] >= self.floor)
+        members = members[is_open[self.groups[members]]]
+        # groups far smaller than the largest one wait, as rows are padded
+        sizes = np.bincount(self.groups[members], minlength=1)
+        if sizes.max() * np.count_nonzero(sizes) > SMALL_TABLE:
+            is_large = 4 * sizes > sizes.max()
+            members = members[is_large[self.groups[members]]]
+        return members
 
-        Returns:
-            tuple: Indices and scores of the picks, (D, ) each.
-        """
-        num = max(FIRST_ENTRANTS, 2 * self.max_num)
-        while self._best_waiting() >= self.floor:
-            self._admit(num)
-            while self._play():
-                pass
-            num *= 2
-        groups, order = self.groups[self.picked].sort(stable=True)
-        order = order[_columns(groups) < self.max_num]
-        return self.picked[order], self.picked_scores[order]
+    def _table(self, members: np.ndarray) -> np.ndarray:
+        """Lay out candidates, (M,), sorted by group, as (G, 1 + W)."""
+        sizes = np.bincount(self.groups[members])
+        sizes = sizes[sizes > 0, None]
+        column = np.arange(1 + sizes.max())
+        table = np.full((len(sizes), len(column)), -1)
+        table[(column > 0) & (column <= sizes)] = members
+        return table
 
-    def _best_waiting(self) -> float:
-        """Best score of the candidates that wait."""
-        if not len(self.waiting):
-            return float('-inf')
-        return float(self.scores[self.waiting[0]])
-
-    def _admit(self, num: int) -> None:
-        """Let the best candidates enter, decayed by all picks so far."""
-        indices, self.waiting = self.waiting.tensor_split([num])
-        history = self._history()
-        for members, place, table in self._tables(self._by_group(indices)):
-            *fields, scores = table.unbind()
-            past = history[:, :, self.groups[members[place[1] == 0]]]
-            past = past[:, (past[2] > float('-inf')).any(1)[:, 0]]
-            for picks in past.split(max(MAX_PAIRS // scores.numel(), 1), 1):
-                for factor in self.decay(fields, picks):
-                    scores.mul_(factor)
-            self.scores[members] = scores[place]
-        # who entered earlier is better, which sorting by group respects
-        self.entered = self._by_group(torch.cat((self.entered, indices)))
-
-    def _by_group(self, indices: Tensor) -> Tensor:
-        """Indices sorted by group, otherwise in their order."""
-        return indices[self.groups[indices].sort(stable=True).indices]
-
-    def _history(self) -> Tensor:
-        """Picks of every group in their order, then blanks, (4, P, G, 1)."""
-        picked = self._by_group(self.picked)
-        rows = self.groups[picked]
-        columns = _columns(rows)
-        history = self.candidates.new_full(
-            (4, int(columns.max()) + 1, self.num_groups, 1), float('-inf'))
-        history[:, columns, rows, 0] = self.candidates[:, picked]
-        return history
-
-    def _play(self) -> bool:
-        """Play some rounds; whether there was anything to pick."""
-        bound = max(self._best_waiting(), self.floor)
-        scores = self.scores[self.entered]
-        alive = scores >= self.floor
-        self.entered, scores = self.entered[alive], scores[alive]
-        groups = self.groups[self.entered]
-        plays = groups.new_zeros(self.num_groups, dtype=torch.bool)
-        plays[groups[scores >= bound]] = True
-        indices = self.entered[plays[groups]]
-        for members, place, table in self._tables(indices):
-            self._pick(members, place, table, bound)
-        return len(indices) > 0
-
-    def _tables(
-        self, indices: Tensor
-    ) -> Iterator[Tuple[Tensor, Tuple[Tensor, Tensor], Tensor]]:
-        """Lay out candidates, a row per group.
-
-        Args:
-            indices (Tensor): Indices sorted by group, (M, ).
-
-        Yields:
-            tuple: Indices (M', ), their rows and columns, (M', ) each, and
-            the table (4, G', W + 1). Groups far smaller than the largest one
-            get tables of their own, as rows are padded to the longest.
-        """
-        while len(indices):
-            rows, sizes = self.groups[indices].unique_consecutive(
-                return_inverse=True, return_counts=True)[1:]
-            longest = int(sizes.max())
-            members, indices = indices, indices[:0]
-            if longest * len(sizes) > SMALL_TABLE:
-                is_long = (4 * sizes > longest)[rows]
-                members, indices = members[is_long], members[~is_long]
-                rows = rows[is_long].unique_consecutive(return_inverse=True)[1]
-            columns = _columns(rows)
-            table = self.candidates.new_full(
-                (4, int(rows[-1]) + 1, longest + 1), float('-inf'))
-            table[:, rows, columns] = self.candidates[:, members]
-            yield members, (rows, columns), table
-
-    def _pick(self, members: Tensor, place: Tuple[Tensor, Tensor],
-              table: Tensor, bound: float) -> None:
-        """Play rounds with a table, as long as picks reach ``bound``."""
-        *fields, scores = table.unbind()
-        blanks = scores[:, -1:]
-        best, columns = [], []
-        for _ in range(ROUNDS_PER_CLEARING):
-            blanks.fill_(bound)
-            # the first of equal ones, hence a candidate before the blank
-            column = scores.argmax(1, keepdim=True)  # (G, 1)
-            index = column.expand(4, -1, -1)
-            *pick, score = table.gather(2, index).unbind()  # (G, 1) each
-            table.scatter_(2, index, float('-inf'))
-            scores.mul_(self.decay(fields, pick))
-            best.append(score)
-            columns.append(column)
-        self.scores[members] = scores[place]
-        best, columns = torch.cat(best, 1), torch.cat(columns, 1)  # (G, R)
-        indices = torch.zeros_like(scores, dtype=torch.long)
-        indices[place] = members
-        picked = indices.gather(1, columns)  # (G, R)
-        is_pick = columns < scores.size(1) - 1
-        self.picked = torch.cat((self.picked, picked[is_pick]))
-        self.picked_scores = torch.cat((self.picked_scores, best[is_pick]))
-        if len(self.picked) >= self.max_num:
-            worst = self.picked_scores.topk(self.max_num).values[-1]
+    def _play(self, table: np.ndarray) -> None:
+        """Pick from the blocks of a table, and decay what is outside."""
+        is_in, bound = self._block(table)
+        block = self._table(table[is_in])
+        groups = self.groups[block[:, 1]]
+        below = np.nextafter(np.full_like(bound, self.floor), -np.inf)
+        picked, best = self._pick(block, np.maximum(bound, below))
+        rank = self.num_picked[groups] + np.arange(len(picked))[:, None]
+        is_pick = (picked >= 0) & (rank < self.max_num)
+        self.num_picked[groups] += is_pick.sum(0)
+        self.picked = np.append(self.picked, picked[is_pick])
+        self.best = np.append(self.best, best[is_pick])
+        if len(self.best) >= self.max_num:
+            worst = np.partition(self.best, -self.max_num)[-self.max_num]
             self.floor = max(self.floor, float(worst))
+        is_left = ~is_in & (self.scores[table] >= self.floor)
+        table = np.where(is_left, table, -1)[:, is_left.any(0)]
+        _, others, factor = self._overlaps(picked.T, table)
+        np.multiply.at(self.scores, others, factor)
+
+    def _block(self, table: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """The best of every group, (G, W), and the best outside, (G,)."""
+        size = math.isqrt(MAX_PAIRS // len(table))
+        size = max(min(size, BLOCK_SIZE), 2)
+        if table.shape[1] <= size:
+            return table >= 0, self.scores[-1:]
+        scores = self.scores[table]
+        bound = np.partition(scores, -size, 1)[:, -size, None]
+        is_in = scores > bound
+        # where none is better, the first of equal ones
+        is_tied = ~is_in.any(1, keepdims=True)
+        ties = is_tied & (scores == bound)
+        is_in |= ties & (ties.cumsum(1) <= size)
+        bound = np.where(is_tied, np.nextafter(bound, -np.inf), bound)
+        return is_in, bound[:, 0]
+
+    def _pick(self, block: np.ndarray,
+              bound: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Pick, in rounds, what scores more than the bound, (R, G) each."""
+        size = block.shape[1]
+        near, _, factor = self._overlaps(block, block)
+        factors = np.ones((block.size, size), self.scores.dtype)
+        factors.put(near, factor)
+        scores = self.scores[block]
+        # the first blank of a row stands for what may not be picked
+        scores[:, 0] = bound
+        taken = np.zeros_like(scores)  # -inf where taken
+        first = np.arange(0, block.size, size)
+        places, best = [], []
+        for num in range(size):
+            current = scores + taken
+            place = current.argmax(1) + first  # the first of equal ones
+            places.append(place)
+            best.append(current.take(place))
+            taken.put(place, -np.inf)
+            taken[:, 0] = 0
+            scores *= factors.take(place, 0)
+            if num % 8 == 7 and (place == first).all():
+                break
+        scores[:, 0] = -np.inf
+        self.scores[block] = scores + taken
+        return block.take(places), np.stack(best)
+
+    def _overlaps(self, picks: np.ndarray,
+                  others: np.ndarray) -> Tuple[np.ndarray, ...]:
+        """Find what picks (G, P) overlap of candidates (G, M).
+
+        Returns places of the pairs in (G, P, M), the candidates and factors.
+        """
+        _, end, start, _ = self.candidates
+        is_near = end[others[:, None]] > -start[picks[..., None]]
+        is_near &= start[others[:, None]] > -end[picks[..., None]]
+        near = np.flatnonzero(is_near)
+        pick, other = np.divmod(near, others.shape[1])
+        others = others[pick // max(picks.shape[1], 1), other]
+        return near, others, self.decay(self.candidates[:, others],
+                                        self.candidates[:, picks.take(pick)])
 
 
-def _columns(rows: Tensor) -> Tensor:
-    """Count 0, 1, ... within each row of ascending rows 0, 1, ..., (N, )."""
-    sizes = rows.bincount()
-    first = sizes.cumsum(0) - sizes
-    return torch.arange(len(rows), device=rows.device) - first[rows]
+def make_decay(method: str, sigma: float, iou_threshold: float,
+               dtype: np.dtype) -> Decay:
+    """What picks leave of scores, as a function for numbers of a kind.
+
+    It takes (length, end, -start, ...) of candidates and of a pick for each,
+    and gives factors, (M,); the other arguments are those of :func:`soft_nms`.
+    """
+    with np.errstate(over='ignore'):
+        scale = -dtype.type(sigma)
+    # what is 0 as such a number would divide 0 by 0
+    if not scale < 0:
+        raise ValueError(f'sigma must be positive as {dtype}, but got {sigma}')
+
+    def decay(others: np.ndarray, picks: np.ndarray) -> np.ndarray:
+        inter = np.minimum(others[1], picks[1])
+        inter += np.minimum(others[2], picks[2])
+        np.maximum(inter, 0, out=inter)
+        union = others[0] + picks[0] - inter
+        iou = np.divide(inter, union, out=inter, where=inter > 0)
+        if method == 'gaussian':
+            iou *= iou
+            iou /= scale
+            # the exponential of NumPy differs in the last digit
+            return torch.from_numpy(iou).exp_().numpy()
+        low = 1 - iou if method == 'linear' else np.zeros_like(iou)
+        return np.where(iou >= iou_threshold, low, 1)
+
+    return decay

@@ -1,17 +1,20 @@
-"""Soft-NMS for temporal segments, in plain PyTorch."""
+"""Soft-NMS for temporal segments."""
+import math
+import sys
+from collections import defaultdict
 from numbers import Integral
 from typing import Optional, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .checks import check_candidates, check_number
-from .nms_rounds import Decay, Rounds
+from .host import to_float, to_host
+from .nms_rounds import make_decay, pick
 
 # added to every length, as in the published code
 LENGTH_EPS = 1e-6
-# more than any video has
-MOST = 2**31
 METHODS = ('gaussian', 'linear', 'hard')
 
 
@@ -79,43 +82,93 @@ def soft_nms(
     iou_threshold = check_number('iou_threshold', iou_threshold)
     min_score = check_number('min_score', min_score)
     _check_options(method, sigma, iou_threshold, max_num)
-    _check_candidates(segments, scores, labels)
-    max_num = min(max_num, MOST)
+    _check_shapes(segments, scores, labels)
     has_labels = labels is not None
     if not has_labels:
         labels = torch.zeros_like(scores, dtype=torch.long)
+    device = scores.device
+    segments, scores, labels = to_host((segments, scores, labels))
+    check_candidates(segments, scores)
     if method == 'hard':
         # what it removes falls to 0, which therefore must not be a score
         min_score = max(min_score, torch.finfo(scores.dtype).tiny)
         kept = scores > min_score
         segments, scores, labels = segments[kept], scores[kept], labels[kept]
-    order = _content_order(segments, scores, labels)
-    segments, scores, labels = segments[order], scores[order], labels[order]
-    start, end = segments.unbind(1)
-    candidates = torch.stack((end - start + LENGTH_EPS, end, -start, scores))
-    groups = labels if class_wise else torch.zeros_like(labels)
-    decay = Decay(method, sigma, iou_threshold, candidates)
-    rounds = Rounds(candidates, groups, decay, min_score, max_num)
-    index, decayed = rounds.run()
-    segments, labels = segments[index], labels[index]
-    scores = decayed.to(scores)
-    order = _content_order(segments, scores, labels)[:max_num]
-    return (segments[order], scores[order],
-            labels[order] if has_labels else None)
+    start, end = to_float(segments).numpy().T
+    values, classes = to_float(scores).numpy(), labels.numpy()
+    candidates = np.array((end - start + LENGTH_EPS, end, -start, values))
+    order = best_first(values, start, end, classes)
+    groups = classes[order] if class_wise else np.zeros_like(classes)
+    decay = make_decay(method, sigma, iou_threshold, candidates.dtype)
+    index, values = pick(candidates[:, order], groups, decay, min_score,
+                         max_num)
+    index = order[index]
+    decayed = torch.from_numpy(values).to(scores.dtype)
+    best = best_first(
+        to_float(decayed).numpy(), start[index], end[index], classes[index])
+    best = torch.from_numpy(best[:max_num])
+    index = torch.from_numpy(index)[best]
+    segments, scores, labels = (
+        each.to(device, non_blocking=True)
+        for each in (segments[index], decayed[best], labels[index]))
+    return segments, scores, labels if has_labels else None
 
 
-def _content_order(segments: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-    """Indices that sort by (score descending, start, end, label), (N, )."""
-    order = scores.sort(descending=True, stable=True).indices
-    # the other keys matter where scores are equal only
-    is_equal = scores[order[1:]] == scores[order[:-1]]
-    is_tied = torch.zeros_like(order, dtype=torch.bool)
+def soft_nms_reference(segments: Tensor, scores: Tensor, labels: Tensor, *,
+                       method: str, sigma: float, iou_threshold: float,
+                       min_score: float, max_num: int,
+                       class_wise: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    """:func:`soft_nms` as it is defined: one list, one candidate at a time."""
+
+    def decayed(other: tuple, best: tuple) -> tuple:
+        start, end, score, label = other
+        inter = max(min(end, best[1]) - max(start, best[0]), 0.)
+        length, best_length = end - start, best[1] - best[0]
+        iou = inter / (length + best_length + 2 * LENGTH_EPS - inter)
+        if method == 'gaussian':
+            score *= math.exp(-iou**2 / sigma)
+        elif iou >= iou_threshold:
+            score *= 1 - iou if method == 'linear' else 0
+        return start, end, score, label
+
+    def content(candidate: tuple) -> tuple:
+        start, end, score, label = candidate
+        return -score, start, end, label
+
+    groups = defaultdict(list)
+    if method == 'hard':
+        min_score = max(min_score, sys.float_info.min)
+    for each in zip(*segments.T.tolist(), scores.tolist(), labels.tolist()):
+        if method != 'hard' or each[2] > min_score:
+            groups[each[3] if class_wise else 0].append(each)
+    kept = []
+    for left in groups.values():
+        left.sort(key=content)
+        for _ in range(min(len(left), max_num)):
+            if left:
+                best = max(left, key=lambda each: each[2])  # the first such
+                kept.append(best)
+                left.remove(best)
+                left = [decayed(each, best) for each in left]
+                left = [each for each in left if each[2] >= min_score]
+    kept = sorted(kept, key=content)[:max_num]
+    kept = torch.tensor(kept, dtype=torch.double).reshape(-1, 4)
+    return kept[:, :2], kept[:, 2], kept[:, 3].long()
+
+
+def best_first(scores: np.ndarray, *keys: np.ndarray) -> np.ndarray:
+    """Indices that sort by score, descending, then by keys, ascending.
+
+    Where all are equal, the order stays.
+    """
+    order = np.argsort(-scores)  # much faster than a stable sort
+    is_equal = np.diff(scores[order]) == 0
+    is_tied = np.zeros(len(order), bool)
     is_tied[1:] |= is_equal
     is_tied[:-1] |= is_equal
     tied = order[is_tied]
-    for key in (labels, segments[:, 1], segments[:, 0], -scores):
-        tied = tied[key[tied].sort(stable=True).indices]
-    order[is_tied] = tied
+    keys = [key[tied] for key in (-scores, *keys)]
+    order[is_tied] = tied[np.lexsort((tied, *reversed(keys)))]
     return order
 
 
@@ -135,8 +188,8 @@ def _check_options(method: str, sigma: float, iou_threshold: float,
         raise ValueError(f'max_num must be at least 1, but got {max_num}')
 
 
-def _check_candidates(segments: Tensor, scores: Tensor,
-                      labels: Optional[Tensor]) -> None:
+def _check_shapes(segments: Tensor, scores: Tensor,
+                  labels: Optional[Tensor]) -> None:
     shapes = [tuple(segments.shape), tuple(scores.shape)]
     expected = [(scores.numel(), 2), (scores.numel(), )]
     if labels is not None:
@@ -147,4 +200,3 @@ def _check_candidates(segments: Tensor, scores: Tensor,
                          f'(N, 2), (N, ) and (N, ), but got {shapes}')
     if labels is not None and labels.is_floating_point():
         raise ValueError(f'labels must be integers, but got {labels.dtype}')
-    check_candidates(segments, scores)

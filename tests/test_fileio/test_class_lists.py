@@ -1,6 +1,6 @@
 import pytest
 
-from dyfadet_mm.fileio import extend_classes, resolve_classes
+from dyfadet_mm.fileio import class_name, extend_classes, resolve_classes
 
 
 def _database(*pairs):
@@ -124,3 +124,13 @@ def test_list_labels_are_refused_where_classes_are_read():
 
 def test_new_names_are_appended_in_their_order():
     assert extend_classes(['b', 'a'], ['d', 'a', 'c']) == ('b', 'a', 'd', 'c')
+
+
+@pytest.mark.parametrize('label, classes, name', [
+    (1, ('run', 'jump'), 'jump'),
+    (2, ('run', 'jump'), 'class_2'),
+    (-1, ('run', 'jump'), 'class_-1'),
+    (0, None, 'class_0'),
+])
+def test_a_label_without_name_is_named_by_its_number(label, classes, name):
+    assert class_name(label, classes) == name

@@ -67,7 +67,7 @@ def make_batch(seed):
         length = 2 + torch.rand(index % 3, 1, generator=rng) * 10
         sample = ActionDataSample(metainfo=dict(video_id=str(index)))
         sample.gt_instances = InstanceData(
-            segments=torch.cat((start, start + length), 1),
+            grid_segments=torch.cat((start, start + length), 1),
             labels=torch.randint(CLASSES, (index % 3, ), generator=rng))
         inputs.append(torch.randn(CHANNELS, LENGTH - index, generator=rng))
         samples.append(sample)

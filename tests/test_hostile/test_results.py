@@ -243,7 +243,7 @@ def test_backends_get_names_of_their_own_too(tmp_path):
     visualizer = TADVisualizer(
         vis_backends=[dict(type='LocalVisBackend')], save_dir=str(tmp_path))
     for video_id in ('a/b', 'a_b', 'x' * 300):
-        visualizer.add_datasample(video_id, make_sample(video_id))
+        visualizer.add_datasample(video_id, None, make_sample(video_id))
     assert sorted(path.name for path in tmp_path.rglob('*.png')) == [
         'a_b-2_0.png', 'a_b_0.png', 'x' * 200 + '_0.png'
     ]

@@ -1,64 +1,17 @@
 import contextlib
 import math
 
+import numpy as np
 import pytest
 import torch
+from device_waits import DeviceWaits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyfadet_mm.ops import nms_rounds, soft_nms
+from dyfadet_mm.ops import host, nms_rounds, soft_nms
+from dyfadet_mm.ops.soft_nms import best_first, soft_nms_reference
 
 METHODS = ['gaussian', 'linear', 'hard']
-
-
-def iou_of(a, b):
-    """tIoU with 1e-6 added to the lengths, on (start, end, ...) tuples."""
-    inter = max(0., min(a[1], b[1]) - max(a[0], b[0]))
-    length_a, length_b = a[1] - a[0] + 1e-6, b[1] - b[0] + 1e-6
-    return inter / (length_a + length_b - inter)
-
-
-def decay_of(iou, method, sigma, iou_threshold):
-    if method == 'gaussian':
-        return math.exp(-iou * iou / sigma)
-    if iou < iou_threshold:
-        return 1.
-    return 1 - iou if method == 'linear' else 0.
-
-
-def nms_of_group(group, method, sigma, iou_threshold, min_score, max_num):
-    """The definition: one list, one candidate at a time."""
-    group = sorted(group, key=lambda c: (-c[2], c[0], c[1], c[3]))
-    if method == 'hard':
-        group = [c for c in group if c[2] > max(min_score, 0)]
-        min_score = 0.
-    kept = []
-    while group and len(kept) < max_num:
-        best = max(group, key=lambda c: c[2])  # the first of equal ones
-        group.remove(best)
-        kept.append(best)
-        rest = []
-        for start, end, score, label in group:
-            decay = decay_of(
-                iou_of(best, (start, end)), method, sigma, iou_threshold)
-            if method == 'hard' and decay == 0:
-                continue
-            if score * decay >= min_score:
-                rest.append((start, end, score * decay, label))
-        group = rest
-    return kept
-
-
-def slow_soft_nms(candidates, method, sigma, iou_threshold, min_score, max_num,
-                  class_wise):
-    groups = {}
-    for candidate in candidates:
-        groups.setdefault(candidate[3] * class_wise, []).append(candidate)
-    kept = []
-    for group in groups.values():
-        kept += nms_of_group(group, method, sigma, iou_threshold, min_score,
-                             max_num)
-    return sorted(kept, key=lambda c: (-c[2], c[0], c[1], c[3]))[:max_num]
 
 
 def to_tensors(candidates):
@@ -67,8 +20,9 @@ def to_tensors(candidates):
 
 
 def assert_equals_the_loop(candidates, **options):
-    segments, scores, labels = soft_nms(*to_tensors(candidates), **options)
-    expected = to_tensors(slow_soft_nms(candidates, **options))
+    args = to_tensors(candidates)
+    segments, scores, labels = soft_nms(*args, **options)
+    expected = soft_nms_reference(*args, **options)
     assert torch.equal(segments, expected[0])
     assert torch.allclose(scores, expected[1], rtol=1e-12)
     assert torch.equal(labels, expected[2])
@@ -88,12 +42,12 @@ def random_candidates(num, num_classes, seed):
 
 @contextlib.contextmanager
 def small_steps():
-    """Few candidates enter at once, few rounds are played, tables split."""
+    """Few candidates are tried alone, blocks are small, tables split."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nms_rounds, 'FIRST_ENTRANTS', 4)
-        patch.setattr(nms_rounds, 'ROUNDS_PER_CLEARING', 3)
+        patch.setattr(nms_rounds, 'FEW', 4)
+        patch.setattr(nms_rounds, 'BLOCK_SIZE', 5)
+        patch.setattr(nms_rounds, 'MAX_PAIRS', 40)
         patch.setattr(nms_rounds, 'SMALL_TABLE', 6)
-        patch.setattr(nms_rounds, 'MAX_PAIRS', 10)
         yield
 
 
@@ -136,6 +90,24 @@ def test_equals_the_loop_where_scores_are_equal(candidates, method, min_score,
             iou_threshold=0.25,
             min_score=min_score,
             max_num=max_num,
+            class_wise=class_wise)
+
+
+@pytest.mark.parametrize('class_wise', [True, False])
+@pytest.mark.parametrize('method', METHODS)
+def test_equals_the_loop_where_all_scores_are_equal(method, class_wise):
+    candidates = [
+        (start, end, 1., label)
+        for start, end, _, label in random_candidates(150, 3, seed=4)
+    ]
+    with small_steps():
+        assert_equals_the_loop(
+            candidates,
+            method=method,
+            sigma=0.5,
+            iou_threshold=0.25,
+            min_score=0.001,
+            max_num=60,
             class_wise=class_wise)
 
 
@@ -276,6 +248,35 @@ def test_segments_and_scores_of_different_dtypes():
     assert (out[0].dtype, out[1].dtype) == (torch.double, torch.float)
     assert torch.equal(out[0], expected[0])
     assert torch.equal(out[1], expected[1].float())
+
+
+@pytest.mark.parametrize('dtype', [torch.half, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    segments, scores, labels = to_tensors(random_candidates(80, 3, seed=0))
+    segments, scores = segments.to(dtype), scores.to(dtype)
+    out = soft_nms(segments, scores, labels, max_num=1000)
+    expected = soft_nms(segments.float(), scores.float(), labels, max_num=1000)
+    assert out[0].dtype == out[1].dtype == dtype
+    assert torch.equal(out[1], expected[1].to(dtype))
+
+
+def test_candidates_of_a_device_come_in_one_copy(monkeypatch):
+    args = to_tensors(random_candidates(50, 3, seed=0))
+    expected = soft_nms(*args)
+    monkeypatch.setattr(host, 'is_on_host', lambda tensor: False)
+    with DeviceWaits() as waits:
+        out = soft_nms(*args)
+    assert waits.waits['cpu'] == 1
+    assert all(torch.equal(a, b) for a, b in zip(out, expected))
+
+
+@pytest.mark.parametrize('num_values', [3, 10**6])
+def test_best_first_is_a_sort_by_all_keys(num_values):
+    rng = np.random.default_rng(0)
+    scores, *keys = rng.integers(num_values, size=(3, 200)).astype(float)
+    expected = np.lexsort((keys[1], keys[0], -scores))
+    assert (best_first(scores, *keys) == expected).all()
+    assert len(best_first(scores[:0])) == 0
 
 
 @pytest.mark.parametrize('change, message', [

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from device_waits import DeviceWaits
 
-from dyfadet_mm.ops import segment_voting, voting
-from dyfadet_mm.structures import segment_iou
+from dyfadet_mm.ops import host, segment_voting, voting
+from dyfadet_mm.ops.voting import segment_voting_reference
 
 
 def test_average_by_hand():
@@ -54,15 +55,35 @@ def test_parts_give_what_the_whole_gives(monkeypatch):
     assert torch.allclose(parts, whole)
 
 
-def test_equals_a_loop_over_kept_segments():
+@pytest.mark.parametrize('by_iou', [False, True])
+@pytest.mark.parametrize('iou_threshold', [-1., 0., 0.4, 0.9, 1.])
+def test_equals_the_reference(iou_threshold, by_iou):
     rng = torch.Generator().manual_seed(1)
-    segments = torch.rand(40, 2, generator=rng).sort(1).values.double()
-    scores = torch.rand(40, generator=rng).double()
-    out = segment_voting(segments[:10], segments, scores, 0.4)
-    for segment, voted in zip(segments[:10], out):
-        near = segment_iou(segment[None], segments)[0] >= 0.4
-        mean = (segments[near] * scores[near, None]).sum(0)
-        assert torch.allclose(voted, mean / scores[near].sum())
+    segments = torch.rand(400, 2, generator=rng).sort(1).values
+    segments[::3] += 2  # apart from the others
+    segments[::7, 1] = segments[::7, 0]
+    scores = torch.rand(400, generator=rng)
+    args = segments[:100], segments, scores, iou_threshold, by_iou
+    assert torch.equal(segment_voting(*args), segment_voting_reference(*args))
+
+
+def test_half_precision_is_computed_in_float32():
+    rng = torch.Generator().manual_seed(1)
+    segments = torch.rand(40, 2, generator=rng).sort(1).values.half()
+    scores = torch.rand(40, generator=rng).half()
+    out = segment_voting(segments[:10], segments, scores, 0.5)
+    expected = segment_voting(segments[:10].float(), segments.float(),
+                              scores.float(), 0.5)
+    assert out.dtype == torch.half and torch.equal(out, expected.half())
+
+
+def test_numbers_of_a_device_come_in_one_copy(monkeypatch):
+    segments, scores = torch.rand(40, 2).sort(1).values, torch.rand(40)
+    expected = segment_voting(segments[:10], segments, scores, 0.5)
+    monkeypatch.setattr(host, 'is_on_host', lambda tensor: False)
+    with DeviceWaits() as waits:
+        out = segment_voting(segments[:10], segments, scores, 0.5)
+    assert waits.waits['cpu'] == 1 and torch.equal(out, expected)
 
 
 def test_lengths_that_differ_are_refused():

@@ -7,17 +7,25 @@ from pathlib import Path
 import mmdet
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from one_step import ONE_STEP, ROOT, check_one_step, load_tool, run_one_step
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from one_step import (ONE_STEP, ROOT, check_one_step, load_tool,
+                      plain_config_text, run_one_step)
 from real_layouts import THUMOS14, write_thumos14
+from torch import nn
 
 from dyfadet_mm.models import DyHead
 from dyfadet_mm.registry import MODELS
 
 CONFIGS = ROOT / 'projects/mmdet_parts/configs'
-RECIPES = sorted(path.stem for path in CONFIGS.glob('*.py'))
+RECIPES = sorted(path.stem for path in CONFIGS.glob('*_thumos14.py'))
+DETECTOR = CONFIGS / (
+    'mmdet-single-stage_dyhead_pixels_1xb8-10e_digit-streams.py')
 NAME = 'dyfadet-{}_i3d_1xb2-40e_thumos14'
 #: Settings of the recipes that reach all of their parts.
 SMALL = ('width=32', 'mlp_channels=48', 'max_seq_len=96')
@@ -143,3 +151,79 @@ def test_the_config_in_the_readme_builds():
     assert type(model.head) is DyHead
     assert isinstance(model.head.loss_cls, mmdet.models.FocalLoss)
     assert isinstance(model.neck.neck, mmdet.models.PAFPN)
+
+
+@pytest.fixture(scope='module')
+def digits(tmp_path_factory):
+    """Folder with some digit streams."""
+    path = tmp_path_factory.mktemp('digits') / 'digit_streams'
+    script = ROOT / 'tools/dataset_converters/digit_streams.py'
+    tool = runpy.run_path(str(script))
+    tool['make_data_set'](str(path), tool['Settings'](train=4, val=2))
+    return path
+
+
+def test_dyhead_is_the_bbox_head_of_a_detector_of_mmdetection(
+        digits, tmp_path):
+    """Trained and tested by a plain Runner, all of it but the head theirs."""
+    cfg = Config.fromfile(DETECTOR)
+    cfg.merge_from_dict(
+        dict(
+            work_dir=str(tmp_path),
+            data_root=f'{digits}/',
+            max_epochs=2,
+            warmup_epochs=1,
+            batch_size=2))
+    with plain_config_text():
+        runner = Runner.from_cfg(cfg)
+        detector = runner.model
+        assert type(detector) is mmdet.models.SingleStageDetector
+        assert type(detector.neck) is mmdet.models.FPN
+        assert type(detector.bbox_head) is DyHead
+        before = detector.bbox_head.conv_cls.weight.clone()
+        runner.train()
+        metrics = runner.test()
+    assert not torch.equal(before, detector.bbox_head.conv_cls.weight)
+    assert 0 <= metrics['tad/average_mAP'] <= 1
+
+
+class TwoCells(BaseDenseHead):
+    """A dense head of MMDetection's kind: it knows no pyramid of ours."""
+
+    num_classes, in_channels, num_levels = 3, 32, 6
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(32, 1, 1)
+
+    def forward(self, x):
+        return tuple(self.conv(level) for level in x),
+
+    def loss_by_feat(self, scores, gt, metas, ignored):
+        assert len(gt[0].segments) and gt[0].segments.max() > 5  # seconds
+        return dict(loss_cls=sum(level.mean() for level in scores))
+
+    def predict(self, x, batch_data_samples, rescale=False):
+        scores, = self(x)
+        return [
+            InstanceData(
+                segments=torch.tensor([[0., 2.]]),
+                scores=scores[0][video, 0, :1].sigmoid(),
+                labels=torch.zeros(1, dtype=torch.long))
+            for video in range(len(batch_data_samples))
+        ]
+
+
+def test_our_detector_takes_a_dense_head_of_theirs():
+    model = build('fpn')
+    model.head = TwoCells()
+    sample = ActionDataSample(
+        gt_instances=InstanceData(
+            segments=torch.tensor([[1., 9.]]), labels=torch.tensor([0])))
+    batch = dict(inputs=[torch.randn(2048, 40)], data_samples=[sample])
+    [found] = model.test_step(batch)
+    assert found.pred_instances.segments.tolist() == [[0., 2.]]
+    data = model.data_preprocessor(batch, True)
+    losses = model(**data, mode='loss')
+    losses['loss_cls'].backward()
+    assert model.head.conv.weight.grad.any()

@@ -1,4 +1,5 @@
 """Names of our metrics in the tools that read the log of a run."""
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -102,7 +103,7 @@ def test_logged_names_are_plotted(log, folder, keys, seaborn, tmp_path):
         '--out',
         str(out)
     ],
-                          env=dict(PYTHONPATH=seaborn, MPLBACKEND='agg'),
+                          env=dict(os.environ, PYTHONPATH=seaborn),
                           capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr

@@ -2,11 +2,14 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from dyfadet_mm.structures import Padding
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / 'tools/analysis_tools'
@@ -105,6 +108,30 @@ def test_plain_keeps_the_published_padding(prepare):
     assert plain.model.data_preprocessor.padded_len(20) == 64
     assert fast.work(20) != fast.work(21)
     assert plain.work(20) == plain.work(64) != plain.work(65)
+    assert plain.model.padding is Padding.PUBLISHED
+    assert fast.model.padding is Padding.IGNORED
+
+
+def test_plain_keeps_the_padding_of_opentad(prepare):
+    _, (fast, plain) = prepare(
+        cfg_options=['model.data_preprocessor.padding=opentad'])
+    assert fast.model.padding is plain.model.padding is Padding.OPENTAD
+
+
+def test_an_installed_wheel_has_no_plain_model(tool, monkeypatch, tmp_path):
+    """Its tests are not there, which matters with --plain alone."""
+    monkeypatch.setattr(sys.modules['benchmark_runs'], 'PLAIN',
+                        tmp_path / 'tests/plain/__init__.py')
+    with pytest.raises(
+            SystemExit, match='^FileNotFoundError: --plain must .*--no-plain'):
+        tool.main([CONFIG, *TINY])
+    tool.check_args(tool.parse_args([CONFIG, '--no-plain']))
+
+
+def test_plain_is_loaded_when_it_is_needed():
+    source = (FOLDER / 'benchmark_runs.py').read_text()
+    source += (FOLDER / 'benchmark.py').read_text()
+    assert not re.search(r'^\s*(from|import) (plain|tests)', source, re.M)
 
 
 def test_each_length_is_run_once_and_equal_work_is_shared(
@@ -117,9 +144,9 @@ def test_each_length_is_run_once_and_equal_work_is_shared(
 
     def noted(variant):
 
-        def extract_feat(inputs, masks):
-            runs[variant.name].append(int(masks.sum()))
-            return variant.extract_feat(inputs, masks)
+        def extract_feat(inputs, cells):
+            runs[variant.name].extend(cells.lengths)
+            return variant.extract_feat(inputs, cells)
 
         return variant._replace(extract_feat=extract_feat)
 

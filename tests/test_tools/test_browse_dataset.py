@@ -74,8 +74,10 @@ def test_axis_is_that_of_the_crop(tool, options):
     finally:
         tool.draw_timeline = draw
     assert seen[0]['duration'] == pytest.approx(40 * 4 / 20)
-    grid = sample['data_samples'].gt_instances.segments
-    np.testing.assert_allclose(seen[0]['gt_segments'], (grid * 4 + 2) / 20)
+    gt = sample['data_samples'].gt_instances
+    np.testing.assert_allclose(seen[0]['gt_segments'],
+                               (gt.grid_segments * 4 + 2) / 20)
+    np.testing.assert_allclose(seen[0]['gt_segments'], gt.segments)
 
 
 def test_epochs_show_other_crops(tool, options):

@@ -235,6 +235,10 @@ def nothing(folder):
     pass
 
 
+SCORES = {
+    'model.score_fusion.type': 'ScoreFusion',
+    'model.score_fusion.score_file': 'no.json'
+}
 # damage, options, kind of the finding, a part of its message
 ERRORS = [
     (missing_file, {}, 'missing features', r'1 of \d+ videos have no'),
@@ -262,6 +266,7 @@ ERRORS = [
     (no_json, {}, 'annotation file', 'must be JSON'),
     (no_database, {}, 'annotation file', "must have the key 'database'"),
     (nothing, dict(ann_file='x.json'), 'annotation file', 'no annotation fil'),
+    (nothing, SCORES, 'class scores', "no class scores at 'no.json'"),
     (nothing, dict(warmup_epochs=999), 'learning rate', 'warm-up must end'),
     (copied_features, {}, 'identical features', 'in training and evaluation'),
 ]  # yapf: disable

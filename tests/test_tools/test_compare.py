@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import matplotlib.image
 import pytest
 import torch
+import warm_python
 from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,7 +175,7 @@ def test_operations_are_counted(reference):
 def killed_in_training(folder, work_dir):
     """Start a comparison and kill it in the second epoch of ``deep``."""
     process = subprocess.Popen([
-        sys.executable, FOLDER / 'compare.py',
+        warm_python.TRUE_PYTHON, FOLDER / 'compare.py',
         *command(folder, work_dir, 'flat', 'deep')
     ],
                                stdout=subprocess.DEVNULL,
@@ -283,6 +284,10 @@ def test_foreign_folders_are_refused(tool, folder, tmp_path):
     (['deep'], ['max_epohcs=3'], [], "deep: .*did you mean 'max_epochs'"),
     (['flat', 'deep'], ['model.neck.channels=32'
                         ], [], 'flat cannot be built, ValueError: .*32'),
+    (['deep'], [
+        'model.score_fusion.type=ScoreFusion',
+        'model.score_fusion.score_file=no.json'
+    ], [], "deep cannot be built, .*no class scores at 'no.json'"),
     (['deep'], ['feature_dir=no'], [], 'deep cannot be built, .*no'),
     (['deep'], ['train_cfg.val_begin=3'
                 ], [], r'val_begin=3 of 2 epochs.*--checkpoint last'),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import warm_python
 from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +47,7 @@ def run(cwd, *command, **env):
         OMP_NUM_THREADS='1',
         PYTHONPATH=str(ROOT),
         PYTHONWARNINGS='ignore',
-        PATH=os.pathsep.join(
-            [str(Path(sys.executable).parent), os.environ['PATH']]),
+        PATH=warm_python.search_path(),
         **env)
     return subprocess.run(
         list(map(str, command)),
@@ -58,10 +58,10 @@ def run(cwd, *command, **env):
         text=True)
 
 
-def run_tool(cwd, name, *args, options=()):
+def run_tool(cwd, name, *args, options=(), python=None):
     """Run a script on the demo's config."""
-    return run(cwd, sys.executable, TOOLS / f'{name}.py', CONFIG, *args,
-               '--cfg-options', *TINY, *options)
+    return run(cwd, python or sys.executable, TOOLS / f'{name}.py', CONFIG,
+               *args, '--cfg-options', *TINY, *options)
 
 
 def last_line(done):
@@ -101,7 +101,13 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope='module')
 def trained(folder):
     """The folder after one epoch in work directory ``run``."""
-    check(run_tool(folder, 'train', '--work-dir=run', '--seed=3'))
+    check(
+        run_tool(
+            folder,
+            'train',
+            '--work-dir=run',
+            '--seed=3',
+            python=warm_python.TRUE_PYTHON))
     return folder
 
 
@@ -150,9 +156,15 @@ def test_resuming_goes_on_from_a_path(trained):
 
 def test_testing_writes_all_it_is_asked_for(trained):
     checkpoint = next((trained / 'run').glob('epoch_*.pth'))
-    done = run_tool(trained, 'test', checkpoint, '--work-dir=run',
-                    '--out=out/predictions.json', '--dump=out/results.pkl',
-                    '--show-dir=timelines')
+    done = run_tool(
+        trained,
+        'test',
+        checkpoint,
+        '--work-dir=run',
+        '--out=out/predictions.json',
+        '--dump=out/results.pkl',
+        '--show-dir=timelines',
+        python=warm_python.TRUE_PYTHON)
     check(done)
     assert 'average_mAP' in done.stdout
     assert len(video_ids(trained / 'out/predictions.json')) == NUM_VAL

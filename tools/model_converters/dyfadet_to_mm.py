@@ -112,7 +112,7 @@ def load_model(cfg: dict, weights: dict) -> BaseModel:
     if wrong:
         raise ConversionError('the weights must fit the model of the config, '
                               f'but {len(wrong)} do not: {show(wrong)}')
-    model = MODELS.build({**cfg, 'score_fusion': None})
+    model = MODELS.build(cfg)
     model.load_state_dict(weights, strict=True)
     return model
 

@@ -264,10 +264,14 @@ class SingleStageTAD(BaseModel):
             for sample, detections in zip(data_samples, found):
                 sample.pred_instances = detections
             return data_samples
-        for feats, sample, levels in zip(inputs, data_samples,
-                                         self._propose(inputs, data_samples)):
+        proposals = self._propose(inputs, data_samples)
+        detect = self.postprocessor
+        if hasattr(detect, 'collect'):  # waits for the device once
+            proposals, detect = detect.collect(proposals), detect.detect
+        for feats, sample, proposed in zip(inputs, data_samples, proposals):
             try:
-                detections = self.postprocessor(levels, sample.metainfo)
+                detections = detect(proposed, sample.metainfo).to(
+                    inputs.device, non_blocking=True)
             except NotFiniteError as error:
                 cause = self._cause_of_not_finite(feats)
                 raise ValueError(f'{error}; {cause}') from None

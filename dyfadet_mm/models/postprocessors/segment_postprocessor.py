@@ -1,7 +1,9 @@
 import sys
+from itertools import accumulate, chain
 from numbers import Integral
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -9,9 +11,14 @@ from torch import Tensor
 from dyfadet_mm.fileio import brief
 from dyfadet_mm.ops import segment_voting, soft_nms
 from dyfadet_mm.ops.checks import NotFiniteError, check_number
+from dyfadet_mm.ops.host import is_on_host, to_float, to_host
+from dyfadet_mm.ops.soft_nms import best_first
 from dyfadet_mm.registry import TASK_UTILS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.utils.typing import OptConfigType
+
+Levels = Sequence[Tuple[Tensor, Tensor]]
+Candidates = Tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @TASK_UTILS.register_module()
@@ -83,20 +90,51 @@ class SegmentPostprocessor:
             KeyError: If ``metainfo`` lacks one of its fields.
             NotFiniteError: If a score or a segment is not finite.
         """
+        device = levels[0][1].device
+        detections = self.detect(*self.collect([levels]), metainfo)
+        return detections.to(device, non_blocking=True)
+
+    @torch.no_grad()
+    def collect(self, videos: Sequence[Levels]) -> List[Candidates]:
+        """Bring the candidates of a batch to the CPU, waiting once.
+
+        Args:
+            videos (Sequence): Levels of every video, as in :meth:`__call__`.
+
+        Returns:
+            list[tuple]: Of every video, on the CPU: segments on the feature
+            grid (M, 2), scores (M,), labels (M,), and whether all numbers of
+            the video are finite.
+        """
+        found = [self._select(levels) for levels in videos]
+        found = iter(to_host(list(chain(*found))))
+        return list(zip(found, found, found, found))
+
+    def detect(self, candidates: Candidates, metainfo: dict) -> InstanceData:
+        """Detect in one video, see :meth:`__call__`.
+
+        Args:
+            candidates (tuple): Of the video, see :meth:`collect`.
+            metainfo (dict): Of the video.
+
+        Returns:
+            InstanceData: Detections, on the CPU.
+        """
         for key in ('fps', 'feat_stride', 'feat_num_frames', 'duration'):
             if metainfo.get(key) is None:
                 raise KeyError(
                     f"metainfo of video {metainfo.get('video_id')!r} must "
                     f'have {key!r} to place detections in seconds')
+        segments, scores, labels, is_finite = candidates
         # NaN is above no threshold: it would be gone without a word
-        if not _all_finite(levels):
+        if not is_finite:
             raise NotFiniteError('scores and segments of video '
                                  f'{brief(metainfo.get("video_id"))} must be '
                                  'finite, but got nan or infinity')
-        if not self.topk_per_level:
-            levels = [tuple(map(torch.cat, zip(*levels)))]
-        candidates = [self._select(*level) for level in levels]
-        segments, scores, labels = (torch.cat(x) for x in zip(*candidates))
+        keep = segments[:, 1] - segments[:, 0] > self.min_length
+        keep &= scores > self.score_thr
+        keep = keep.nonzero()[:, 0]
+        segments, scores, labels = segments[keep], scores[keep], labels[keep]
         segments, scores, labels = self._suppress(segments, scores, labels)
         segments = grid_to_seconds(segments, metainfo['fps'],
                                    metainfo['feat_stride'],
@@ -104,32 +142,28 @@ class SegmentPostprocessor:
                                    metainfo['duration'])
         return InstanceData(segments=segments, scores=scores, labels=labels)
 
-    def _select(self, segments: Tensor,
-                scores: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        """Candidates of one level or of all: score, number and length.
-
-        Args:
-            segments (Tensor): Segments on the feature grid, (T_l, 2) or
-                (T_l, A, 2).
-            scores (Tensor): Class scores, (T_l, A).
-
-        Returns:
-            tuple[Tensor, Tensor, Tensor]: Segments (M, 2), scores (M,) and
-            labels (M,).
-        """
+    def _select(self, levels: Levels) -> Candidates:
+        """Candidates of one video, without waiting for the device."""
+        segments, scores = map(torch.cat, zip(*levels))  # (P, 2), (P, A)
+        # 0 times what is not finite is NaN
+        is_finite = segments.mul(0).sum() + scores.mul(0).sum() == 0
         num_classes = scores.size(1)
-        scores = scores.flatten()  # (T_l * A,)
-        index = (scores > self.score_thr).nonzero()[:, 0]
-        scores, order = scores[index].sort(descending=True, stable=True)
-        index = index[order[:self.pre_nms_topk]]
-        scores = scores[:self.pre_nms_topk]
+        scores = scores.flatten()  # (P * A,)
+        sizes = [len(scores)]
+        if self.topk_per_level:
+            sizes = [level.numel() for _, level in levels]
+        best = _best_on_host if is_on_host(scores) else _best_on_device
+        index = torch.cat([
+            start + best(part, self.pre_nms_topk, self.score_thr)
+            for start, part in zip(
+                accumulate(sizes, initial=0), scores.split(sizes))
+        ])  # (M,)
         point, labels = index // num_classes, index % num_classes
         if segments.dim() == 2:
             segments = segments[point]
-        else:
+        else:  # a segment for every class
             segments = segments[point, labels]
-        keep = segments[:, 1] - segments[:, 0] > self.min_length
-        return segments[keep], scores[keep], labels[keep]
+        return segments, scores[index], labels, is_finite
 
     def _suppress(self, segments: Tensor, scores: Tensor,
                   labels: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
@@ -145,8 +179,18 @@ class SegmentPostprocessor:
         return kept, kept_scores, kept_labels
 
 
-def _all_finite(levels: Sequence[Tuple[Tensor, Tensor]]) -> bool:
-    """Whether all numbers of a video are finite, asking the device once."""
-    return bool(
-        torch.stack([x.isfinite().all() for level in levels
-                     for x in level]).all())
+def _best_on_device(scores: Tensor, num: Optional[int],
+                    score_thr: float) -> Tensor:
+    """Indices of the best, first of equal ones first, without waiting."""
+    return scores.sort(descending=True, stable=True).indices[:num]
+
+
+def _best_on_host(scores: Tensor, num: Optional[int],
+                  score_thr: float) -> Tensor:
+    """The same of those above the threshold, which are few."""
+    scores = to_float(scores).numpy()
+    index = np.flatnonzero(scores > score_thr)
+    if num is not None and len(index) > num:
+        above = scores[index]
+        index = index[above >= np.partition(above, -num)[-num]]
+    return torch.from_numpy(index[best_first(scores[index])[:num]])

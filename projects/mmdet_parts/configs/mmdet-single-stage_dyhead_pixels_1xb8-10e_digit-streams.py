@@ -10,13 +10,18 @@ model = dict(
     data_preprocessor=dict(type='TADDataPreprocessor', max_seq_len=256),
     # a backbone over time, (B, C, T) to a tuple of levels
     backbone=dict(
-        type='ConvBackbone', in_channels='${feat_dim}', embed_channels=width),
+        type='DynEBackbone',
+        in_channels='${feat_dim}',
+        embed_channels=width,
+        mlp_channels=128),
     neck=dict(
         type='mmdet.FPN',
         in_channels=[width] * levels,
         out_channels=width,
         num_outs=levels,
         conv_cfg=dict(type='Conv1d'),
+        # the attention of DyHead squares features
+        norm_cfg=dict(type='GN', num_groups=16),
         init_cfg=dict(type='Xavier', layer='Conv1d', distribution='uniform')),
     bbox_head=dict(
         # without a scope, this is not mmdet.DyHead, which is a neck

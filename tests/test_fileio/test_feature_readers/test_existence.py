@@ -1,10 +1,10 @@
 import os
-import subprocess
 import sys
 
 import h5py
 import numpy as np
 import pytest
+import warm_python
 
 from dyfadet_mm.fileio import features_exist, missing_features_message
 from dyfadet_mm.fileio.feature_readers import containers
@@ -96,11 +96,8 @@ def test_a_remote_container_is_known_and_its_copy_removed(
             f"print(f('{http_folder}/tsp.hdf5/v_a'),"
             f"f('{http_folder}/tsp.hdf5/v_b'), f('{http_folder}/b.hdf5/v_a'),"
             "len(os.listdir(os.environ['TMPDIR'])))")
-    run = subprocess.run([sys.executable, '-c', code],
-                         env=dict(os.environ, TMPDIR=str(tmp_path / 'copies')),
-                         capture_output=True,
-                         text=True,
-                         check=True)
+    run = warm_python.run_code(code, TMPDIR=str(tmp_path / 'copies'))
+    assert run.returncode == 0, run.stderr
     assert run.stdout.split() == ['True', 'False', 'False', '1']
     assert list((tmp_path / 'copies').iterdir()) == []
 

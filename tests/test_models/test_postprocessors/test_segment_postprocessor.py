@@ -1,7 +1,13 @@
+import math
+import sys
+
 import pytest
 import torch
+from device_waits import DeviceWaits
 
 from dyfadet_mm.models import SegmentPostprocessor
+from dyfadet_mm.ops import host
+from dyfadet_mm.ops.checks import NotFiniteError
 
 #: One second is one cell: no shift, no scale.
 PLAIN = dict(fps=1., feat_stride=1, feat_num_frames=0, duration=1e4)
@@ -153,3 +159,68 @@ def test_inputs_are_not_changed_in_place():
     copies = segments.clone(), scores.clone()
     detect((segments, scores), nms=dict(class_wise=False), voting_thr=0.5)
     assert torch.equal(segments, copies[0]) and torch.equal(scores, copies[1])
+
+
+def random_levels(seed, dtype=torch.float, per_class=False):
+    """Levels with few distinct scores, so that many are equal."""
+    rng = torch.Generator().manual_seed(seed)
+    levels = []
+    for length in (40, 20, 10):
+        size = (length, 3, 2) if per_class else (length, 2)
+        segments = 40 * torch.rand(size, generator=rng).sort(-1).values
+        scores = torch.randint(8, (length, 3), generator=rng) / 8
+        levels.append((segments.to(dtype), scores.to(dtype)))
+    return levels
+
+
+@pytest.fixture
+def on_device(monkeypatch):
+    """Treats tensors as those of a device."""
+    module = sys.modules[SegmentPostprocessor.__module__]
+    for each in (host, module):
+        monkeypatch.setattr(each, 'is_on_host', lambda tensor: False)
+
+
+@pytest.mark.parametrize('change', [
+    dict(),
+    dict(nms=None),
+    dict(topk_per_level=False),
+    dict(pre_nms_topk=None),
+    dict(nms=dict(class_wise=False), voting_thr=0.5),
+])
+@pytest.mark.parametrize('per_class', [False, True])
+@pytest.mark.parametrize('dtype', [torch.double, torch.float, torch.half])
+def test_a_device_gives_the_same_detections(dtype, per_class, change, request):
+    levels = random_levels(0, dtype, per_class)
+    options = dict(dict(pre_nms_topk=25, min_length=2.), **change)
+    expected = detect(*levels, **options)
+    request.getfixturevalue('on_device')
+    found = detect(*levels, **options)
+    assert rows_of(found) == rows_of(expected) and len(found) > 20
+    assert found.scores.dtype == found.segments.dtype == dtype
+
+
+def test_a_batch_waits_once_for_a_device(on_device):
+    batch = [random_levels(seed) for seed in range(3)]
+    postprocessor = SegmentPostprocessor()
+    with DeviceWaits() as waits:
+        candidates = postprocessor.collect(batch)
+    assert waits.waits == {'cpu': 1}
+    for levels, each in zip(batch, candidates):
+        expected = postprocessor(levels, PLAIN)
+        assert rows_of(postprocessor.detect(each, PLAIN)) == rows_of(expected)
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize('place', [0, 1])
+def test_numbers_that_are_not_finite_name_the_video(place, value):
+    levels = random_levels(0)
+    levels[1][place][3, 1] = value
+    with pytest.raises(NotFiniteError, match="video 'v_1' must be finite"):
+        detect(*levels, metainfo=dict(PLAIN, video_id='v_1'))
+
+
+def test_scores_that_need_a_gradient():
+    levels = [(a.requires_grad_(), b.requires_grad_())
+              for a, b in random_levels(0)]
+    assert not detect(*levels).segments.requires_grad

@@ -1,0 +1,260 @@
+"""Imports the heavy packages at the first command, and forks for each."""
+import atexit
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import select
+import signal
+import site
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+import types
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = ('torch', 'torch._dynamo', 'torch.distributed.launch', 'mmengine.hub',
+          'mmengine.runner', 'mmengine.visualization', 'matplotlib.pyplot',
+          'pandas', 'scipy.interpolate', 'mim', 'tqdm', 'h5py')
+#: What an interpreter or a library reads once.
+ONCE = ('PYTHON', 'OMP_', 'MKL_', 'GOMP_', 'TORCH_', 'MPL', 'LC_', 'LANG',
+        'CUDA', 'LD_PRELOAD', 'MALLOC')
+#: Of these, what a command may have otherwise.
+FREE = ('PYTHONPATH', 'PYTHONWARNINGS', 'PYTHONUNBUFFERED', 'OMP_WAIT_POLICY')
+ENV = dict(os.environ)
+
+
+def listen(folder, kind):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(os.path.join(folder, kind))
+    sock.listen(64)
+    return sock
+
+
+def serve(sock):
+    """Fork for every connection, as long as standard input is open."""
+    gc.collect()
+    gc.freeze()  # the collector of a command shall not touch shared memory
+    while True:
+        ready, _, _ = select.select([sock, 0], [], [], 1)
+        while True:  # forget those who have ended
+            try:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    break
+            except ChildProcessError:
+                break
+        if 0 in ready:
+            return
+        if sock in ready:
+            connection, _ = sock.accept()
+            if os.fork() == 0:
+                sock.close()
+                try:
+                    attend(connection)
+                except ConnectionError:
+                    pass  # the caller has been killed
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(0)
+            connection.close()
+
+
+def attend(connection):
+    """Run the command of one connection, and tell how it ended."""
+    size, fds, _, _ = socket.recv_fds(connection, 8, 3)
+    size, request = int.from_bytes(size, 'big'), b''
+    while len(request) < size:
+        request += connection.recv(size - len(request))
+    request = json.loads(request)
+    if not like_ours(request):
+        connection.sendall(b'no')
+        return
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        become(fds, **request)
+    for fd in fds:
+        os.close(fd)
+    ended = os.pidfd_open(pid)
+    while True:
+        ready, _, _ = select.select([connection, ended], [], [])
+        if ended in ready:
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            connection.sendall(status.to_bytes(4, 'big', signed=True))
+            return
+        # without a number the caller has been killed
+        os.kill(pid, (connection.recv(1) or bytes([signal.SIGKILL]))[0])
+
+
+def like_ours(request):
+    """Whether a fresh interpreter would have what this one has."""
+    env = request['env']
+    names = {
+        name
+        for name in (*env, *ENV) if name.startswith(ONCE) and name not in FREE
+    }
+    if 'OMP_NUM_THREADS' not in env:  # the number is set later
+        names.discard('OMP_NUM_THREADS')
+    if any(env.get(name) != ENV.get(name) for name in names):
+        return False
+    args, cwd = request['args'], request['cwd']
+    first = '' if args[0] in ('-m', '-c') else os.path.dirname(args[0])
+    folders = [first, *env.get('PYTHONPATH', '').split(os.pathsep)]
+    return not any(hides_a_module(os.path.join(cwd, each)) for each in folders)
+
+
+def hides_a_module(folder):
+    """Whether a folder on the path has another module of a name of ours."""
+    for path in Path(folder).glob('*'):
+        module = sys.modules.get(path.stem)
+        if module is None or path.suffix not in ('', '.py'):
+            continue
+        if path.is_dir():
+            path = path / '__init__.py'
+        file = getattr(module, '__file__', None)
+        if path.exists() and not (file and path.samefile(file)):
+            return True
+    return False
+
+
+def become(fds, args, cwd, env, program, site):
+    """Be the process that runs a command."""
+    status = 1
+    try:
+        for number, fd in enumerate(fds):
+            os.dup2(fd, number)
+        for fd in fds:
+            os.close(fd)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        prepare(cwd, env, program, site)
+        status = run(args)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        finish(status)
+
+
+def prepare(cwd, env, program, environment):
+    """Give this process what a fresh one takes from its surroundings."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.executable = program
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    if environment:
+        leave_for(environment)
+    ours = ENV.get('PYTHONPATH', '').split(os.pathsep)
+    theirs = env.get('PYTHONPATH', '').split(os.pathsep)
+    sys.path[:] = [os.path.join(cwd, each) for each in theirs if each
+                   ] + [each for each in sys.path[1:] if each not in ours]
+    if env.get('PYTHONWARNINGS') == 'ignore':
+        warnings.simplefilter('ignore', append=True)
+    import numpy
+    import torch
+    random.seed()
+    numpy.random.seed()
+    tempfile.tempdir = None
+    if 'OMP_NUM_THREADS' not in env:
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def leave_for(folder):
+    """Move to the site-packages of another environment.
+
+    A line of a file there leads back to ours, after its own.
+    """
+    sys.meta_path[:] = [
+        each for each in sys.meta_path
+        if 'editable' not in getattr(each, '__module__', '')
+    ]
+    sys.path[:] = [each for each in sys.path if 'site-packages' not in each]
+    sys.prefix = sys.exec_prefix = str(Path(folder).parents[2])
+    site.addsitedir(folder)
+    importlib.invalidate_caches()
+
+
+def run(args):
+    """Run a script, a module or code as the interpreter does.
+
+    Returns:
+        int: The exit status.
+    """
+    try:
+        if args[0] == '-m':
+            sys.argv = ['-m', *args[2:]]
+            sys.path.insert(0, os.getcwd())
+            sys.modules.pop(args[1], None)
+            runpy.run_module(args[1], run_name='__main__', alter_sys=True)
+        elif args[0] == '-c':
+            sys.argv = ['-c', *args[2:]]
+            sys.path.insert(0, '')
+            sys.modules['__main__'] = main = types.ModuleType('__main__')
+            exec(compile(args[1], '<string>', 'exec'), main.__dict__)
+        else:
+            sys.argv = args
+            sys.path.insert(0, os.path.dirname(os.path.realpath(args[0])))
+            runpy.run_path(args[0], run_name='__main__')
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 255
+        print(error.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        sys.excepthook(*sys.exc_info())
+        return 130
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def finish(status):
+    """End the process with what an interpreter does at its end."""
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def main(folder):
+    """Serve commands without our package, and in a fork those with it."""
+    others, ours = listen(folder, 'others'), listen(folder, 'ours')
+    ready, _, _ = select.select([others, ours, 0], [], [])
+    if 0 in ready:  # nobody has needed it
+        return
+    warnings.simplefilter('ignore')
+    quiet = warnings.filters[0]
+    for name in OTHERS:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            pass
+    pid = os.fork()
+    if pid == 0:
+        others.close()
+        sys.path.insert(1, str(ROOT))
+        from dyfadet_mm.utils import register_all_modules
+        register_all_modules(False)
+        sys.path.remove(str(ROOT))
+        warnings.filters.remove(quiet)
+        serve(ours)
+        os._exit(0)
+    ours.close()
+    warnings.filters.remove(quiet)
+    serve(others)
+    os.waitpid(pid, 0)
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1])
