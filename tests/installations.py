@@ -97,8 +97,19 @@ def build_wheel(checkout, folder):
     return path
 
 
-def make_install(folder, target, source):
-    """Install into an environment of its own, and write tiny data."""
+def make_install(folder, target, source, warm=True):
+    """Install into an environment of its own, and write tiny data.
+
+    Args:
+        folder (Path): For the environment.
+        target (Sequence): What pip gets.
+        source (Path): The checkout.
+        warm (bool): Whether the interpreter has its heavy packages imported
+            before it is called. Defaults to True.
+
+    Returns:
+        Install: What was made.
+    """
     python, site = make_environment(folder / 'env')
     run(python,
         *PIP,
@@ -109,6 +120,8 @@ def make_install(folder, target, source):
         cwd=folder)
     cwd = folder / 'elsewhere'
     cwd.mkdir()
+    if warm:
+        python = warm_python.program_for(folder, python, site)
     run(python,
         source / 'tools' / 'dataset_converters' / 'digit_streams.py',
         '--train=16',
@@ -117,8 +130,7 @@ def make_install(folder, target, source):
         '--max-cells=60',
         '--out=data/digit_streams',
         cwd=cwd)
-    return Install(
-        warm_python.program_for(folder, python, site), site, cwd, source)
+    return Install(python, site, cwd, source)
 
 
 def run_mim(install, command, *args):

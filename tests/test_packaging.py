@@ -27,7 +27,9 @@ def install(request, checkout, tmp_path):
     """The package, installed from a checkout in one of two ways."""
     options = dict(editable=['--use-pep517', '--editable'], plain=[])
     target = [*options[request.param], checkout]
-    return make_install(tmp_path, target, checkout)
+    # one of them with all that a process of its own does
+    return make_install(
+        tmp_path, target, checkout, warm=request.param == 'editable')
 
 
 def test_mim_trains_from_a_checkout(install):

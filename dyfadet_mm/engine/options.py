@@ -107,6 +107,11 @@ def check_files(cfg: Config) -> None:
     path = cfg.filename
     if path is None or not path.endswith('.py') or not Path(path).is_file():
         return
+    text = Path(path).read_text(encoding='utf-8')
+    known = read_by_runner().union(names_in(text))
+    assigned, loaded = _variables(text)
+    if not assigned - loaded - known:
+        return  # reading the bases takes long
     bases = [
         Config.fromfile(
             Config._get_cfg_path(base, path)[0], import_custom_modules=False)
@@ -114,9 +119,7 @@ def check_files(cfg: Config) -> None:
     ]
     if not bases:
         return
-    text = Path(path).read_text(encoding='utf-8')
-    known = read_by_runner().union(names_in(text), *map(referred_to, bases))
-    assigned, loaded = _variables(text)
+    known = known.union(*map(referred_to, bases))
     for name in sorted(assigned - loaded - known):
         if any(name in base for base in bases) or get_close_matches(
                 name, known, n=1):

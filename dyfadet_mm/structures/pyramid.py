@@ -4,9 +4,11 @@
 all levels, and ``PackedPyramid`` lays all of them out in one row of cells,
 on which layers that share their weights between levels run once.
 """
+import threading
+from contextlib import contextmanager
 from enum import Enum
 from itertools import accumulate
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -15,6 +17,8 @@ from torch import Tensor
 
 # sequences come in few lengths, as backends prepare kernels for each anew
 LENGTH_MULTIPLE = 32
+# of every thread: tables that a graph reads, see keep_tables
+_local = threading.local()
 
 
 class Padding(Enum):
@@ -58,6 +62,7 @@ class Cells:
                 min(round_length(length + 1), mask.size(2))
                 for length in lengths
             ]
+        self._is_full = lengths is None
         # what these stand for, and how many of them each does
         self._finer: Optional[Cells] = None
         self._stride = 1
@@ -121,7 +126,9 @@ class Cells:
         """Some of these cells, or cells that stand for them."""
         part = Cells(mask, self.padding)
         part._finer, part._stride = self, stride
-        part.extents = [part._count(num) for num in self.extents]
+        part._is_full = self._is_full
+        if not self._is_full:
+            part.extents = [part._count(num) for num in self.extents]
         return part
 
     def _count(self, num: int) -> int:
@@ -211,11 +218,11 @@ class PackedPyramid(PackedCells):
         self.keeps_all = padding is Padding.OPENTAD
         #: Cells kept of every video, for each level.
         self._kept = [[
-            total if self.keeps_all else min(extent + kept, total)
-            for extent in cells.extents
+            total if self.keeps_all or extent == total else min(
+                extent + kept, total) for extent in cells.extents
         ] for cells, total in zip(levels, self._totals)]
         # the coarsest grids are packed, which leaves room on finer levels
-        self._places = [[(cells + reach) << (coarsest - level)
+        self._places = [[(cells + reach) * 2**(coarsest - level)
                          for cells in self._kept[-1]]
                         for level in range(len(levels))]
         sizes = [sum(places) for places in self._places]
@@ -240,15 +247,16 @@ class PackedPyramid(PackedCells):
         first = [0, *accumulate(places)][:-1]
         # the end of a grid that was cut is out of reach of valid cells
         kept = [each for level in self._kept for each in level]
-        device, steps = levels[0].mask.device, np.arange(num)
-        first = to_device(first, device)[:, None] + to_device(steps, device)
+        device = levels[0].mask.device
+        steps = torch.arange(num, device=device)
+        first = to_device(first, device)[:, None] + steps
         sizes = to_device(kept, device)
         if levels[0].padding is Padding.IGNORED:  # the grid ends with it
             sizes = torch.cat([cells.mask.sum((1, 2)) for cells in levels])
-        last = first - 2 * to_device(steps, device) + (sizes.clamp(min=1) -
-                                                       1)[:, None]
+        last = first - 2 * steps + (sizes.clamp(min=1) - 1)[:, None]
         # the last place is in a gap
-        return torch.stack((first, last)) % self.starts[-1]
+        places = torch.stack((first, last))
+        return torch.where(places < 0, places + self.starts[-1], places)
 
     def part(self, first_level: int, last_level: int) -> PackedCells:
         """The cells of some levels, for ``x[..., self.span(...)]``."""
@@ -313,13 +321,39 @@ class PackedPyramid(PackedCells):
         pairs.addcmul_(coarser[..., None], factor)
         if self._reach > 0:  # cell 2t + 1 may be outside the grid
             behind = self.ends[1, :, 0] + 1
-            x.index_fill_(2, behind, 0)
+            x[:, :, behind] = 0
         return x
 
 
 def to_device(numbers: Sequence, device: torch.device) -> Tensor:
     """A tensor of numbers of the host, for which the host does not wait."""
-    return torch.from_numpy(np.array(numbers)).to(device, non_blocking=True)
+    # numbers may be symbols
+    if getattr(torch.compiler, 'is_compiling', bool)():  # torch >= 2.3
+        return torch.tensor(numbers, device=device)
+    array, kept = np.array(numbers), getattr(_local, 'kept', None)
+    if kept is None:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+    key = array.tobytes(), array.dtype, array.shape, torch.device(device)
+    if key not in kept:
+        kept[key] = torch.from_numpy(array).to(device)
+    return kept[key]
+
+
+@contextmanager
+def keep_tables(kept: dict) -> Iterator[None]:
+    """Copy the same numbers of the host to a device only once.
+
+    A CUDA graph can hold no such copy: what it reads has to be there.
+
+    Args:
+        kept (dict): Holds the tensors that :func:`to_device` has made; changed
+            in place.
+    """
+    before, _local.kept = getattr(_local, 'kept', None), kept
+    try:
+        yield
+    finally:
+        _local.kept = before
 
 
 def round_length(length: int) -> int:

@@ -174,6 +174,8 @@ def leave_for(folder):
         each for each in sys.meta_path
         if 'editable' not in getattr(each, '__module__', '')
     ]
+    for name in [each for each in sys.modules if 'editable' in each]:
+        del sys.modules[name]
     sys.path[:] = [each for each in sys.path if 'site-packages' not in each]
     sys.prefix = sys.exec_prefix = str(Path(folder).parents[2])
     site.addsitedir(folder)
