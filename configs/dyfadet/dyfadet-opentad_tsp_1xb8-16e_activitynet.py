@@ -8,6 +8,7 @@ _base_ = [
 ]
 
 model = dict(
+    data_preprocessor=_base_.opentad.data_preprocessor,
     backbone=_base_.opentad.backbone,
     neck=_base_.opentad.neck,
     head=_base_.opentad.head,

@@ -8,6 +8,7 @@ _base_ = [
 
 # drop path is the 0.1 of the base, not the 0.005 of the published code
 model = dict(
+    data_preprocessor=_base_.opentad.data_preprocessor,
     backbone=_base_.opentad.backbone,
     neck=_base_.opentad.neck,
     head=_base_.opentad.head,

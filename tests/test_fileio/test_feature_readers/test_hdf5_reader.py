@@ -109,15 +109,15 @@ class _Videos:
         return self.reader.read(self.paths[index], 'vid')
 
 
-@pytest.mark.parametrize('context', ['fork', 'spawn'])
+@pytest.mark.parametrize('context, num_workers', [('fork', 2), ('spawn', 1)])
 def test_worker_processes_read_what_the_main_process_has_read(
-        container, context):
+        container, context, num_workers):
     videos = _Videos(HDF5Reader(), [f'{container}/v_{i}' for i in range(6)])
     assert videos[0].shape == (3, 2)
     loader = DataLoader(
         videos,
         batch_size=None,
-        num_workers=2,
+        num_workers=num_workers,
         multiprocessing_context=context)
     for i, feats in enumerate(loader):
         assert np.array_equal(feats, FEATS + i)
