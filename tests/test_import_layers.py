@@ -38,7 +38,7 @@ MODEL_PARTS = dict(
     task_modules=set(),
     losses=set(),
     postprocessors=set(),
-    detectors=set())
+    detectors={'layers'})  # what is derived from weights
 
 
 class Import(NamedTuple):

@@ -7,6 +7,7 @@ from opentad_weights import model_dict
 from dyfadet_mm.conversion import convert_config
 from dyfadet_mm.models import ReTanH
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.structures import Cells
 
 #: One second is one cell: no shift, no scale.
 PLAIN = dict(fps=1., feat_stride=1, feat_num_frames=0, duration=1e4)
@@ -88,10 +89,11 @@ def test_all_norms_have_its_eps():
 
 def test_masks_are_pooled():
     model = build()
-    feats = torch.randn(1, 24, 128)
-    mask = torch.arange(128) < torch.tensor([[[78]]])
-    _, masks = model.backbone(feats, mask)
-    assert [int(m.sum()) for m in masks] == [78, 40, 21, 11, 6, 4]
+    cells = Cells.of([78], 128, 'cpu', model.padding)
+    pyramid = model.backbone(torch.randn(1, 24, 128), cells)
+    counts = [78, 40, 21, 11, 6, 4]
+    assert [int(mask.sum()) for mask in pyramid.masks] == counts
+    assert [each.lengths for each in pyramid.cells] == [[n] for n in counts]
 
 
 def test_a_config_that_says_little_has_defaults():

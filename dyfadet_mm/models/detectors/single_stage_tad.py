@@ -14,6 +14,7 @@ from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      TensorTuple)
 from dyfadet_mm.utils.weights import find_not_finite
 from .compatibility import arguments_of, build_part, check_compatibility
+from .cuda_graphs import GraphedNetwork
 from .windows import Levels, SlidingWindows, Window, merge_windows
 
 # of a head that has neither training data nor weights: those of THUMOS14
@@ -55,6 +56,9 @@ class SingleStageTAD(BaseModel):
             the windows into which ``predict`` cuts longer videos, see
             :class:`SlidingWindows`. Each is computed and padded like a video
             of its own. Defaults to None, whole videos.
+        cuda_graph (bool): Whether encoder and head of ``predict`` run by CUDA
+            graphs, one for each bucket of lengths, see
+            :class:`GraphedNetwork`. Defaults to False.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
@@ -75,6 +79,7 @@ class SingleStageTAD(BaseModel):
                      type='dyfadet_mm.TADDataPreprocessor'),
                  predict_dtype: Optional[str] = None,
                  window: OptConfigType = None,
+                 cuda_graph: bool = False,
                  init_cfg: OptMultiConfig = None) -> None:
         if predict_dtype not in (None, 'bfloat16', 'float16'):
             raise ValueError("predict_dtype must be None, 'bfloat16' or "
@@ -102,6 +107,7 @@ class SingleStageTAD(BaseModel):
                                  f'{type(self.head).__name__}')
             self.windows = SlidingWindows(
                 **window, stride=2**(self.head.num_levels - 1))
+        self.graphs = GraphedNetwork(self._network) if cuda_graph else None
         self.score_fusion = None
         if score_fusion is not None:
             self.score_fusion = TASK_UTILS.build(score_fusion)
@@ -294,22 +300,28 @@ class SingleStageTAD(BaseModel):
                  data_samples: SampleList) -> List[Levels]:
         """Segments and scores of every level of every video."""
         windows = self._windows(inputs.size(2), data_samples)
+        run = self._network if self.graphs is None else self.graphs
         found = {}
         for total, group in self._groups(windows).items():
             feats = torch.stack([each.cut(inputs, total) for each in group])
             cells = Cells.of([each.length for each in group], total,
                              feats.device, self.padding)
             with self._precision(inputs.device):
-                pyramid = self.extract_feat(feats, cells)
-                outputs = self.head(pyramid)
+                outputs, masks = run(feats, cells)
             found.update(
-                zip(group, self.head.decode_by_feat(*outputs, pyramid.masks)))
+                zip(group, self.head.decode_by_feat(*outputs, masks)))
         videos = [[each for each in windows if each.video == video]
                   for video in range(len(data_samples))]
         return [
             merge_windows(parts, [found[each] for each in parts])
             for parts in videos
         ]
+
+    def _network(self, inputs: Tensor,
+                 cells: Cells) -> Tuple[Tuple[TensorTuple, ...], TensorTuple]:
+        """Outputs of the head, and masks of every level."""
+        pyramid = self.extract_feat(inputs, cells)
+        return self.head(pyramid), pyramid.masks
 
     def _precision(self, device: torch.device) -> ContextManager:
         """What encoder and head of :meth:`predict` run under."""

@@ -206,4 +206,4 @@ class DFAAtt(BaseModule):
         """
         attention = self.attention(x, cells)
         mixed = self.mix(x, attention, self.attention.power)
-        return self.norm(mixed).mul_(cells.mask[..., ::self.stride])
+        return self.norm(mixed) * cells.mask[..., ::self.stride]

@@ -1,0 +1,269 @@
+"""A network whose kernels a GPU replays without being asked for each."""
+import threading
+from collections import OrderedDict
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from dyfadet_mm.ops import compute_dtype, is_traced
+from dyfadet_mm.structures import Cells, Padding
+from dyfadet_mm.structures.pyramid import keep_tables
+from ..layers.derived import Derived, DerivesWeights
+
+#: (features, cells) to tensors, in any tuples, lists and dicts.
+Network = Callable[[Tensor, Cells], Any]
+# runs before a capture, in which libraries choose their kernels
+WARM_UPS = 2
+
+
+class LengthsUnknownError(ValueError):
+    """A layer asks for lengths that differ between the videos of a graph."""
+
+
+class BucketCells(Cells):
+    """Cells of all videos with the same extents: only the mask differs.
+
+    Args:
+        mask (Tensor): Valid cells, (B, 1, T) bool.
+        padding (Padding): What the other cells count for.
+        extents (Sequence[int], optional): Cells behind which none is valid,
+            of every video. Defaults to None, all cells.
+    """
+
+    def __init__(self,
+                 mask: Tensor,
+                 padding: Padding,
+                 extents: Sequence[int] = None) -> None:
+        super().__init__(mask, padding)
+        if extents is not None:
+            self.extents, self._is_full = list(extents), False
+
+    @property
+    def lengths(self) -> List[int]:
+        """Not known where videos of several lengths share a graph."""
+        raise LengthsUnknownError(
+            'lengths of videos must not decide what a graph computes, but a '
+            'layer reads Cells.lengths; read the mask or the extents')
+
+
+class CudaGraph:
+    """Records a function once and replays its kernels.
+
+    Memory for what is computed on the way is shared by all graphs of a
+    device, which therefore run one after another.
+
+    Args:
+        run (callable): Takes no arguments and returns tensors; reads the same
+            memory whenever it is called, and nothing from the host.
+        device (torch.device): Where it computes.
+    """
+
+    # (stream, pool, event) of every device
+    _shared: dict = {}
+
+    def __init__(self, run: Callable[[], Any], device: torch.device) -> None:
+        with torch.cuda.device(device):
+            if device not in self._shared:
+                self._shared[device] = (torch.cuda.Stream(),
+                                        torch.cuda.graph_pool_handle(),
+                                        torch.cuda.Event())
+            stream, pool, self.done = self._shared[device]
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(WARM_UPS):
+                    run()
+            torch.cuda.current_stream().wait_stream(stream)
+            self.graph = torch.cuda.CUDAGraph()
+            # other threads may allocate memory meanwhile
+            with torch.cuda.graph(
+                    self.graph,
+                    pool=pool,
+                    stream=stream,
+                    capture_error_mode='thread_local'):
+                self.outputs = run()
+        self.device = device
+
+    def __call__(self, fill: Callable[[], None]) -> Any:
+        """Replay.
+
+        Args:
+            fill (callable): Writes what the function reads.
+
+        Returns:
+            Any: Copies of what it gives.
+        """
+        with torch.cuda.device(self.device):
+            # another thread may have its work on another stream
+            torch.cuda.current_stream().wait_event(self.done)
+            fill()
+            self.graph.replay()
+            outputs = tree_map(torch.clone, self.outputs)
+            self.done.record()
+        return outputs
+
+
+class GraphedNetwork(DerivesWeights):
+    """Runs a network by CUDA graphs where it can, in testing.
+
+    One graph serves all videos of a bucket: batches of one shape whose videos
+    have the same extents, see :class:`Cells`. What a graph reads of the
+    weights has to stay where it was: all graphs are dropped where a weight
+    has changed or moved, and in ``train()``, ``eval()`` and loading.
+
+    Without a GPU, or where the network cannot be recorded, it is called as it
+    is; a warning says so once.
+
+    Args:
+        network (callable): A module, or a method of one, that maps features
+            and cells to tensors. It belongs to the module that holds this.
+        max_graphs (int): Graphs kept; those used longest ago go first.
+            Defaults to 16.
+
+    Raises:
+        ValueError: If ``max_graphs`` is below 1.
+    """
+
+    #: Records a function, replaced in tests.
+    graph_class = CudaGraph
+    #: Kind of device that can.
+    device_type = 'cuda'
+
+    def __init__(self, network: Network, max_graphs: int = 16) -> None:
+        super().__init__()
+        if max_graphs < 1:
+            raise ValueError(
+                f'max_graphs must be at least 1, but got {max_graphs}')
+        self._network = (network, )  # which does not become a part of this
+        self.max_graphs = max_graphs
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()
+        self._graphs: OrderedDict = OrderedDict()
+        self._seen: Tuple[tuple, list] = ((), [])
+        self._reason = ''  # why there are no graphs
+
+    def forget(self) -> None:
+        """Drop all graphs."""
+        with self._lock:
+            self._graphs.clear()
+
+    def __len__(self) -> int:
+        """Graphs that there are."""
+        return len(self._graphs)
+
+    def forward(self, inputs: Tensor, cells: Cells) -> Any:
+        """Run the network.
+
+        Args:
+            inputs (Tensor): Features, (B, C, T).
+            cells (Cells): Of the features.
+
+        Returns:
+            Any: What the network gives.
+        """
+        network = self._network[0]
+        if torch.is_grad_enabled() or is_traced() or self._reason:
+            return network(inputs, cells)
+        if inputs.device.type != self.device_type:
+            self._give_up(f'features are on the {inputs.device.type}')
+            return network(inputs, cells)
+        with self._lock, torch.inference_mode(False), torch.no_grad():
+            try:
+                graph, feats, mask = self._graph_of(inputs, cells)
+            except (RuntimeError, LengthsUnknownError) as error:
+                self._give_up(str(error).split('\n')[0])
+                return network(inputs, cells)
+
+            def fill() -> None:
+                feats.copy_(inputs)
+                mask.copy_(cells.mask)
+
+            return graph(fill)
+
+    def _give_up(self, reason: str) -> None:
+        self.forget()
+        self._reason = reason
+        print_log(
+            f'cuda_graph=True needs a GPU and layers that never ask it, but '
+            f'{reason}; the model runs without graphs',
+            'current',
+            level=30)
+
+    def _graph_of(self, inputs: Tensor, cells: Cells) -> Tuple:
+        """The graph of this bucket, and the features and mask it reads."""
+        state, held = self._state()
+        if state != self._seen[0]:
+            self._graphs.clear()
+        key = (inputs.shape, inputs.dtype, inputs.device, cells.padding,
+               tuple(cells.extents), compute_dtype(inputs),
+               torch.get_float32_matmul_precision())
+        if key not in self._graphs:
+            while len(self._graphs) >= self.max_graphs:
+                self._graphs.popitem(last=False)
+            graph = self._record(inputs, cells)
+            after, held = self._state()
+            if after != state:  # what is derived has been computed anew
+                self._graphs.clear()
+            state, self._graphs[key] = after, graph
+        self._seen = state, held
+        self._graphs.move_to_end(key)
+        return self._graphs[key][:3]
+
+    def _record(self, inputs: Tensor, cells: Cells) -> Tuple:
+        """Record the network on copies of features and mask."""
+        feats, mask, tables = inputs.clone(), cells.mask.clone(), {}
+        bucket = (mask, cells.padding, cells.extents)
+
+        def run() -> Any:
+            with keep_tables(tables), _no_autocast_cache():
+                # new cells, as they keep what is computed from them
+                return self._network[0](feats, BucketCells(*bucket))
+
+        graph = self.graph_class(run, inputs.device)
+        return graph, feats, mask, tables
+
+    def _state(self) -> Tuple[tuple, list]:
+        """What all graphs depend on, and the objects that it is about."""
+        network = self._network[0]
+        owner = getattr(network, '__self__', network)
+        tensors, derived = [], []
+        for module in owner.modules():
+            tensors += module._parameters.values()
+            tensors += module._buffers.values()
+            if isinstance(module, DerivesWeights):
+                derived += [
+                    value._kept for value in vars(module).values()
+                    if isinstance(value, Derived)
+                ]
+        tensors = [x for x in tensors if x is not None]
+        state = tuple(
+            (id(x), x.data_ptr(), None if x.is_inference() else x._version)
+            for x in tensors)
+        # as long as these are held, no other object has their id
+        return state + tuple(map(id, derived)), tensors + derived
+
+    def __getstate__(self) -> dict:
+        state = self.__dict__.copy()
+        for name in ('_lock', '_graphs', '_seen', '_reason'):
+            del state[name]
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self._reset()
+
+
+@contextmanager
+def _no_autocast_cache() -> Iterator[None]:
+    """Cast weights anew: a kept one would lie in the memory of a graph."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)
