@@ -120,6 +120,7 @@ setup(
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
     extras_require=dict(
+        deploy=read_requirements('deploy'),
         lite=read_requirements('lite'),
         mim=read_requirements('mminstall'),
         optional=read_requirements('optional'),

@@ -1,0 +1,3 @@
+from .onnx_detector import METADATA, OnnxDetector
+
+__all__ = ['METADATA', 'OnnxDetector']
