@@ -70,8 +70,8 @@ def conv1d(x: Tensor,
         if stride == groups == 1 and _is_narrow(x, kernel):
             return _narrow_conv(x, kernel, bias)
         if x.device.type != 'cpu':
-            return F.conv1d(x, kernel, bias, stride, kernel.size(2) // 2, 1,
-                            groups)
+            return F.conv1d(x, kernel, bias, stride,
+                            kernel.size(2) // 2, 1, groups)
         # as images, because only those keep the channels-last order here
         return F.conv2d(
             x[:, :, None],

@@ -308,8 +308,7 @@ class SingleStageTAD(BaseModel):
                              feats.device, self.padding)
             with self._precision(inputs.device):
                 outputs, masks = run(feats, cells)
-            found.update(
-                zip(group, self.head.decode_by_feat(*outputs, masks)))
+            found.update(zip(group, self.head.decode_by_feat(*outputs, masks)))
         videos = [[each for each in windows if each.video == video]
                   for video in range(len(data_samples))]
         return [
