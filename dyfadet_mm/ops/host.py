@@ -1,7 +1,8 @@
 """From the device of a model to the CPU, waiting once."""
-from typing import List, Sequence
+from typing import Any, Callable, Iterator, List, Sequence
 
 import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 
@@ -36,3 +37,24 @@ def to_float(tensor: Tensor) -> Tensor:
     """Numbers that NumPy computes with, float32 if they are not float64."""
     tensor = tensor.detach()
     return tensor if tensor.dtype == torch.double else tensor.float()
+
+
+def detect_batch(postprocessor: Callable, videos: Sequence[Any],
+                 metainfos: Sequence[dict]) -> Iterator[InstanceData]:
+    """Detect in the videos of a batch, waiting for their device once.
+
+    Args:
+        postprocessor (callable): Takes levels and metainfo of a video. One
+            with ``collect`` and ``detect``, as :class:`SegmentPostprocessor`,
+            brings the candidates of all videos to the CPU together.
+        videos (Sequence): For each, segments and scores of every level.
+        metainfos (Sequence[dict]): Of each video.
+
+    Yields:
+        InstanceData: Detections of a video, on the device of its levels.
+    """
+    detect, device = postprocessor, videos[0][0][1].device
+    if hasattr(postprocessor, 'collect'):
+        videos, detect = postprocessor.collect(videos), postprocessor.detect
+    for video, metainfo in zip(videos, metainfos):
+        yield detect(video, metainfo).to(device, non_blocking=True)

@@ -6,9 +6,8 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, Padding, Pyramid
-from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d
+from ..layers import ChannelLayerNorm, MaskedConv1d, build_layer
 
 
 @MODELS.register_module()
@@ -97,22 +96,15 @@ class PyramidEncoder(BaseModule):
                                  ) if embed_norm else nn.Identity())
         self.position = None
         if position is not None:
-            self.position = check_takes_cells(
-                MODELS.build(
-                    complete_cfg(
-                        position, 'position', self, channels=embed_channels)))
+            self.position = build_layer(
+                position, 'position', self, channels=embed_channels)
 
         def layers(name: str, stride: int,
                    cfgs: Sequence[ConfigType]) -> ModuleList:
             return ModuleList(
-                check_takes_cells(
-                    MODELS.build(
-                        complete_cfg(
-                            cfg,
-                            name,
-                            self,
-                            channels=embed_channels,
-                            stride=stride))) for cfg in cfgs)
+                build_layer(
+                    cfg, name, self, channels=embed_channels, stride=stride)
+                for cfg in cfgs)
 
         self.stem = layers('stem_layer', 1, [stem_layer] * num_stem)
         if isinstance(branch_layer, dict):

@@ -6,6 +6,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from dyfadet_mm.ops.checks import NotFiniteError
+from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.structures import Cells, Padding, Pyramid
 from dyfadet_mm.utils.checks import check_takes_cells
@@ -165,6 +166,14 @@ class SingleStageTAD(BaseModel):
         pyramid = self.backbone(inputs, cells)
         return pyramid if self.neck is None else self.neck(pyramid)
 
+    def _head_inputs(
+            self, inputs: Tensor,
+            data_samples: OptSampleList) -> Union[Pyramid, TensorTuple]:
+        """What the head takes: the pyramid, or features as MMDetection's."""
+        pyramid = self.extract_feat(inputs,
+                                    self.cells_of(inputs, data_samples))
+        return pyramid if self._decodes else pyramid.feats
+
     def cells_of(self,
                  inputs: Tensor,
                  data_samples: OptSampleList = None) -> Cells:
@@ -220,9 +229,7 @@ class SingleStageTAD(BaseModel):
             inputs: Tensor,
             data_samples: OptSampleList = None) -> Tuple[TensorTuple, ...]:
         """Raw outputs of the head, see :meth:`forward`."""
-        pyramid = self.extract_feat(inputs,
-                                    self.cells_of(inputs, data_samples))
-        return self.head(pyramid if self._decodes else pyramid.feats)
+        return self.head(self._head_inputs(inputs, data_samples))
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> LossDict:
         """Compute the losses of a batch.
@@ -236,10 +243,8 @@ class SingleStageTAD(BaseModel):
         Returns:
             dict[str, Tensor]: ``loss_cls`` and ``loss_reg``.
         """
-        pyramid = self.extract_feat(inputs,
-                                    self.cells_of(inputs, data_samples))
-        x = pyramid if self._decodes else pyramid.feats
-        return self.head.loss(x, data_samples)
+        return self.head.loss(
+            self._head_inputs(inputs, data_samples), data_samples)
 
     def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
         """Detect in a batch, each video as if it were alone.
@@ -263,21 +268,17 @@ class SingleStageTAD(BaseModel):
         """
         if not self._decodes:
             with self._precision(inputs.device):
-                pyramid = self.extract_feat(
-                    inputs, self.cells_of(inputs, data_samples))
-            found = self.head.predict(
-                pyramid.feats, data_samples, rescale=True)
+                x = self._head_inputs(inputs, data_samples)
+            found = self.head.predict(x, data_samples, rescale=True)
             for sample, detections in zip(data_samples, found):
                 sample.pred_instances = detections
             return data_samples
-        proposals = self._propose(inputs, data_samples)
-        detect = self.postprocessor
-        if hasattr(detect, 'collect'):  # waits for the device once
-            proposals, detect = detect.collect(proposals), detect.detect
-        for feats, sample, proposed in zip(inputs, data_samples, proposals):
+        found = detect_batch(self.postprocessor,
+                             self._propose(inputs, data_samples),
+                             [sample.metainfo for sample in data_samples])
+        for feats, sample in zip(inputs, data_samples):
             try:
-                detections = detect(proposed, sample.metainfo).to(
-                    inputs.device, non_blocking=True)
+                detections = next(found)
             except NotFiniteError as error:
                 cause = self._cause_of_not_finite(feats)
                 raise ValueError(f'{error}; {cause}') from None

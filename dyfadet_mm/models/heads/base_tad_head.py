@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
 from dyfadet_mm.ops import compute_dtype
+from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.structures import (Cells, PackedPyramid, Padding, Pyramid,
                                    seconds_to_grid)
@@ -390,24 +391,28 @@ class BaseTADHead(BaseModule):
         """
         pyramid = as_pyramid(x, batch_data_samples)
         return self.predict_by_feat(
-            *self(pyramid), pyramid.masks,
-            [sample.metainfo for sample in batch_data_samples])
+            *self(pyramid),
+            pyramid.masks,
+            batch_img_metas=[sample.metainfo for sample in batch_data_samples],
+            rescale=rescale)
 
-    def predict_by_feat(self, *outputs: Sequence) -> InstanceList:
+    def predict_by_feat(self,
+                        *outputs: Sequence,
+                        batch_img_metas: Sequence[dict],
+                        rescale: bool = True) -> InstanceList:
         """Detect, from the outputs of :meth:`forward`.
 
         Args:
-            outputs (tuple): What :meth:`decode_by_feat` takes, then the
-                metainfo of every video.
+            outputs (tuple): What :meth:`decode_by_feat` takes.
+            batch_img_metas (Sequence[dict]): Metainfo of every video.
+            rescale (bool): See :meth:`predict`. Defaults to True.
 
         Returns:
             list[InstanceData]: See :meth:`predict`.
         """
-        *outputs, batch_img_metas = outputs
-        return [
-            self.postprocessor(levels, metainfo) for levels, metainfo in zip(
-                self.decode_by_feat(*outputs), batch_img_metas)
-        ]
+        return list(
+            detect_batch(self.postprocessor, self.decode_by_feat(*outputs),
+                         batch_img_metas))
 
     def decode_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
                        masks: TensorTuple) -> List[List[LevelProposals]]:

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import PackedPyramid
-from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
+from ..layers import build_layer
 from .base_tad_head import BaseTADHead
 
 # where GeReTanH lets a tenth through; a gate that starts shut never opens
@@ -67,16 +67,14 @@ class DyLayer(BaseModule):
 
         def path(name: str, cfg: ConfigType, width: int,
                  stride: int) -> nn.Module:
-            return check_takes_cells(
-                MODELS.build(
-                    complete_cfg(
-                        cfg,
-                        name,
-                        self,
-                        in_channels=in_channels,
-                        out_channels=width,
-                        kernel_size=kernel_size,
-                        stride=stride)))
+            return build_layer(
+                cfg,
+                name,
+                self,
+                in_channels=in_channels,
+                out_channels=width,
+                kernel_size=kernel_size,
+                stride=stride)
 
         self.down = path('scale_path', scale_path, in_channels, 2)
         self.up = path('scale_path', scale_path, in_channels, 1)

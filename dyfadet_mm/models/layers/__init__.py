@@ -1,3 +1,4 @@
+from .build import build_layer
 from .conv_layer import ConvLayer
 from .conv_path import ConvPath
 from .dfa import (ConvAttention, DFAAtt, DFAConv1d, GeReTanH, ReTanH,
@@ -17,5 +18,5 @@ __all__ = [
     'DFAConv1d', 'DeformConv1d', 'DynELayer', 'DynamicConv1d', 'GeReTanH',
     'LocalAttentionLayer', 'MaskedConv1d', 'PlainConv1d', 'ReTanH', 'SGPLayer',
     'ScaledDropPath', 'SinusoidPosition', 'SqueezeExcitation', 'TD3dConv1d',
-    'TapAttention', 'TemporalGate'
+    'TapAttention', 'TemporalGate', 'build_layer'
 ]

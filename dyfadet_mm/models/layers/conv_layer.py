@@ -3,8 +3,9 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
-from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
+from dyfadet_mm.utils.checks import complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
+from .build import build_layer
 from .encoder_ops import PlainConv1d
 
 
@@ -47,15 +48,13 @@ class ConvLayer(BaseModule):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
 
         def build(before: int, after: int, stride: int) -> nn.Module:
-            return check_takes_cells(
-                MODELS.build(
-                    complete_cfg(
-                        op,
-                        'op',
-                        self,
-                        in_channels=before,
-                        out_channels=after,
-                        stride=stride)))
+            return build_layer(
+                op,
+                'op',
+                self,
+                in_channels=before,
+                out_channels=after,
+                stride=stride)
 
         self.conv1 = build(channels, 2 * channels, stride)
         self.conv2 = build(2 * channels, channels, 1)

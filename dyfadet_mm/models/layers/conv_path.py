@@ -1,7 +1,6 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from dyfadet_mm.ops import conv1d
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
@@ -35,7 +34,8 @@ class ConvPath(BaseModule):
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         self.stride = stride
-        self.conv = MaskedConv1d(in_channels, out_channels, kernel_size)
+        self.conv = MaskedConv1d(
+            in_channels, out_channels, kernel_size, stride=stride)
         self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
 
     def init_weights(self) -> None:
@@ -54,8 +54,4 @@ class ConvPath(BaseModule):
             Tensor: Features, zero on padding, (1, C_out, ceil(N / stride)).
         """
         mask = cells.mask[..., ::self.stride]
-        if self.stride == 1:
-            return self.norm(self.conv(x, mask)) * mask
-        conv = self.conv
-        y = conv1d(x, conv.weight, conv.bias, self.stride)
-        return self.norm(y) * mask
+        return self.norm(self.conv(x, mask)) * mask

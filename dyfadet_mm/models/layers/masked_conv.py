@@ -9,7 +9,7 @@ from .derived import Derived, DerivesWeights
 
 @MODELS.register_module()
 class MaskedConv1d(DerivesWeights, nn.Conv1d):
-    """1-D convolution that keeps the length and zeroes the padding.
+    """1-D convolution that zeroes the padding.
 
     Args:
         in_channels (int): Channels of the input.
@@ -17,6 +17,8 @@ class MaskedConv1d(DerivesWeights, nn.Conv1d):
         kernel_size (int): Odd number of taps K.
         groups (int): Groups of the convolution. Defaults to 1.
         bias (bool): Whether to add a bias. Defaults to True.
+        stride (int): r; output cell i belongs to input cell r * i. Defaults
+            to 1.
 
     Raises:
         ValueError: If ``kernel_size`` is even.
@@ -27,13 +29,15 @@ class MaskedConv1d(DerivesWeights, nn.Conv1d):
                  out_channels: int,
                  kernel_size: int,
                  groups: int = 1,
-                 bias: bool = True) -> None:
+                 bias: bool = True,
+                 stride: int = 1) -> None:
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
         super().__init__(
             in_channels,
             out_channels,
             kernel_size,
+            stride,
             padding=kernel_size // 2,
             groups=groups,
             bias=bias)
@@ -44,15 +48,17 @@ class MaskedConv1d(DerivesWeights, nn.Conv1d):
 
         Args:
             x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells, (B, 1, T).
+            mask (Tensor): Valid cells of the output, (B, 1, T').
 
         Returns:
-            Tensor: Features, zero on padding, (B, C_out, T).
+            Tensor: Features, zero on padding, (B, C_out, T'),
+            T' = ceil(T / r).
         """
-        if (self.groups == 1 and self.kernel_size[0] > 1
+        stride = self.stride[0]
+        if (self.groups == stride == 1 and self.kernel_size[0] > 1
                 and saves_products(x, self.out_channels)):
             return conv1d(x, self._minimal(self.weight), self.bias) * mask
-        return conv1d(x, self.weight, self.bias, groups=self.groups) * mask
+        return conv1d(x, self.weight, self.bias, stride, self.groups) * mask
 
 
 class PointwiseConv1d(nn.Conv1d):

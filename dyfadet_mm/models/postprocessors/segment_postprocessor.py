@@ -11,7 +11,7 @@ from torch import Tensor
 from dyfadet_mm.fileio import brief
 from dyfadet_mm.ops import segment_voting, soft_nms
 from dyfadet_mm.ops.checks import NotFiniteError, check_number
-from dyfadet_mm.ops.host import is_on_host, to_float, to_host
+from dyfadet_mm.ops.host import detect_batch, is_on_host, to_float, to_host
 from dyfadet_mm.ops.soft_nms import best_first
 from dyfadet_mm.registry import TASK_UTILS
 from dyfadet_mm.structures import grid_to_seconds
@@ -90,9 +90,7 @@ class SegmentPostprocessor:
             KeyError: If ``metainfo`` lacks one of its fields.
             NotFiniteError: If a score or a segment is not finite.
         """
-        device = levels[0][1].device
-        detections = self.detect(*self.collect([levels]), metainfo)
-        return detections.to(device, non_blocking=True)
+        return next(detect_batch(self, [levels], [metainfo]))
 
     @torch.no_grad()
     def collect(self, videos: Sequence[Levels]) -> List[Candidates]:

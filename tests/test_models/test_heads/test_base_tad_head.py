@@ -243,8 +243,8 @@ def test_predict_and_loss_run_the_forward(head, make_pyramid):
     pyramid, videos = make_pyramid([8, 4], 8, 2), samples(GT)
     outputs = (*head(pyramid), pyramid.masks)
     found = head.predict(pyramid, videos)
-    expected = head.predict_by_feat(*outputs,
-                                    [each.metainfo for each in videos])
+    expected = head.predict_by_feat(
+        *outputs, batch_img_metas=[each.metainfo for each in videos])
     for ours, theirs, levels, video in zip(found, expected,
                                            head.decode_by_feat(*outputs),
                                            videos):

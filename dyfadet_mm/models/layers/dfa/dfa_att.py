@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from dyfadet_mm.ops import fold_shift, saves_products, shift_sums, shifted_conv
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import PackedCells
-from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
+from ..build import build_layer
 from ..derived import Derived, DerivesWeights
 from ..norm import ChannelLayerNorm
 from .dfa_conv import TapMix
@@ -182,15 +182,13 @@ class DFAAtt(BaseModule):
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
         self.stride = stride
-        self.attention = check_takes_cells(
-            MODELS.build(
-                complete_cfg(
-                    attention,
-                    'attention',
-                    self,
-                    channels=in_channels,
-                    kernel_size=kernel_size,
-                    stride=stride)))
+        self.attention = build_layer(
+            attention,
+            'attention',
+            self,
+            channels=in_channels,
+            kernel_size=kernel_size,
+            stride=stride)
         self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
         self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
 

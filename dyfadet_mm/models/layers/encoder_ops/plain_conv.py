@@ -28,8 +28,7 @@ class PlainConv1d(MaskedConv1d):
                  out_channels: int,
                  kernel_size: int = 3,
                  stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, kernel_size)
-        self.stride = (stride, )
+        super().__init__(in_channels, out_channels, kernel_size, stride=stride)
         self.reach = kernel_size // 2
 
     def init_weights(self) -> None:
@@ -46,7 +45,4 @@ class PlainConv1d(MaskedConv1d):
         Returns:
             Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
         """
-        if self.stride == (1, ):
-            return super().forward(x, cells.mask)
-        # the base class would mask at the length of the input
-        return nn.Conv1d.forward(self, x) * cells.at(self.stride[0]).mask
+        return super().forward(x, cells.at(self.stride[0]).mask)
