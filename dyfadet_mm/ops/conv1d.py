@@ -83,9 +83,11 @@ def conv1d(x: Tensor,
     rows, length = x.transpose(1, 2), x.size(2)
     if len(x) > 1:  # zeros between videos
         rows = F.pad(rows, (0, 0, 0, _num_taps(kernel) // 2))
-    y = _MinimalConv.apply(rows.flatten(0, 1), *kernel.parts)
+    if bias is not None:
+        bias = F.pad(bias, (0, -len(bias) % COLUMN_MULTIPLE))
+    y = _MinimalConv.apply(rows.flatten(0, 1), bias, *kernel.parts)
     y = y[:, :kernel.out_channels].unflatten(0, (len(x), -1))[:, :length]
-    return (y if bias is None else y + bias).transpose(1, 2)
+    return y.transpose(1, 2)
 
 
 def saves_products(x: Tensor, out_channels: int) -> bool:
@@ -170,7 +172,8 @@ class _MinimalConv(torch.autograd.Function):
     """Minimal filtering; keeps the rows, not what they become at points."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, *kernel: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, bias: Optional[Tensor], *kernel:
+                Tensor) -> Tensor:
         """Rows (N, C) and parts of a kernel (a, C, O) to (N, O)."""
         ctx.save_for_backward(x, *kernel)
         tiles = _Tiles(x, kernel)
@@ -183,28 +186,36 @@ class _MinimalConv(torch.autograd.Function):
                     torch.matmul(matrices.outputs, products, out=out[block])
                 else:
                     out[block] += matrices.outputs @ products
+            if bias is not None:
+                out[block] += bias
         return out.flatten(0, 1)[:len(x)]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> Tuple[Tensor, ...]:
+    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         x, *kernel = ctx.saved_tensors
+        # features of a file need none, and have the most channels
+        needs_rows, needs_bias, *_ = ctx.needs_input_grad
+        grad_bias = grad.sum(0) if needs_bias else None
         tiles = _Tiles(x, kernel)
         tail = tiles.num * NUM_OUTPUTS - len(x)
         grad = F.pad(grad, (0, 0, 0, tail)).unflatten(0, (-1, NUM_OUTPUTS))
         grad_kernel = [torch.zeros_like(part) for part in kernel]
-        grad_rows = torch.zeros_like(tiles.rows)
+        grad_rows = torch.zeros_like(tiles.rows) if needs_rows else None
         for block in tiles.blocks():
             for i, (part, matrices) in enumerate(zip(kernel, tiles.matrices)):
                 spread = matrices.outputs.t() @ grad[block]  # (tiles, a, O)
                 spread = spread.transpose(0, 1).contiguous()
                 points = tiles.at_points(i, block)
                 grad_kernel[i].baddbmm_(points.transpose(1, 2), spread)
+                if not needs_rows:
+                    continue
                 spread = torch.bmm(spread, part.transpose(1, 2))
                 spread = matrices.inputs.t() @ spread.transpose(0, 1)
                 tiles.add_windows(grad_rows, i, block, spread)
-        grad_x = grad_rows[tiles.pad:tiles.pad + len(x)]
-        return (grad_x, *grad_kernel)
+        if needs_rows:
+            grad_rows = grad_rows[tiles.pad:tiles.pad + len(x)]
+        return (grad_rows, grad_bias, *grad_kernel)
 
 
 class _Tiles:

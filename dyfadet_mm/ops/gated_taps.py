@@ -128,22 +128,25 @@ class _GatedTaps(torch.autograd.Function):
         # the dimensions that the gate is shared along
         shared = [dim for dim in (1, 2) if gate.size(dim) == 1]
         for block in _blocks(taps):
+            # all of them (m, K, C), in the order of the kernels
             gates, tap = gate[block].transpose(1, 2), taps[block]
-            # of the weighed taps
+            factor = gates * tap if ctx.power == 2 else gates
+            weighed = torch.mul(factor, tap, out=x.new_empty(tap.shape))
+            grad_kernels.flatten(0, 1).addmm_(
+                weighed.flatten(1).t(), grad[block])
             part = (grad[block] @ kernels.flatten(0, 1).t()).view(tap.shape)
-            value = torch.empty_like(part)  # in the order of the kernels
-            torch.mul(tap, tap if ctx.power == 2 else 1, out=value)
-            grad_kernels.flatten(0, 1).addmm_((gates * value).flatten(1).t(),
-                                              grad[block])
-            by_tap = (part * value).transpose(1, 2)  # (m, C, K)
-            grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
-            part *= gates
-            if ctx.power == 2:
-                part *= 2 * tap
-            for s in range(num_taps):
+            for s in range(num_taps):  # d M x^q / dx = q M x^(q - 1)
                 first = block.start * stride + s
                 last = first + (len(part) - 1) * stride + 1
-                grad_rows[first:last:stride] += part[:, s]
+                grad_rows[first:last:stride].addcmul_(
+                    part[:, s],
+                    factor[:, s if factor.size(1) > 1 else 0],
+                    value=ctx.power)
+            part *= tap
+            if ctx.power == 2:
+                part *= tap
+            by_tap = part.transpose(1, 2)  # (m, C, K)
+            grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
         grad_x = grad_rows[before:before + len(x)]
         return grad_x, grad_gate, grad_kernels, grad.sum(0), None, None
 

@@ -306,7 +306,7 @@ class PackedPyramid(PackedCells):
         """Add to every cell what the neighbouring levels give it.
 
         Args:
-            x (Tensor): Features, (1, C, N), changed in place.
+            x (Tensor): Features, (1, C, N).
             finer (Tensor): Of all levels but the coarsest, at their even
                 cells; cell t receives cell 2t of the level below.
             coarser (Tensor): Of all levels but the finest; cell t receives
@@ -314,11 +314,23 @@ class PackedPyramid(PackedCells):
             factor (Tensor): Of both, scalar.
 
         Returns:
-            Tensor: x.
+            Tensor: Sums, (1, C, N).
         """
-        x[..., self.starts[1]:].addcmul_(finer, factor)
-        pairs = x[..., :self.starts[-2]].unflatten(2, (-1, 2))
-        pairs.addcmul_(coarser[..., None], factor)
+
+        def add_pairs(cells: Tensor, above: Tensor) -> Tensor:
+            pairs = cells.unflatten(2, (-1, 2)) + above[..., None]
+            return pairs.flatten(2)
+
+        # the finest level, those between, the coarsest
+        first, last = self.starts[1], self.starts[-2]
+        finest, middle, coarsest = x.split(
+            [first, last - first, x.size(2) - last], 2)
+        coarser = (factor * coarser).split([first // 2, (last - first) // 2],
+                                           2)
+        finer = (factor * finer).split([last - first, x.size(2) - last], 2)
+        x = torch.cat(
+            (add_pairs(finest, coarser[0]),
+             add_pairs(middle + finer[0], coarser[1]), coarsest + finer[1]), 2)
         if self._reach > 0:  # cell 2t + 1 may be outside the grid
             behind = self.ends[1, :, 0] + 1
             x[:, :, behind] = 0

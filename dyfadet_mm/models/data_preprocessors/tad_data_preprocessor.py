@@ -2,7 +2,6 @@ import math
 from typing import List
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
@@ -105,9 +104,9 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         if len({feat.size(0) for feat in feats}) > 1:
             raise ValueError('features of one batch must have the same number '
                              f'of channels, but got {_shapes(feats)}')
-        inputs = torch.stack([
-            F.pad(feat, (0, max(padded) - feat.size(1))) for feat in feats
-        ])  # (B, C, T)
+        inputs = feats[0].new_zeros(len(feats), len(feats[0]), max(padded))
+        for video, feat in zip(inputs, feats):
+            video[:, :feat.size(1)] = feat
         if training and self.input_noise > 0:
             inputs = inputs + self.input_noise * torch.randn_like(inputs)
         for sample, length, total in zip(samples or (), lengths, padded):

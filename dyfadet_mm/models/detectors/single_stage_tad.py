@@ -304,7 +304,8 @@ class SingleStageTAD(BaseModel):
         run = self._network if self.graphs is None else self.graphs
         found = {}
         for total, group in self._groups(windows).items():
-            feats = torch.stack([each.cut(inputs, total) for each in group])
+            feats = [each.cut(inputs, total) for each in group]
+            feats = torch.stack(feats) if len(feats) > 1 else feats[0][None]
             cells = Cells.of([each.length for each in group], total,
                              feats.device, self.padding)
             with self._precision(inputs.device):

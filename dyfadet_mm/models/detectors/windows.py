@@ -29,6 +29,11 @@ class Window(NamedTuple):
     #: Cell after the last one, or None for all the rest.
     last: Optional[int] = None
 
+    @property
+    def is_whole(self) -> bool:
+        """bool: Whether this is a whole video."""
+        return self.start == 0 and self.last is None
+
     def cut(self, inputs: Tensor, total: int) -> Tensor:
         """Cut this part out of a batch.
 
@@ -39,6 +44,8 @@ class Window(NamedTuple):
         Returns:
             Tensor: Features, zero on padding, (C, ``total``).
         """
+        if self.is_whole and total == inputs.size(2):  # needs no copy
+            return inputs[self.video]
         cells = inputs[self.video, :, self.start:self.start + self.length]
         return F.pad(cells, (0, total - self.length))
 
