@@ -318,19 +318,23 @@ class PackedPyramid(PackedCells):
         """
 
         def add_pairs(cells: Tensor, above: Tensor) -> Tensor:
-            pairs = cells.unflatten(2, (-1, 2)) + above[..., None]
-            return pairs.flatten(2)
+            return (cells.unflatten(1, (-1, 2)) + above[:, :, None]).flatten(
+                1, 2)
 
+        # in rows, (1, N, C), the order of their memory
+        x, finer, coarser = (
+            each.transpose(1, 2)
+            for each in (x, factor * finer, factor * coarser))
         # the finest level, those between, the coarsest
         first, last = self.starts[1], self.starts[-2]
-        finest, middle, coarsest = x.split(
-            [first, last - first, x.size(2) - last], 2)
-        coarser = (factor * coarser).split([first // 2, (last - first) // 2],
-                                           2)
-        finer = (factor * finer).split([last - first, x.size(2) - last], 2)
+        sizes = [first, last - first, x.size(1) - last]
+        finest, middle, coarsest = x.split(sizes, 1)
+        finer = finer.split(sizes[1:], 1)
+        coarser = coarser.split([size // 2 for size in sizes[:2]], 1)
         x = torch.cat(
             (add_pairs(finest, coarser[0]),
-             add_pairs(middle + finer[0], coarser[1]), coarsest + finer[1]), 2)
+             add_pairs(middle + finer[0], coarser[1]), coarsest + finer[1]),
+            1).transpose(1, 2)
         if self._reach > 0:  # cell 2t + 1 may be outside the grid
             behind = self.ends[1, :, 0] + 1
             x[:, :, behind] = 0
