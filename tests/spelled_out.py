@@ -21,7 +21,8 @@ def comparable(model):
     post['nms'].pop('iou_threshold', None)
     head.pop('gate_bias', None)
     if 'tau' in head and head['depth_act_cfg'] is None:
-        head['depth_act_cfg'] = dict(type='GeReTanH', tau=head['tau'])
+        head['depth_act_cfg'] = dict(
+            type='GeReTanH', tau=head['tau'], trains_shut=head['trains_shut'])
     return model
 
 

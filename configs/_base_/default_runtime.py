@@ -22,6 +22,7 @@ default_hooks = dict(
     training_check=dict(type='TrainingCheckHook'),
     finite_check=dict(type='FiniteCheckHook'),
     positives_check=dict(type='PositivesCheckHook'),
+    gate_watch=dict(type='GateWatchHook'),
     class_names=dict(type='ClassNamesHook'),
     score_fusion=dict(type='ScoreFusionHook'),
     visualization=dict(type='TADVisualizationHook'))

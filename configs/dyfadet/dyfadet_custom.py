@@ -26,7 +26,19 @@ batch_size = 2
 lr = 1e-4
 warmup_epochs = 20
 max_epochs = 40  # warm-up included
+# weights averaged over a tenth of the iterations so far, as a fixed average of
+# 1,000 iterations, that of long trainings, is of no use for few
+ema = dict(
+    type='EMAHook',
+    ema_type='MomentumAnnealingEMA',
+    gamma=10,
+    momentum=0.001,
+    priority='ABOVE_NORMAL')
+custom_hooks = ['${ema}']
 
-model = dict(data_preprocessor=dict(pad_to='${pad_to}'))
+# gates that cannot shut for ever
+model = dict(
+    data_preprocessor=dict(pad_to='${pad_to}'),
+    head=dict(gate_bias=1.5, trains_shut=True))
 
 train_cfg = dict(val_begin=1, val_interval=5, dynamic_intervals=None)

@@ -182,7 +182,10 @@ def plain_dy_layer(layer: DyLayer, feats: TensorTuple,
                                     masks[level + 1])
             neighbours.append(repeat(coarser, x.size(2)))
         fused = layer.gamma * sum(neighbours) + layer.alpha * x
-        outs.append(plain_dfa_att(layer.depth, fused, masks[level]).relu())
+        out = plain_dfa_att(layer.depth, fused, masks[level])
+        if layer.residual:
+            out = out + fused * masks[level]
+        outs.append(out.relu())
     return tuple(outs)
 
 

@@ -118,6 +118,11 @@ def test_table_holds_what_the_runs_have_written(reference):
         assert len(metrics) == 6 and metrics['tad/average_mAP'] > 0
         for name, value in metrics.items():
             assert float(rows[label][name]) == pytest.approx(100 * value)
+        for which in ('best', 'last'):
+            value = 100 * result[which]['metrics']['tad/average_mAP']
+            for end in ('', ', seed 0'):
+                name = f'tad/average_mAP {which} epoch{end}'
+                assert float(rows[label][name]) == pytest.approx(value)
         weights = torch.load(
             run / result['best']['checkpoint'], weights_only=True)
         cfg = Config.fromfile(run / 'config.py')
@@ -146,7 +151,9 @@ def test_best_weights_are_those_of_the_best_validation(reference):
     result = json.loads((run / 'result.json').read_text())
     logged = next((run / 'train').glob('*/vis_data/scalars.json'))
     lines = [json.loads(line) for line in logged.read_text().splitlines()]
-    means = [line['tad/average_mAP'] for line in lines if 'loss' not in line]
+    means = [
+        line['tad/average_mAP'] for line in lines if 'tad/average_mAP' in line
+    ]
     best, last = (
         result[which]['metrics']['tad/average_mAP']
         for which in ('best', 'last'))
@@ -340,51 +347,94 @@ def test_differences_are_found_at_any_depth(tool):
 def rows(tool):
     """Two seeds, one seed, none."""
 
-    def metrics(*values):
-        return [{
-            'tad/average_mAP': value,
-            'tad/mAP@0.50': value / 2,
-            'tad/mAP@0.75': value / 4
-        } for value in values]
+    def test(value):
+        return dict(
+            metrics={
+                'tad/average_mAP': value,
+                'tad/mAP@0.50': value / 2,
+                'tad/mAP@0.75': value / 4
+            })
+
+    def result(seed, best, last, seconds):
+        return dict(
+            seed=seed, train_seconds=seconds, best=test(best), last=test(last))
 
     Row, Cost = tool.tables.Row, tool.costs.Cost
     return [
-        Row('two', metrics(0.5, 0.6), [3600., 3723.],
+        Row('two', 'best',
+            [result(0, 0.5, 0.3, 3600.),
+             result(1, 0.6, 0.5, 3723.)],
             Cost(1_234_000, 5_600_000_000, 0.0123, 51)),
-        Row('one', metrics(0.4), [59.6], None),
-        Row('none', [], [], None)
+        Row('one', 'best', [result(1, 0.4, 0.2, 59.6)], None),
+        Row('none', 'best', [], None)
     ]
 
 
 def test_markdown_by_hand(tool, rows):
     assert tool.tables.markdown_table(rows) == [
         '| config | seeds | mAP@0.50 | mAP@0.75 | average_mAP ± s.d. | '
-        'parameters | GFLOP | latency | training |',
-        '| --- | --: | --: | --: | --: | --: | --: | --: | --: |',
+        'worst seed | best epoch | last epoch | parameters | GFLOP | latency '
+        '| training |',
+        '| --- |' + ' --: |' * 11,
         # sample standard deviation of 50 and 60: 10 / sqrt(2)
-        '| two | 2 | 27.50 | 13.75 | 55.00 ± 7.07 | 1.234 M | 5.600 | '
-        '12.3 ms | 1:01:02 |',
-        '| one | 1 | 20.00 | 10.00 | 40.00 |  |  |  | 0:01:00 |',
-        '| none | 0 |  |  |  |  |  |  |  |'
+        '| two | 2 | 27.50 | 13.75 | 55.00 ± 7.07 | 50.00 | 55.00 | 40.00 | '
+        '1.234 M | 5.600 | 12.3 ms | 1:01:02 |',
+        '| one | 1 | 20.00 | 10.00 | 40.00 | 40.00 | 40.00 | 20.00 |  |  |  | '
+        '0:01:00 |',
+        '| none | 0 |  |  |  |  |  |  |  |  |  |  |'
     ]
-    alone = tool.tables.markdown_table(rows[1:])
-    assert '±' not in ''.join(alone)
+    alone = ''.join(tool.tables.markdown_table(rows[1:]))
+    assert '±' not in alone and 'worst' not in alone
+
+
+def test_markdown_of_the_last_epoch(tool, rows):
+    last = rows[0]._replace(checkpoint='last')
+    assert tool.tables.markdown_table([last])[-1].startswith(
+        '| two | 2 | 20.00 | 10.00 | 40.00 ± 14.14 | 30.00 | 55.00 | 40.00 |')
+    for result in last.results:
+        del result['best']  # no best weights were kept
+    assert '± 14.14 | 30.00 |  | 40.00 |' in ''.join(
+        tool.tables.markdown_table([last]))
 
 
 def test_csv_by_hand(tool, rows, tmp_path):
     tool.tables.write_report(rows, 'note', ['none: lost'], tmp_path)
     found = table(tmp_path)
-    config, *values = found['two'].values()
-    assert config == 'two'
-    assert [float(value) for value in values] == pytest.approx([
-        2, 27.5, 5 / 2**0.5, 13.75, 2.5 / 2**0.5, 55, 10 / 2**0.5, 1234000,
-        5600000000, 0.0123, 51, 3661.5
-    ])
-    assert found['one']['tad/average_mAP s.d.'] == ''
+    main = 'tad/average_mAP'
+    expected = {
+        'seeds': 2,
+        'tad/mAP@0.50': 27.5,
+        'tad/mAP@0.50 s.d.': 5 / 2**0.5,
+        'tad/mAP@0.75': 13.75,
+        'tad/mAP@0.75 s.d.': 2.5 / 2**0.5,
+        main: 55,
+        f'{main} s.d.': 10 / 2**0.5,
+        f'{main} max - min': 10,
+        f'{main} worst seed': 50,
+        f'{main} best epoch': 55,
+        f'{main} best epoch, seed 0': 50,
+        f'{main} best epoch, seed 1': 60,
+        f'{main} last epoch': 40,
+        f'{main} last epoch, seed 0': 30,
+        f'{main} last epoch, seed 1': 50,
+        'parameters': 1234000,
+        'flop': 5600000000,
+        'latency': 0.0123,
+        'cells': 51,
+        'train_seconds': 3661.5
+    }
+    row = found['two']
+    assert row.pop('config') == 'two' and list(row) == list(expected)
+    assert {k: float(v) for k, v in row.items()} == pytest.approx(expected)
+    one = found['one']
+    assert one[f'{main} s.d.'] == one[f'{main} max - min'] == ''
+    assert one[f'{main} last epoch, seed 0'] == ''
+    assert float(one[f'{main} last epoch, seed 1']) == pytest.approx(20)
     assert '\nnote\n\nFailed:\n\n- none: lost\n' in (
         tmp_path / 'comparison.md').read_text()
     tool.tables.write_report(rows[1:2], '', [], tmp_path)
-    assert not any('s.d.' in name for name in table(tmp_path)['one'])
+    assert not any('s.d.' in name or 'worst' in name
+                   for name in table(tmp_path)['one'])
 
 
 def test_chart_has_a_bar_per_config_with_results(tool, rows, tmp_path):

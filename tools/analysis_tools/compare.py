@@ -56,8 +56,8 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         choices=['best', 'last'],
         default='best',
         help='weights in the table: those that validated best, as the\n'
-        'recipes keep them, or those of the last epoch; both are tested and\n'
-        'kept (default: %(default)s)')
+        'recipes keep them, or those of the last epoch; both are tested,\n'
+        'and their average mAP is in the table (default: %(default)s)')
     parser.add_argument(
         '--threads',
         type=int,
@@ -194,10 +194,7 @@ def tabulate(runs: Sequence[Run], checkpoint: str,
     for label in dict.fromkeys(run.label for run in runs):
         results = [run.result for run in runs if run.label == label]
         results = [result for result in results if result is not None]
-        rows.append(
-            Row(label, [result[checkpoint]['metrics'] for result in results],
-                [result['train_seconds'] for result in results],
-                costs.get(label)))
+        rows.append(Row(label, checkpoint, results, costs.get(label)))
     return rows
 
 
@@ -206,7 +203,10 @@ def describe(rows: Sequence[Row], args: argparse.Namespace) -> str:
     text = (f'mAP in percent on the test set, {args.checkpoint} weights, '
             f'{args.threads} threads.')
     if args.seeds > 1:
-        text += ' Means over the seeds, and their sample standard deviation.'
+        text += (' Means over the seeds, and their sample standard deviation; '
+                 'worst seed: the lowest average mAP of them.')
+    text += (' Best and last epoch: average mAP of the weights that validated '
+             'best and of those of the last epoch.')
     cells = [row.cost.cells for row in rows if row.cost is not None]
     if cells:
         text += (' GFLOP and latency: from features to detections for the '

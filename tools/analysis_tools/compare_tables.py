@@ -2,7 +2,7 @@
 import csv
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Collection, Dict, List, NamedTuple, Optional, Sequence
 
 from compare_costs import Cost
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,39 +12,80 @@ from dyfadet_mm.fileio import atomic_path
 from dyfadet_mm.visualization import Lettering, save_figure
 from dyfadet_mm.visualization.styles import AXIS_INK, INK, PALETTE
 
+#: Weights that are tested, see ``compare_runs.py``.
+EPOCHS = ('best', 'last')
+
 
 class Row(NamedTuple):
     """A config with everything that is known about it.
 
     Attributes:
         label (str): Its name.
-        metrics (list[dict]): Of the test, as fractions, for every seed that
-            finished.
-        train_seconds (list[float]): Of the training, likewise.
+        checkpoint (str): Weights in the table, ``'best'`` or ``'last'``.
+        results (list[dict]): ``result.json`` of every seed that finished.
         cost (Cost, optional): None if it could not be measured.
     """
     label: str
-    metrics: List[Dict[str, float]]
-    train_seconds: List[float]
+    checkpoint: str
+    results: List[dict]
     cost: Optional[Cost]
 
-    def percents(self, metric: str) -> List[float]:
-        """A metric of all seeds, in percent."""
-        return [100 * each[metric] for each in self.metrics if metric in each]
+    @property
+    def train_seconds(self) -> List[float]:
+        """Seconds of the training of all seeds."""
+        return [result['train_seconds'] for result in self.results]
+
+    def percents(self,
+                 metric: str,
+                 checkpoint: Optional[str] = None) -> Dict[int, float]:
+        """A metric of the test by seed, in percent.
+
+        Args:
+            metric (str): Its name.
+            checkpoint (str, optional): ``'best'`` or ``'last'``. Defaults to
+                None, that in the table.
+
+        Returns:
+            dict[int, float]: Without the seeds that lack it.
+        """
+        tests = {
+            result['seed']: result.get(checkpoint or self.checkpoint)
+            for result in self.results
+        }
+        return {
+            seed: 100 * test['metrics'][metric]
+            for seed, test in tests.items()
+            if test and metric in test['metrics']
+        }
 
 
 def metric_names(rows: Sequence[Row]) -> List[str]:
     """All metrics, in the order of the tests, the main one last."""
     names = list(
-        dict.fromkeys(name for row in rows for each in row.metrics
-                      for name in each))
+        dict.fromkeys(name for row in rows for result in row.results
+                      for name in result[row.checkpoint]['metrics']))
     names.sort(key=lambda name: name.endswith('average_mAP'))  # stable
     return names
 
 
-def spread(values: Sequence[float]) -> Optional[float]:
+def seeds_of(rows: Sequence[Row]) -> List[int]:
+    """The seeds that finished for any config."""
+    return sorted({each['seed'] for row in rows for each in row.results})
+
+
+def average(values: Collection[float]) -> Optional[float]:
+    """Mean; None for no value."""
+    return mean(values) if values else None
+
+
+def spread(values: Collection[float]) -> Optional[float]:
     """Standard deviation of a sample; None for fewer than two values."""
     return stdev(values) if len(values) > 1 else None
+
+
+def extent(values: Collection[float]) -> Optional[float]:
+    """Largest minus smallest value; None for fewer than two values."""
+    return max(values) - min(values) if len(values) > 1 else None
 
 
 def write_report(rows: Sequence[Row], note: str, failures: Sequence[str],
@@ -79,26 +120,36 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
         rows (Sequence[Row]): One per config.
         path (Path): An old file is replaced.
     """
-    names = metric_names(rows)
-    with_spread = any(len(row.metrics) > 1 for row in rows)
+    names, seeds = metric_names(rows), seeds_of(rows)
+    table = [_csv_cells(row, names, seeds) for row in rows]
     with open(path, 'w', encoding='utf-8', newline='') as file:
-        writer = csv.DictWriter(file, ['config', 'seeds'], restval='')
-        for name in names:
-            writer.fieldnames += [name] + [f'{name} s.d.'] * with_spread
-        writer.fieldnames += [*Cost._fields, 'train_seconds']
+        writer = csv.DictWriter(file, table[0])
         writer.writeheader()
-        for row in rows:
-            cells = dict(config=row.label, seeds=len(row.metrics))
-            for name in names:
-                values = row.percents(name)
-                cells[name] = mean(values) if values else ''
-                if with_spread:
-                    cells[f'{name} s.d.'] = spread(values)
-            if row.cost is not None:
-                cells.update(row.cost._asdict())
-            if row.train_seconds:
-                cells['train_seconds'] = mean(row.train_seconds)
-            writer.writerow(cells)
+        writer.writerows(table)
+
+
+def _csv_cells(row: Row, names: Sequence[str], seeds: Sequence[int]) -> dict:
+    """Cells of one row by column; None where nothing was measured."""
+    cells = dict(config=row.label, seeds=len(row.results))
+    for name in names:
+        values = row.percents(name).values()
+        cells[name] = average(values)
+        if len(seeds) > 1:
+            cells[f'{name} s.d.'] = spread(values)
+    for name in names[-1:]:
+        values = row.percents(name).values()
+        if len(seeds) > 1:
+            cells[f'{name} max - min'] = extent(values)
+            cells[f'{name} worst seed'] = min(values, default=None)
+        for which in EPOCHS:
+            by_seed = row.percents(name, which)
+            cells[f'{name} {which} epoch'] = average(by_seed.values())
+            for seed in seeds:
+                cells[f'{name} {which} epoch, seed {seed}'] = by_seed.get(seed)
+    cost = row.cost and row.cost._asdict()
+    cells.update(cost or dict.fromkeys(Cost._fields))
+    cells['train_seconds'] = average(row.train_seconds)
+    return cells
 
 
 def markdown_table(rows: Sequence[Row]) -> List[str]:
@@ -110,27 +161,32 @@ def markdown_table(rows: Sequence[Row]) -> List[str]:
     Returns:
         list[str]: Lines of a Markdown table.
     """
-    names = metric_names(rows)
-    most = max((len(row.metrics) for row in rows), default=0)
+    names, many = metric_names(rows), len(seeds_of(rows)) > 1
     heads = [name.split('/')[-1] for name in names]
-    if most > 1:
+    if many:
         heads[-1] += ' ± s.d.'
+        heads.append('worst seed')
     heads = [
-        'config', 'seeds', *heads, 'parameters', 'GFLOP', 'latency', 'training'
+        'config', 'seeds', *heads, *(f'{which} epoch' for which in EPOCHS),
+        'parameters', 'GFLOP', 'latency', 'training'
     ]
     lines = [heads, ['---'] + ['--:'] * (len(heads) - 1)]
-    lines += [_markdown_cells(row, names) for row in rows]
+    lines += [_markdown_cells(row, names, many) for row in rows]
     return ['| ' + ' | '.join(cells) + ' |' for cells in lines]
 
 
-def _markdown_cells(row: Row, names: Sequence[str]) -> List[str]:
+def _markdown_cells(row: Row, names: Sequence[str], many: bool) -> List[str]:
     """Cells of one row; empty where nothing was measured."""
-    cells = [row.label, str(len(row.metrics))]
-    for name in names:
-        values = row.percents(name)
-        cells.append(f'{mean(values):.2f}' if values else '')
-        if name == names[-1] and spread(values) is not None:
-            cells[-1] += f' ± {spread(values):.2f}'
+    main = names[-1] if names else ''
+    numbers = [average(row.percents(name).values()) for name in names]
+    if many:
+        numbers.append(min(row.percents(main).values(), default=None))
+    numbers += [average(row.percents(main, each).values()) for each in EPOCHS]
+    cells = [row.label, str(len(row.results))]
+    cells += ['' if each is None else f'{each:.2f}' for each in numbers]
+    deviation = spread(row.percents(main).values())
+    if deviation is not None:
+        cells[1 + len(names)] += f' ± {deviation:.2f}'
     if row.cost is None:
         cells += ['', '', '']
     else:
@@ -160,7 +216,7 @@ def draw_chart(rows: Sequence[Row]) -> Figure:
     Returns:
         Figure: With an Agg canvas, the first config at the top.
     """
-    rows = [row for row in rows if row.metrics]
+    rows = [row for row in rows if row.results]
     name = metric_names(rows)[-1] if rows else ''
     figure = Figure(
         figsize=(7, 1.2 + 0.35 * len(rows)),
@@ -169,7 +225,7 @@ def draw_chart(rows: Sequence[Row]) -> Figure:
         layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    values = [row.percents(name) for row in rows]
+    values = [row.percents(name).values() for row in rows]
     letters = Lettering([row.label for row in rows])
     bars = axes.barh([letters.spell(row.label) for row in rows],
                      [mean(each) if each else 0 for each in values],

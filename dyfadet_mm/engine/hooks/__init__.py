@@ -3,6 +3,7 @@ from .checkpoint_hook import TADCheckpointHook
 from .class_names_hook import ClassNamesHook
 from .empty_classes_hook import EmptyClassesHook
 from .finite_check_hook import FiniteCheckHook
+from .gate_watch_hook import GateWatchHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .positives_check_hook import PositivesCheckHook
 from .progress_hook import ProgressHook
@@ -14,9 +15,9 @@ from .training_check_hook import TrainingCheckHook
 from .visualization_hook import TADVisualizationHook
 
 __all__ = [
-    'EmptyClassesHook', 'FiniteCheckHook', 'PositivesCheckHook',
-    'PlainCheckpointHook', 'ProgressHook', 'ScoreFusionHook', 'SetEpochHook',
-    'ClassNamesHook', 'SettingsCheckHook', 'TADCheckpointHook',
-    'TADVisualizationHook', 'TrainingCheckHook', 'built_train_loop',
-    'unwrap_datasets'
+    'EmptyClassesHook', 'FiniteCheckHook', 'GateWatchHook',
+    'PositivesCheckHook', 'PlainCheckpointHook', 'ProgressHook',
+    'ScoreFusionHook', 'SetEpochHook', 'ClassNamesHook', 'SettingsCheckHook',
+    'TADCheckpointHook', 'TADVisualizationHook', 'TrainingCheckHook',
+    'built_train_loop', 'unwrap_datasets'
 ]

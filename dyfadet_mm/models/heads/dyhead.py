@@ -40,6 +40,9 @@ class DyLayer(BaseModule):
             ``DFAAtt`` with ``TapAttention``.
         depth_path (dict): Path ``depth``. Defaults to ``DFAAtt`` with
             ``ConvAttention``.
+        residual (bool): Whether ``fused_l`` is added to ``depth(fused_l)``,
+            where both have the same channels. Defaults to False, as
+            published.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Reference:
@@ -62,8 +65,10 @@ class DyLayer(BaseModule):
                      attention=dict(
                          type='dyfadet_mm.ConvAttention',
                          init_bias=GATE_BIAS)),
+                 residual: bool = False,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        self.residual = residual and in_channels == out_channels
 
         def path(name: str, cfg: ConfigType, width: int,
                  stride: int) -> nn.Module:
@@ -102,7 +107,10 @@ class DyLayer(BaseModule):
                 self.down(x[..., pyramid.span(*finer)], pyramid.part(*finer)),
                 self.up(x[..., pyramid.span(*coarser)],
                         pyramid.part(*coarser)), self.gamma)
-        return self.depth(fused, pyramid).relu_()  # Eq. (9)
+        x = self.depth(fused, pyramid)  # Eq. (9)
+        if self.residual:
+            x = x + fused * pyramid.mask
+        return x.relu_()
 
 
 @MODELS.register_module()
@@ -150,6 +158,9 @@ class DyHead(BaseTADHead):
         gate_bias (float, optional): Bias of all gates at the start; None
             draws it as PyTorch does. Defaults to 0.6, where ``GeReTanH``
             lets a tenth through. A gate that starts shut never opens.
+        trains_shut (bool): Of :class:`GeReTanH`: whether shut gates have a
+            gradient. Defaults to False.
+        residual (bool): Of :class:`DyLayer`. Defaults to False.
         depth_act_cfg (dict, optional): Activation of the depth path's gate.
             Defaults to None, the activation of the scale paths.
         norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
@@ -167,27 +178,39 @@ class DyHead(BaseTADHead):
                  formation: str = 'c',
                  tau: float = 1.5,
                  gate_bias: Optional[float] = GATE_BIAS,
+                 trains_shut: bool = False,
+                 residual: bool = False,
                  depth_act_cfg: OptConfigType = None,
                  norm_cfg: ConfigType = dict(),
                  **kwargs) -> None:
-        act_cfg = dict(type='dyfadet_mm.GeReTanH', tau=tau)
-        tower = dict(
-            type='dyfadet_mm.DyTower',
-            scale_path=dict(
-                type='dyfadet_mm.DFAAtt',
-                attention=dict(
-                    type='dyfadet_mm.TapAttention',
-                    formation=formation,
-                    act_cfg=act_cfg,
-                    init_bias=gate_bias),
-                norm_cfg=norm_cfg),
-            depth_path=dict(
-                type='dyfadet_mm.DFAAtt',
-                attention=dict(
-                    type='dyfadet_mm.ConvAttention',
-                    act_cfg=depth_act_cfg or act_cfg,
-                    init_bias=gate_bias,
-                    norm_cfg=norm_cfg),
-                norm_cfg=norm_cfg))
+        tower = dy_tower(formation, tau, gate_bias, trains_shut, residual,
+                         depth_act_cfg, norm_cfg)
         super().__init__(tower, num_classes, in_channels, feat_channels,
                          **kwargs)
+
+
+def dy_tower(formation: str, tau: float, gate_bias: Optional[float],
+             trains_shut: bool, residual: bool, depth_act_cfg: OptConfigType,
+             norm_cfg: ConfigType) -> dict:
+    """Config of a tower, from the arguments of :class:`DyHead`."""
+    act_cfg = dict(
+        type='dyfadet_mm.GeReTanH', tau=tau, trains_shut=trains_shut)
+    return dict(
+        type='dyfadet_mm.DyTower',
+        residual=residual,
+        scale_path=dict(
+            type='dyfadet_mm.DFAAtt',
+            attention=dict(
+                type='dyfadet_mm.TapAttention',
+                formation=formation,
+                act_cfg=act_cfg,
+                init_bias=gate_bias),
+            norm_cfg=norm_cfg),
+        depth_path=dict(
+            type='dyfadet_mm.DFAAtt',
+            attention=dict(
+                type='dyfadet_mm.ConvAttention',
+                act_cfg=depth_act_cfg or act_cfg,
+                init_bias=gate_bias,
+                norm_cfg=norm_cfg),
+            norm_cfg=norm_cfg))

@@ -46,6 +46,7 @@ default_hooks = dict(
     training_check=dict(type='dyfadet_mm.TrainingCheckHook'),
     finite_check=dict(type='dyfadet_mm.FiniteCheckHook'),
     positives_check=dict(type='dyfadet_mm.PositivesCheckHook'),
+    gate_watch=dict(type='dyfadet_mm.GateWatchHook'),
     class_names=dict(type='dyfadet_mm.ClassNamesHook'),
     score_fusion=dict(type='dyfadet_mm.ScoreFusionHook'),
     visualization=dict(type='dyfadet_mm.TADVisualizationHook'))

@@ -1,6 +1,7 @@
 import math
 from typing import Optional
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -29,18 +30,27 @@ class GeReTanH(nn.Module):
 
     Args:
         tau (float): Where the slope is steepest. Defaults to 1.5.
+        trains_shut (bool): Whether a shut gate has the gradient that it has
+            on the verge of opening, in place of none, with which it would
+            stay shut for ever. The outputs are the same. Defaults to False,
+            as published.
     """
 
-    def __init__(self, tau: float = 1.5) -> None:
+    def __init__(self, tau: float = 1.5, trains_shut: bool = False) -> None:
         super().__init__()
         self.tau = tau
+        self.trains_shut = trains_shut
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation to a tensor of any shape."""
         floor = math.tanh(self.tau)
         # in place, but what the backward pass needs: the tanh, the result
         tanh = (x - self.tau).tanh_()
-        return (tanh + floor).div_(1 + floor).relu_()
+        gate = (tanh + floor).div_(1 + floor).relu_()
+        if self.trains_shut and torch.is_grad_enabled():
+            below = x.clamp(max=0) * (1 - floor)  # its slope at 0
+            gate = gate + (below - below.detach())
+        return gate
 
 
 @MODELS.register_module()

@@ -28,6 +28,21 @@ def test_ge_re_tanh_follows_its_formula(tau):
     assert out[-1] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize('tau', [0.7, 1.5])
+def test_shut_gates_can_train_and_let_nothing_through(tau):
+    x = torch.linspace(-4, 4, 18, dtype=torch.float64).requires_grad_()
+    published, trained = GeReTanH(tau), GeReTanH(tau, trains_shut=True)
+    assert torch.equal(trained(x), published(x))
+    with torch.no_grad():
+        assert torch.equal(trained(x), published(x))
+    grad, = torch.autograd.grad(published(x).sum(), x)
+    mended, = torch.autograd.grad(trained(x).sum(), x)
+    assert torch.equal(mended[x > 0], grad[x > 0])
+    assert not grad[x < 0].any()
+    near, = torch.autograd.grad(published(y := x * 0 + 1e-9).sum(), y)
+    torch.testing.assert_close(mended[x < 0], near[x < 0])
+
+
 def test_ge_re_tanh_without_shift_is_re_tanh():
     x = torch.randn(50)
     torch.testing.assert_close(GeReTanH(0.)(x), ReTanH()(x))

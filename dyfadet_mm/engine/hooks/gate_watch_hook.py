@@ -1,0 +1,190 @@
+from typing import Any, Dict, Iterator, Optional, Set, Tuple
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor, nn
+
+from dyfadet_mm.registry import HOOKS, MODELS
+from .runner_parts import unwrap_model
+
+
+@HOOKS.register_module()
+class GateWatchHook(Hook):
+    """Measure how far the gates of dynamic layers are open in training.
+
+    ``gates/LAYER`` is the share of the valid cells of a batch, and of the
+    channels or taps of the gate, at which it is above 0. The layers are
+    ``DFAAtt`` and ``DFAConv1d``, as in ``head.cls_tower.layers.0.depth``. The
+    shares go to the backends of the visualizer, ``scalars.json`` among them,
+    and not to the printed log.
+
+    One line of warning is given where the gate of a depth path
+    (``ConvAttention``) has shut at all cells, until it opens again: such a
+    path has one output for all cells, and nothing that opens it.
+
+    Other iterations than the measured ones are left as they are, and a model
+    without gates is never touched.
+
+    Args:
+        interval (int, optional): Measure every so many iterations. Defaults
+            to None, once per epoch, in its last iteration.
+
+    Raises:
+        ValueError: If ``interval`` is less than 1.
+    """
+
+    priority = 'LOW'  # after LoggerHook, which logs the same iteration
+
+    def __init__(self, interval: Optional[int] = None) -> None:
+        if interval is not None and interval < 1:
+            raise ValueError(f'interval must be at least 1, but got {interval}'
+                             '; None measures once per epoch')
+        self.interval = interval
+
+    def before_train(self, runner: Runner) -> None:
+        """Look for gates.
+
+        Args:
+            runner (Runner): The runner of the training process.
+        """
+        self._counters = dict(_find_gates(unwrap_model(runner.model)))
+        self._every = self.interval or len(runner.train_dataloader)
+        self._shut: Set[str] = set()  # what was warned of
+
+    def before_train_iter(self,
+                          runner: Runner,
+                          batch_idx: int,
+                          data_batch: Any = None) -> None:
+        """Begin to count where this iteration is measured.
+
+        Args:
+            runner (Runner): The runner of the training process.
+            batch_idx (int): Not used.
+            data_batch (Any): Not used.
+        """
+        if self.every_n_train_iters(runner, self._every):
+            for counter in self._counters.values():
+                counter.start()
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Read and log what was counted.
+
+        Args:
+            runner (Runner): The runner of the training process.
+            batch_idx (int): Not used.
+            data_batch (Any): Not used.
+            outputs (dict, optional): Not used.
+        """
+        if not self._counters or not self.every_n_train_iters(
+                runner, self._every):
+            return
+        counts = torch.stack([each.stop() for each in self._counters.values()])
+        all_reduce(counts)  # over the processes
+        shares = {
+            name: num_open / total
+            for name, (num_open, total) in zip(self._counters, counts.tolist())
+            if total  # else it did not run, or had no valid cell
+        }
+        runner.visualizer.add_scalars(
+            {
+                f'gates/{name}': share
+                for name, share in shares.items()
+            },
+            step=runner.iter + 1)
+        self._warn(runner, shares)
+
+    def _warn(self, runner: Runner, shares: Dict[str, float]) -> None:
+        """Name depth paths that have shut since the last time."""
+        for name, share in shares.items():
+            if share > 0:
+                self._shut.discard(name)
+            elif self._counters[name].stays_shut and name not in self._shut:
+                self._shut.add(name)
+                runner.logger.warning(
+                    f'{name}: the gate is shut at all cells since '
+                    f'{_where(runner)}: the path outputs a constant, and '
+                    'nothing opens it; set model.head.trains_shut=True, or '
+                    'raise model.head.gate_bias')
+
+
+class GateCounter:
+    """Counts where the gates of a layer are open.
+
+    Args:
+        layer (nn.Module): Maps features and their :class:`Cells` to features.
+        acts (dict[nn.Module, bool]): Activations that return its gates,
+            (B, A, T) or (B, A, T'), each with whether it is that of a depth
+            path.
+    """
+
+    def __init__(self, layer: nn.Module, acts: Dict[nn.Module, bool]) -> None:
+        self._layer = layer
+        self._acts = acts
+        self._handles = []
+
+    @property
+    def stays_shut(self) -> bool:
+        """bool: Whether nothing opens the gate of a depth path again."""
+        return any(
+            is_depth and not getattr(act, 'trains_shut', False)
+            for act, is_depth in self._acts.items())
+
+    def start(self) -> None:
+        """Count from here on."""
+        device = next(self._layer.parameters()).device
+        self._counts = torch.zeros(2, dtype=torch.long, device=device)
+        self._handles = [
+            self._layer.register_forward_pre_hook(self._note_cells),
+            *(act.register_forward_hook(self._count) for act in self._acts)
+        ]
+
+    def stop(self) -> Tensor:
+        """End counting.
+
+        Returns:
+            Tensor: Number of open ones, and of all, (2,).
+        """
+        for handle in self._handles:
+            handle.remove()
+        return self._counts
+
+    def _note_cells(self, layer: nn.Module, args: tuple) -> None:
+        """Note which cells are valid, before the layer runs."""
+        self._mask = args[1].mask
+
+    def _count(self, act: nn.Module, args: tuple, gate: Tensor) -> None:
+        """Count at the valid cells; gaps of a packed pyramid are none."""
+        mask = self._mask
+        if gate.size(-1) < mask.size(-1):
+            mask = mask[..., ::self._layer.stride]
+        num_open = ((gate.detach() > 0) & mask).sum()
+        self._counts += torch.stack((num_open, mask.sum() * gate.size(1)))
+
+
+def _find_gates(model: nn.Module) -> Iterator[Tuple[str, GateCounter]]:
+    """Name and counter of every layer with gates."""
+    layers = MODELS.get('DFAAtt'), MODELS.get('DFAConv1d')
+    depth, other = MODELS.get('ConvAttention'), MODELS.get('TemporalGate')
+    for name, layer in model.named_modules():
+        if isinstance(layer, layers):
+            acts = {
+                part.act: isinstance(part, depth)
+                for part in layer.modules()
+                if isinstance(part, (depth, other))
+            }
+            if acts:
+                yield name, GateCounter(layer, acts)
+
+
+def _where(runner: Runner) -> str:
+    """Epoch or iteration, counted from 1 as in the log."""
+    loop = runner.train_loop
+    if isinstance(loop, EpochBasedTrainLoop):
+        return f'epoch {loop.epoch + 1}'
+    return f'iteration {loop.iter + 1}'
