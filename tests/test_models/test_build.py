@@ -60,6 +60,7 @@ CONFIGS = dict(
     ConvTower=dict(in_channels=4, out_channels=5, num_layers=2),
     DyHead=HEAD,
     DyLayer=dict(in_channels=4, out_channels=5),
+    DyTridentHead=HEAD,
     DyTower=dict(in_channels=4, out_channels=5, num_layers=2),
     TridentHead=HEAD,
     DIoULoss=dict(),

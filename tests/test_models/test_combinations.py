@@ -70,6 +70,8 @@ HEADS = {
         type='dyfadet_mm.TridentHead',
         num_bins=4,
         tower=dict(type='dyfadet_mm.DyTower')),
+    'dytrident':
+    dict(type='dyfadet_mm.DyTridentHead', num_bins=4),
 }
 EVERY_ENCODER = pytest.mark.parametrize('encoder', ENCODERS)
 EVERY_HEAD = pytest.mark.parametrize('head', HEADS)

@@ -185,9 +185,12 @@ def check_dimensions(survey: Survey, in_channels: Optional[int]) -> None:
     counts = Counter(reading.shape[1] for reading in readings)
     if len(counts) > 1:
         listed = ', '.join(f'{c} in {n}' for c, n in counts.most_common(5))
+        rows = {reading.shape[0] for reading in readings}
+        hint = ('' if len(rows) > 1 else f'; all have {rows.pop()} rows, so '
+                'they seem to be (C, T): transpose them')
         survey.add(
             'error', 'feature dimension', 'videos have features of different '
-            f'dimensions: {listed} videos', sum(counts.values()))
+            f'dimensions: {listed} videos{hint}', sum(counts.values()))
     elif counts and in_channels not in (None, *counts):
         survey.add(
             'error', 'feature dimension', f'features have {next(iter(counts))}'

@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from rich.progress import track
 
 from dyfadet_mm.datasets import LoadFeatures, PackTADInputs, SecondsToGrid
+from dyfadet_mm.fileio.feature_readers.checks import check_features
 
 MISSING, UNREADABLE = 'missing features', 'unreadable features'
 NOT_FINITE, TRANSPOSED = 'NaN or infinity', 'transposed features'
@@ -155,6 +156,46 @@ def read_features(survey: Survey, max_videos: Optional[int],
             transient=True)
         survey.readings = dict(zip(names, shown))
     _note_problems(survey)
+
+
+def read_headers(survey: Survey, jobs: int) -> None:
+    """Find the shapes of features, and note what is missing or refused.
+
+    The values of an npy file on a local disk are not read, so that their
+    problems stay unknown. Segments are left in seconds.
+
+    Args:
+        survey (Survey): Receives ``readings`` and findings. Its pipeline
+            begins with :class:`LoadFeatures`.
+        jobs (int): Threads that read.
+    """
+    _note_missing(survey)
+    names = _choose(survey, None)
+    loader = survey.dataset.pipeline.transforms[0]
+    with ThreadPoolExecutor(jobs) as pool:
+        readings = pool.map(lambda name: _header(survey.videos[name], loader),
+                            names)
+        survey.readings = dict(zip(names, readings))
+    _note_problems(survey)
+
+
+def _header(video: Video, loader: LoadFeatures) -> Reading:
+    """Shape of the features of one video, or what is wrong with it."""
+    path = video.info['feature_paths'][loader.source]
+    try:
+        try:
+            feats = np.lib.format.open_memmap(path, mode='r')
+            check_features(feats)
+        except Exception:  # a damaged header raises anything
+            # another kind of file or place, or one that the reader explains
+            feats = loader.reader.read(path, video.info['video_id'])
+    except DATA_ERRORS as error:
+        return Reading(UNREADABLE, text_of(error))
+    return Reading(
+        shape=feats.shape,
+        num_cells=len(feats),
+        segments=video.segments,
+        labels=video.labels)
 
 
 def _choose(survey: Survey, max_videos: Optional[int]) -> List[str]:

@@ -6,6 +6,7 @@ import numpy as np
 from dataset_survey import Survey, share
 
 COMMON_FPS = (*range(1, 121), 23.976, 29.97, 59.94)
+COMMON_WINDOWS = (16, 32, 64, 8, 1)  # frames, the usual ones first
 LARGE, SMALL = 0.05, 0.02  # relative errors of the rate
 BROKEN, OFF = 0.25, 0.05  # relative errors of the length of one video
 
@@ -76,6 +77,48 @@ def fit_line(x: np.ndarray, y: np.ndarray) -> Tuple[float, float]:
         return float(np.median(y / x)), 0.
     slope = float(np.median((y[second] - y[first])[far] / step[far]))
     return slope, float(np.median(y - slope * x))
+
+
+def estimate_grid(frames: np.ndarray,
+                  cells: np.ndarray) -> Tuple[float, List[float]]:
+    """Stride and windows that explain how long features are.
+
+    Args:
+        frames (ndarray): Frames of every video, (V, ), V at least 1.
+        cells (ndarray): Cells as stored, (V, ).
+
+    Returns:
+        tuple: Frames between two cells, a whole number if one fits, and the
+        windows that fit best up to one cell, by which extractions differ at
+        the ends: the likeliest first, none of them certain.
+
+    Raises:
+        ValueError: If longer videos do not have more cells.
+    """
+    slope, _ = fit_line(frames, cells)
+    if slope <= 0:
+        raise ValueError(
+            'features must be longer where videos are, but their lengths do '
+            'not grow with the duration; are they features of these videos?')
+    stride = 1 / slope
+    whole = max(round(stride), 1)
+
+    def spread(stride: float) -> float:
+        rest = cells - frames / stride
+        return np.percentile(np.abs(rest - np.median(rest)), 75)
+
+    if spread(whole) <= spread(stride) + 0.1:
+        stride = whole
+    else:
+        stride = float(f'{stride:.5g}')
+    usual, *others = COMMON_WINDOWS
+    errors = {
+        window: np.median(np.abs(cells - (frames - window) / stride - 1))
+        for window in (usual, stride, *others)
+    }
+    # a little more than one cell, as durations are rounded
+    most = min(errors.values()) + 1.05
+    return stride, [window for window in errors if errors[window] <= most]
 
 
 def measure_timing(survey: Survey) -> Optional[Timing]:

@@ -2,6 +2,7 @@ import math
 from typing import List
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
@@ -38,11 +39,15 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         padding (str): What padding to ``'max_seq_len'`` counts for:
             ``'published'``, ``'opentad'`` or ``'ignored'``, see
             :class:`Padding`. Defaults to ``'published'``.
+        channel_dropout (float): Share of the channels of a video that become
+            zero in training, in [0, 1); the others are scaled to make up for
+            it. Defaults to 0.
         non_blocking (bool): Whether to copy to the device asynchronously.
             Defaults to False.
 
     Raises:
-        ValueError: If ``pad_to`` or ``padding`` is none of these.
+        ValueError: If ``pad_to`` or ``padding`` is none of these, or
+            ``channel_dropout`` is out of its range.
     """
 
     def __init__(self,
@@ -51,6 +56,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
                  input_noise: float = 0.,
                  pad_to: str = 'max_seq_len',
                  padding: str = 'published',
+                 channel_dropout: float = 0.,
                  non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
         if pad_to not in PAD_TO:
@@ -60,6 +66,9 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         if padding not in known:
             raise ValueError(f'padding must be one of {known}, but got '
                              f'{padding!r}')
+        if not 0 <= channel_dropout < 1:
+            raise ValueError('channel_dropout must be in [0, 1), but got '
+                             f'{channel_dropout}')
         self.padding = Padding(padding)
         if pad_to == 'divisor':
             self.padding = Padding.IGNORED
@@ -67,6 +76,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         self.max_seq_len = max_seq_len
         self.size_divisor = size_divisor
         self.input_noise = input_noise
+        self.channel_dropout = channel_dropout
 
     def padded_len(self, length: int) -> int:
         """Length that a video has alone in its batch.
@@ -107,6 +117,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         inputs = feats[0].new_zeros(len(feats), len(feats[0]), max(padded))
         for video, feat in zip(inputs, feats):
             video[:, :feat.size(1)] = feat
+        if training and self.channel_dropout > 0:
+            inputs = F.dropout1d(inputs, self.channel_dropout)
         if training and self.input_noise > 0:
             inputs = inputs + self.input_noise * torch.randn_like(inputs)
         for sample, length, total in zip(samples or (), lengths, padded):

@@ -21,6 +21,8 @@ from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
 from ..layers import MaskedConv1d
 from ..task_modules import Points
 
+#: What every tower receives from the head.
+TOWER_ARGS = 'in_channels', 'out_channels', 'num_layers'
 #: What MMDetection's necks and backbones give, or ours.
 Features = Union[Pyramid, Sequence[Tensor]]
 
@@ -181,10 +183,15 @@ class BaseTADHead(BaseModule):
         self.conv_reg = MaskedConv1d(width, self.num_regression, kernel_size)
         self.scales = ModuleList(Scale() for _ in range(self.num_levels))
 
-    def _build_tower(self, kernel_size: int) -> nn.Module:
-        """One more tower with this kernel."""
+    def _build_tower(self,
+                     kernel_size: int,
+                     tower: OptConfigType = None) -> nn.Module:
+        """One more tower with this kernel, of another kind if named."""
+        cfg = self._tower
+        if tower is not None:
+            cfg = dict(tower, **{name: cfg[name] for name in TOWER_ARGS})
         return check_takes_cells(
-            MODELS.build(dict(self._tower, kernel_size=kernel_size)))
+            MODELS.build(dict(cfg, kernel_size=kernel_size)))
 
     @property
     def num_levels(self) -> int:

@@ -9,7 +9,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, offset_iou
 from dyfadet_mm.structures.pyramid import to_device
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
-                                     TensorTuple)
+                                     OptConfigType, TensorTuple)
 from ..layers import MaskedConv1d
 from .base_tad_head import BaseTADHead, LevelProposals, logit
 
@@ -68,6 +68,8 @@ class TridentHead(BaseTADHead):
             it also trains the offsets. Defaults to 0.2.
         tower (dict): Tower of all four branches, see :class:`BaseTADHead`.
             Defaults to ``ConvTower``.
+        boundary_tower (dict, optional): Tower of the two boundary branches.
+            Defaults to None, the one above.
         kwargs: Further arguments of :class:`BaseTADHead`. ``reg_weight`` has
             no say: each class of a point has offsets of its own.
 
@@ -87,6 +89,7 @@ class TridentHead(BaseTADHead):
                  boundary_kernel_size: int = 3,
                  iou_weight_power: float = 0.2,
                  tower: ConfigType = dict(type='dyfadet_mm.ConvTower'),
+                 boundary_tower: OptConfigType = None,
                  **kwargs) -> None:
         if num_bins < 1:
             raise ValueError(f'num_bins must be positive, but got {num_bins}')
@@ -97,8 +100,9 @@ class TridentHead(BaseTADHead):
         self.boundary_kernel_size = boundary_kernel_size
         self.iou_weight_power = iou_weight_power
         width = self.conv_reg.in_channels
-        self.start_tower = self._build_tower(boundary_kernel_size)
-        self.end_tower = self._build_tower(boundary_kernel_size)
+        self.start_tower, self.end_tower = (
+            self._build_tower(boundary_kernel_size, boundary_tower)
+            for _ in range(2))
         self.conv_start = MaskedConv1d(width, num_classes,
                                        boundary_kernel_size)
         self.conv_end = MaskedConv1d(width, num_classes, boundary_kernel_size)

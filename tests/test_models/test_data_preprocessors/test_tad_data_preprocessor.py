@@ -77,6 +77,22 @@ def test_noise_is_added_in_training_only_and_covers_the_padding():
     assert torch.equal(quiet(data, training=True)['inputs'], clean)
 
 
+def test_channels_drop_out_in_training_only_and_as_a_whole():
+    preprocessor = TADDataPreprocessor(8, channel_dropout=0.25)
+    data = dict(inputs=[torch.ones(4000, 8), torch.ones(4000, 6)])
+    assert preprocessor(data)['inputs'].unique().tolist() == [0, 1]
+    inputs = preprocessor(data, training=True)['inputs']
+    for video, length in zip(inputs, (8, 6)):
+        kept = video[:, 0] != 0
+        assert kept.float().mean().item() == pytest.approx(0.75, abs=0.05)
+        assert torch.equal(video[:, :length] != 0,
+                           kept[:, None].expand(-1, length))
+        torch.testing.assert_close(video[kept][0, 0], torch.tensor(1 / 0.75))
+    assert not torch.equal(inputs[0][:, 0], inputs[1][:, 0])
+    with pytest.raises(ValueError, match='channel_dropout must be in'):
+        TADDataPreprocessor(8, channel_dropout=1.)
+
+
 def test_features_given_to_it_are_not_changed():
     data = batch_of(8, channels=2)
     copy = data['inputs'][0].clone()
