@@ -8,9 +8,9 @@ from small_data import make_data, run_tool, save, write_config
 def train(tmp_path):
     """Train on a data set; returns exit status, output and checkpoints."""
 
-    def _train(database, *options):
+    def _train(database, *options, body=''):
         save(tmp_path, database)
-        config = write_config(tmp_path)
+        config = write_config(tmp_path, body)
         work_dir = tmp_path / 'work'
         done = run_tool('train.py', config, '--work-dir', work_dir, *options)
         log = done.stdout + done.stderr
@@ -63,7 +63,8 @@ def test_frames_as_seconds_and_resuming(train, tmp_path):
     for video in database.values():
         for action in video['annotations']:
             action['segment'] = [30 * x for x in action['segment']]
-    status, log, checkpoints = train(database)
+    body = 'custom_hooks = [dict(type="EMAHook", momentum=0.001)]'
+    status, log, checkpoints = train(database, body=body)
     assert status == 0 and 'epoch_2.pth' in checkpoints
     assert log.count('no action has reached any cell of any of the 6 ') == 1
     assert 'the training has 6: ' in log  # updates of the running average

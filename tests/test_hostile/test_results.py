@@ -262,8 +262,9 @@ def test_the_suffix_says_the_format(tmp_path, name, start):
 def test_comparisons_may_have_any_label(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools/analysis_tools'))
     tables = importlib.import_module('compare_tables')
+    result = dict(seed=0, best=dict(metrics=dict(mAP=0.5)), train_seconds=1.)
     rows = [
-        tables.Row(label, [dict(mAP=0.5)], [1.], None)
+        tables.Row(label, 'best', [result], None)
         for label in ('$\\frac$', '_hidden', '\u8df3')
     ]
     tables.write_report(rows, 'note', [], tmp_path)

@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
     base = f'_base_ = {str(CONFIG)!r}\n'
     (path / 'deep.py').write_text(base)
     flat = Config.fromfile(CONFIG).model.head
-    for name in ('formation', 'tau', 'num_layers'):
+    for name in ('formation', 'tau', 'gate_bias', 'trains_shut', 'num_layers'):
         flat.pop(name)
     flat.update(type='ConvHead', _delete_=True)
     (path / 'flat.py').write_text(f'{base}model = dict(head={flat!r})\n')
