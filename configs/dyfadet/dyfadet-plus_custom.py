@@ -4,7 +4,8 @@
 _base_ = 'dyfadet_custom.py'
 
 pad_to = 'divisor'
-channel_dropout = 0.2  # share of feature channels that training hides
+channel_dropout = 0.3  # share of feature channels that training hides
+weight_decay = 0.2  # eight times the published one
 # cells to the farther end of an action, for each level
 regression_ranges = [(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)]
 # detections
@@ -21,3 +22,5 @@ model = dict(
     postprocessor=dict(
         score_thr='${score_thr}',
         nms=dict(sigma='${nms_sigma}', max_num='${max_num}')))
+
+optim_wrapper = dict(optimizer=dict(weight_decay='${weight_decay}'))
