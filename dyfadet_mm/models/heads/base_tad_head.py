@@ -13,16 +13,13 @@ from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.structures import (Cells, PackedPyramid, Padding, Pyramid,
                                    seconds_to_grid)
-from dyfadet_mm.utils.checks import (check_num_levels, check_takes_cells,
-                                     complete_cfg)
+from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
                                      OptConfigType, OptMultiConfig, SampleList,
                                      TensorTuple)
-from ..layers import MaskedConv1d
+from ..layers import MaskedConv1d, build_layer
 from ..task_modules import Points
 
-#: What every tower receives from the head.
-TOWER_ARGS = 'in_channels', 'out_channels', 'num_layers'
 #: What MMDetection's necks and backbones give, or ours.
 Features = Union[Pyramid, Sequence[Tensor]]
 
@@ -169,29 +166,22 @@ class BaseTADHead(BaseModule):
         self.loss_reg = MODELS.build(loss_reg)
         self.loss_normalizer = MODELS.build(loss_normalizer)
 
-        self._tower = complete_cfg(
-            tower,
-            'tower',
-            self,
+        self._tower_args = dict(
             in_channels=in_channels,
             out_channels=feat_channels,
             num_layers=num_layers - 1)
-        self.cls_tower = self._build_tower(kernel_size)
-        self.reg_tower = self._build_tower(kernel_size)
+        self.cls_tower = self._build_tower(tower, 'tower', kernel_size)
+        self.reg_tower = self._build_tower(tower, 'tower', kernel_size)
         width = feat_channels if num_layers > 1 else in_channels
         self.conv_cls = MaskedConv1d(width, num_classes, kernel_size)
         self.conv_reg = MaskedConv1d(width, self.num_regression, kernel_size)
         self.scales = ModuleList(Scale() for _ in range(self.num_levels))
 
-    def _build_tower(self,
-                     kernel_size: int,
-                     tower: OptConfigType = None) -> nn.Module:
-        """One more tower with this kernel, of another kind if named."""
-        cfg = self._tower
-        if tower is not None:
-            cfg = dict(tower, **{name: cfg[name] for name in TOWER_ARGS})
-        return check_takes_cells(
-            MODELS.build(dict(cfg, kernel_size=kernel_size)))
+    def _build_tower(self, cfg: ConfigType, setting: str,
+                     kernel_size: int) -> nn.Module:
+        """One more tower, of the config that stands under ``setting``."""
+        return build_layer(
+            cfg, setting, self, kernel_size=kernel_size, **self._tower_args)
 
     @property
     def num_levels(self) -> int:

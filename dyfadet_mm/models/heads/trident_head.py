@@ -101,8 +101,8 @@ class TridentHead(BaseTADHead):
         self.iou_weight_power = iou_weight_power
         width = self.conv_reg.in_channels
         self.start_tower, self.end_tower = (
-            self._build_tower(boundary_kernel_size, boundary_tower)
-            for _ in range(2))
+            self._build_tower(boundary_tower or tower, 'boundary_tower',
+                              boundary_kernel_size) for _ in range(2))
         self.conv_start = MaskedConv1d(width, num_classes,
                                        boundary_kernel_size)
         self.conv_end = MaskedConv1d(width, num_classes, boundary_kernel_size)

@@ -271,6 +271,15 @@ def test_numbers_of_classes_and_layers_must_be_positive(wrong, head):
         head(**wrong)
 
 
+@pytest.mark.parametrize('name', [
+    'in_channels', 'out_channels', 'num_layers', 'kernel_size'
+])  # yapf: disable
+def test_tower_must_not_set_what_the_head_decides(name):
+    tower = dict({'type': 'dyfadet_mm.ConvTower', name: 7})
+    with pytest.raises(ValueError, match=rf"^tower .* not set \['{name}'\]"):
+        BaseTADHead(tower, 3, 4, 5)
+
+
 def test_config_of_the_tower_is_not_changed():
     tower = dict(type='dyfadet_mm.ConvTower')
     BaseTADHead(tower, 3, 4, 5)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmengine.structures import InstanceData
 from slow_layers import slow_conv
 
-from dyfadet_mm.models import DyTower, TridentHead
+from dyfadet_mm.models import ConvTower, DyTower, TridentHead
 from dyfadet_mm.models.heads import trident_head
 from dyfadet_mm.models.losses import offset_diou_loss, sigmoid_focal_loss
 from dyfadet_mm.structures import Cells, Pyramid
@@ -339,6 +339,19 @@ def test_tower_is_that_of_the_config():
     for tower, size in ((head.start_tower, 1), (head.reg_tower, 3)):
         gate = tower.layers[0].down.attention.gate
         assert gate.conv.kernel_size == (size, )
+
+
+def test_boundaries_may_have_a_tower_of_their_own():
+    conv = dict(type='dyfadet_mm.ConvTower')
+    head = make_head(tower=DY_TOWER, boundary_tower=conv)
+    assert isinstance(head.cls_tower, DyTower)
+    assert isinstance(head.reg_tower, DyTower)
+    for tower in (head.start_tower, head.end_tower):
+        assert isinstance(tower, ConvTower)
+        assert tower.convs[0].weight.shape == (5, 4, 3)
+    with pytest.raises(
+            ValueError, match=r"boundary_tower .* \['num_layers'\]"):
+        make_head(boundary_tower=dict(conv, num_layers=3))
 
 
 def test_number_of_bins_must_be_positive():
