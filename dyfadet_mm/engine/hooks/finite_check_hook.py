@@ -2,13 +2,13 @@ import math
 from typing import Any, Dict, Optional
 
 from mmengine.hooks import EMAHook, Hook
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 from torch import nn
 
 from dyfadet_mm.registry import HOOKS
 from dyfadet_mm.utils.weights import find_not_finite
 from .batch_values import find_huge_inputs, largest_values, names_of
-from .runner_parts import built_train_loop, unwrap_model
+from .runner_parts import built_train_loop, describe_iteration, unwrap_model
 
 #: Overflows in a row that a ``GradScaler`` may skip.
 MAX_SKIPPED = 10
@@ -70,7 +70,7 @@ class FiniteCheckHook(Hook):
         values = ', '.join(f'{name}={loss}' for name, loss in losses.items())
         raise FloatingPointError(
             f'the loss must be finite, but got {values} in '
-            f'{_where(runner, batch_idx)}, videos '
+            f'{describe_iteration(runner, batch_idx)}, videos '
             f'{", ".join(names_of(data_batch))}; {reason}')
 
     def before_train(self, runner: Runner) -> None:
@@ -132,15 +132,6 @@ def _read_losses(runner: Runner, outputs: Optional[dict]) -> Dict[str, float]:
             history = logged.get(f'train/{name}')
             losses[name] = history.current() if history else float(value)
     return losses
-
-
-def _where(runner: Runner, batch_idx: int) -> str:
-    """Epoch and iteration, counted from 1 as in the log."""
-    loop = runner.train_loop
-    if isinstance(loop, EpochBasedTrainLoop):
-        return (f'epoch {loop.epoch + 1}, iteration {batch_idx + 1} of '
-                f'{len(loop.dataloader)}')
-    return f'iteration {loop.iter + 1}'
 
 
 def _blame_inputs(huge: Dict[str, float]) -> str:

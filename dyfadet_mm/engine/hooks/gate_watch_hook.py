@@ -3,11 +3,11 @@ from typing import Any, Dict, Iterator, Optional, Set, Tuple
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import HOOKS, MODELS
-from .runner_parts import unwrap_model
+from .runner_parts import describe_iteration, unwrap_model
 
 
 @HOOKS.register_module()
@@ -108,9 +108,10 @@ class GateWatchHook(Hook):
                 self._shut.add(name)
                 runner.logger.warning(
                     f'{name}: the gate is shut at all cells since '
-                    f'{_where(runner)}: the path outputs a constant, and '
-                    'nothing opens it; set model.head.trains_shut=True, or '
-                    'raise model.head.gate_bias')
+                    f'{describe_iteration(runner)}: the path outputs a '
+                    'constant, and nothing opens it; set '
+                    'model.head.trains_shut=True, or raise '
+                    'model.head.gate_bias')
 
 
 class GateCounter:
@@ -180,11 +181,3 @@ def _find_gates(model: nn.Module) -> Iterator[Tuple[str, GateCounter]]:
             }
             if acts:
                 yield name, GateCounter(layer, acts)
-
-
-def _where(runner: Runner) -> str:
-    """Epoch or iteration, counted from 1 as in the log."""
-    loop = runner.train_loop
-    if isinstance(loop, EpochBasedTrainLoop):
-        return f'epoch {loop.epoch + 1}'
-    return f'iteration {loop.iter + 1}'

@@ -2,7 +2,7 @@
 from typing import List, Optional
 
 from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -53,3 +53,24 @@ def unwrap_datasets(dataset: Dataset) -> List[Dataset]:
     else:
         return [dataset]
     return [found for child in inner for found in unwrap_datasets(child)]
+
+
+def describe_iteration(runner: Runner, batch_idx: Optional[int] = None) -> str:
+    """Where a training is, counted from 1 as in the log.
+
+    Args:
+        runner (Runner): A runner in training.
+        batch_idx (int, optional): Position of the batch in its epoch.
+            Defaults to None, not told.
+
+    Returns:
+        str: The epoch, with the iteration if a batch is given; the iteration
+        alone in a loop without epochs.
+    """
+    loop = runner.train_loop
+    if not isinstance(loop, EpochBasedTrainLoop):
+        return f'iteration {loop.iter + 1}'
+    if batch_idx is None:
+        return f'epoch {loop.epoch + 1}'
+    return (f'epoch {loop.epoch + 1}, iteration {batch_idx + 1} of '
+            f'{len(loop.dataloader)}')
