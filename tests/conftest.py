@@ -3,6 +3,7 @@ import gc
 import importlib
 import os
 import random
+from unittest.mock import patch
 
 import pytest
 import warm_python
@@ -41,10 +42,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
 
 
-def pytest_collection_finish():
-    """Leave what lasts to the end out of every collection of garbage.
+@pytest.fixture(autouse=True, scope='module')
+def only_new_garbage():
+    """Collect no more than what the tests of this module make.
 
-    MMEngine's data sets collect it, and modules and tests are most of it.
+    MMEngine's data sets collect garbage, among imported modules, tests and
+    their reports.
     """
     gc.collect()
     gc.freeze()
@@ -61,7 +64,26 @@ def fixed_seed():
 
 
 @pytest.fixture(autouse=True)
-def no_default_scope():
-    """Start without the scope that a runner of another test has left."""
+def nothing_kept():
+    """Start without what a runner of another test has left.
+
+    MMEngine keeps it by its name for ever: the scope acts on what comes
+    later, and a visualizer has figures of thousands of objects.
+    """
     from mmengine.registry import DefaultScope
-    DefaultScope._instance_dict.clear()
+    from mmengine.visualization import Visualizer
+    for kind in (DefaultScope, Visualizer, *Visualizer.__subclasses__()):
+        kind._instance_dict.clear()
+
+
+@pytest.fixture(autouse=True)
+def plain_config_text():
+    """Let configs be logged and saved as they are: yapf takes long.
+
+    Commands format them, and so does a test that calls ``stop`` of this.
+    """
+    plain = patch('mmengine.config.config.FormatCode', lambda text, **options:
+                  (text, False))
+    plain.start()
+    yield plain
+    plain.stop()

@@ -4,7 +4,6 @@ import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -15,12 +14,6 @@ ONE_STEP = ('train_cfg.max_epochs=1', 'train_dataloader.batch_size=1',
             'train_dataloader.persistent_workers=False',
             'test_dataloader.persistent_workers=False',
             'default_hooks.checkpoint=None')
-
-
-def plain_config_text():
-    """Let configs be logged and saved as they are: yapf takes long."""
-    return patch('mmengine.config.config.FormatCode', lambda text, **options:
-                 (text, False))
 
 
 @contextmanager
@@ -65,7 +58,7 @@ def run_one_step(config_path, work_dir, data_folder, options=()):
     ])
     cfg = train.merge_args(Config.fromfile(config_path), args)
     load_tool('test').write_predictions(cfg, str(predictions))
-    with chdir(data_folder), plain_config_text():
+    with chdir(data_folder):
         runner = Runner.from_cfg(cfg)
         runner.train()
         metrics = runner.test()

@@ -131,7 +131,8 @@ def test_applying_twice_changes_nothing():
 
 
 @pytest.mark.parametrize('name', compat.MENDS)
-def test_mend_is_not_needed_once_applied(name):
+def test_mend_is_not_needed_once_applied(name, plain_config_text):
+    plain_config_text.stop()
     assert import_module(f'dyfadet_mm.compat.{name}').unneeded()
 
 

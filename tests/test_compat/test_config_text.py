@@ -28,7 +28,8 @@ def test_errors_are_not_kept():
             kept('', style_config={})
 
 
-def test_the_text_follows_the_config():
+def test_the_text_follows_the_config(plain_config_text):
+    plain_config_text.stop()
     cfg = Config(dict(a=1, b=dict(c='x')))
     before = cfg.pretty_text
     cfg.b.c = 'y'

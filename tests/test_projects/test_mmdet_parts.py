@@ -14,8 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
-from one_step import (ONE_STEP, ROOT, check_one_step, load_tool,
-                      plain_config_text, run_one_step)
+from one_step import ONE_STEP, ROOT, check_one_step, load_tool, run_one_step
 from real_layouts import THUMOS14, write_thumos14
 from torch import nn
 
@@ -174,15 +173,14 @@ def test_dyhead_is_the_bbox_head_of_a_detector_of_mmdetection(
             max_epochs=2,
             warmup_epochs=1,
             batch_size=2))
-    with plain_config_text():
-        runner = Runner.from_cfg(cfg)
-        detector = runner.model
-        assert type(detector) is mmdet.models.SingleStageDetector
-        assert type(detector.neck) is mmdet.models.FPN
-        assert type(detector.bbox_head) is DyHead
-        before = detector.bbox_head.conv_cls.weight.clone()
-        runner.train()
-        metrics = runner.test()
+    runner = Runner.from_cfg(cfg)
+    detector = runner.model
+    assert type(detector) is mmdet.models.SingleStageDetector
+    assert type(detector.neck) is mmdet.models.FPN
+    assert type(detector.bbox_head) is DyHead
+    before = detector.bbox_head.conv_cls.weight.clone()
+    runner.train()
+    metrics = runner.test()
     assert not torch.equal(before, detector.bbox_head.conv_cls.weight)
     assert 0 <= metrics['tad/average_mAP'] <= 1
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
-from one_step import plain_config_text
 from small_data import ROOT, make_data, run_tool, save
 
 GYM = ROOT.parent / 'shared/data/gym_i3d'
@@ -76,14 +75,14 @@ def train(cfg, work_dir):
     cfg.merge_from_dict({
         'train_cfg.max_epochs': 1,
         'train_dataloader.dataset.indices': count,
+        'num_workers': 0,
         'default_hooks.checkpoint': None,
         'default_hooks.logger.interval': 1
     })
     if cfg.val_dataloader is not None:
         cfg.merge_from_dict({'val_dataloader.dataset.indices': 1})
     cfg.work_dir = str(work_dir)
-    with plain_config_text():
-        runner = Runner.from_cfg(cfg)
+    runner = Runner.from_cfg(cfg)
     runner.train()
     assert runner.iter == 2
     losses, _ = runner.message_hub.get_scalar('train/loss').data
