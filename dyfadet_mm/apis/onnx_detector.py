@@ -115,7 +115,8 @@ class OnnxDetector:
             feats (ndarray): Features, (C, T).
 
         Returns:
-            list[tuple[Tensor, Tensor]]: (T_l, 2) and (T_l, A).
+            list[tuple[Tensor, Tensor]]: (T_l, 2) or (T_l, A, 2), and
+            (T_l, A).
 
         Raises:
             ValueError: If the features do not fit the network.
@@ -139,7 +140,7 @@ class OnnxDetector:
 
         Returns:
             list[ndarray]: Class logits (1, A, T_l) of every level, then
-            offsets (1, 2, T_l) of every level.
+            offsets (1, 2, T_l) or (1, 2, T_l, A) of every level.
 
         Raises:
             ValueError: If the features do not fit the network.
@@ -171,17 +172,19 @@ def decode(logits: np.ndarray, offsets: np.ndarray, stride: int,
 
     Args:
         logits (ndarray): Class logits, (1, A, T).
-        offsets (ndarray): Offsets (left, right) in strides, (1, 2, T).
+        offsets (ndarray): Offsets (left, right) in strides, (1, 2, T), or
+            (1, 2, T, A) where every class has its own.
         stride (int): Cells of the feature grid per cell of the level.
         mask (ndarray): Valid cells, (1, 1, T).
 
     Returns:
-        tuple[ndarray, ndarray]: Segments on the feature grid (T, 2), and
-        scores, zero on padding, (T, A).
+        tuple[ndarray, ndarray]: Segments on the feature grid, (T, 2) or
+        (T, A, 2), and scores, zero on padding, (T, A).
     """
     position = np.arange(logits.shape[2], dtype=np.float32)
-    left, right = offsets[0]
-    segments = np.stack((position - left, position + right), 1) * stride
+    left, right = offsets[0].swapaxes(1, -1)  # (T, ) or (A, T)
+    segments = np.stack((position - left, position + right), -1) * stride
+    segments = segments.swapaxes(0, -2)
     with np.errstate(over='ignore'):  # exp of a logit of -100
         scores = mask[0] / (1 + np.exp(-logits[0]))
     return segments.astype(np.float32), scores.T.astype(np.float32)

@@ -27,6 +27,7 @@ class TestTriDet(Parity):
                 assert_levels_close(ours, expected[name], 1e-4)
         if 'decoded_offsets' in expected:
             decoded = [
-                self.head.decode_offsets(*level) for level in zip(*outputs[1:])
+                x.permute(0, 3, 2, 1)
+                for x in self.head.to_offsets(*outputs[1:])
             ]
             assert_levels_close(decoded, expected['decoded_offsets'], 1e-4)

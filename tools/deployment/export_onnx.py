@@ -3,8 +3,8 @@
     python tools/deployment/export_onnx.py CONFIG CHECKPOINT --out model.onnx
 
 The network takes features (1, C, T) and their number of valid cells (1,), and
-gives class logits (1, A, T_l) and offsets (1, 2, T_l) of every level. What
-else is needed to detect is in the metadata of the file;
+gives class logits (1, A, T_l) and offsets (1, 2, T_l) of every level, (1, 2,
+T_l, A) of a head whose classes have offsets of their own. What else is needed to detect is in the metadata of the file;
 ``dyfadet_mm.apis.OnnxDetector`` reads both. See docs/deployment.md.
 """
 import argparse
@@ -60,13 +60,19 @@ class Network(nn.Module):
 
         Returns:
             tuple[Tensor]: Class logits (1, A, T_l) of every level, then
-            offsets (1, 2, T_l).
+            offsets (1, 2, T_l) or (1, 2, T_l, A).
         """
         steps = torch.arange(feats.size(2), device=feats.device)
         mask = steps < lengths[:, None, None]
         cells = BucketCells(mask, self.model.padding)
-        outputs = self.model.head(self.model.extract_feat(feats, cells))
-        return sum(outputs, ())
+        return outputs_of(self.model, feats, cells)
+
+
+def outputs_of(model: nn.Module, feats: Tensor,
+               cells: Cells) -> Tuple[Tensor, ...]:
+    """As :meth:`Network.forward`, of features with their cells."""
+    logits, *others = model.head(model.extract_feat(feats, cells))
+    return (*logits, *model.head.to_offsets(*others))
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -108,10 +114,6 @@ def check_parts(model: nn.Module) -> None:
         if type(part) is not known:
             raise ExportError(f'{name} of the head must be a {known.__name__} '
                               f'for the decoder, but is {part!r}')
-    if hasattr(model.head, 'decode_offsets'):
-        raise ExportError(
-            f'head {type(model.head).__name__} must give class logits and '
-            'offsets, but decodes offsets of its own; it cannot be exported')
 
 
 def export(model: nn.Module,
@@ -262,7 +264,7 @@ def check_file(model: nn.Module, path: str, lengths: Sequence[int]) -> float:
         inputs[0, :, :length] = torch.from_numpy(feats)
         cells = Cells.of([length], total, 'cpu', model.padding)
         with torch.no_grad():
-            theirs = sum(model.head(model.extract_feat(inputs, cells)), ())
+            theirs = outputs_of(model, inputs, cells)
         for x, y in zip(ours, theirs):
             size = max(1., y.abs().max().item())
             worst = max(worst, np.abs(x - y.numpy()).max().item() / size)

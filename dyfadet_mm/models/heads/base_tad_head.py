@@ -411,25 +411,39 @@ class BaseTADHead(BaseModule):
             detect_batch(self.postprocessor, self.decode_by_feat(*outputs),
                          batch_img_metas))
 
-    def decode_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
-                       masks: TensorTuple) -> List[List[LevelProposals]]:
+    def to_offsets(self, offsets: TensorTuple) -> TensorTuple:
+        """Offsets that the outputs of :meth:`forward` stand for.
+
+        Args:
+            offsets (tuple[Tensor]): What :meth:`forward` returns after the
+                class logits.
+
+        Returns:
+            tuple[Tensor]: Offsets (left, right) in strides of every level,
+            (B, 2, T_l), or (B, 2, T_l, A) where every class has its own.
+        """
+        return offsets
+
+    def decode_by_feat(self, cls_logits: TensorTuple,
+                       *outputs: TensorTuple) -> List[List[LevelProposals]]:
         """Decode the outputs of :meth:`forward`.
 
         Args:
             cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
-            offsets (tuple[Tensor]): Offsets in strides, (B, 2, T_l), or
-                (B, 2, T_l, A) where every class has its own.
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
+            outputs (tuple[Tensor]): What :meth:`to_offsets` takes, and last
+                the masks of the valid cells, (B, 1, T_l).
 
         Returns:
             list[list[LevelProposals]]: For each video and each level.
         """
+        *regression, masks = outputs
         lengths = [mask.size(2) for mask in masks]
         points = Points.cat(self.points(lengths, masks[0].device))
         # all levels at once, P points
         scores = torch.cat(cls_logits, 2).float().sigmoid()
         scores = (scores * torch.cat(masks, 2)).transpose(1, 2)  # (B, P, A)
-        offsets = torch.cat(offsets, 2).float().movedim(1, -1)
+        offsets = torch.cat(self.to_offsets(*regression), 2).float()
+        offsets = offsets.movedim(1, -1)
         return [[
             LevelProposals(*level) for level in zip(
                 self.coder.decode(points, offset).split(lengths),

@@ -11,7 +11,7 @@ from dyfadet_mm.structures.pyramid import to_device
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
                                      OptConfigType, TensorTuple)
 from ..layers import MaskedConv1d
-from .base_tad_head import BaseTADHead, LevelProposals, logit
+from .base_tad_head import BaseTADHead, logit
 
 #: Most (class, cell, bin) triples decoded at once, few enough for the cache.
 MAX_BINS = 2**20
@@ -141,23 +141,32 @@ class TridentHead(BaseTADHead):
             self.conv_end(self.end_tower(detached, packed), mask)
         ]
 
-    def decode_offsets(self, bins: Tensor, start_logits: Tensor,
-                       end_logits: Tensor) -> Tensor:
-        """Expected offsets of every class at every cell of one level.
+    def to_offsets(self, bins: TensorTuple, start_logits: TensorTuple,
+                   end_logits: TensorTuple) -> TensorTuple:
+        """Expected offsets of every class.
 
         Args:
-            bins (Tensor): Logits of the bins, (B, 2 * (N + 1), T).
-            start_logits (Tensor): Zero on padding, (B, A, T).
-            end_logits (Tensor): Zero on padding, (B, A, T).
+            bins (tuple[Tensor]): Logits of the bins, (B, 2 * (N + 1), T_l).
+            start_logits (tuple[Tensor]): Zero on padding, (B, A, T_l).
+            end_logits (tuple[Tensor]): Zero on padding, (B, A, T_l).
 
         Returns:
-            Tensor: Offsets (left, right) in strides, (B, A, T, 2).
+            tuple[Tensor]: Offsets (left, right) in strides, (B, 2, T_l, A).
         """
+        return tuple(
+            self._offsets_of_level(*level).permute(0, 3, 2, 1)
+            for level in zip(bins, start_logits, end_logits))
+
+    def _offsets_of_level(self, bins: Tensor, start_logits: Tensor,
+                          end_logits: Tensor) -> Tensor:
+        """As above for one level, (B, A, T, 2)."""
         num_bins = self.num_bins
         bins = bins.float().transpose(1, 2)  # (B, T, 2 * (N + 1))
         start = F.pad(start_logits.float(), (num_bins, 0))
         end = F.pad(end_logits.float(), (0, num_bins))
-        step = max(MAX_BINS // max(bins.numel(), 1), 1)
+        step = self.num_classes
+        if not torch.compiler.is_compiling():  # nor exporting
+            step = max(MAX_BINS // max(bins.numel(), 1), 1)
         parts = [
             expected_offsets(*(x.unfold(2, num_bins + 1, 1) for x in pair),
                              bins[:, None])  # (B, step, T, 2)
@@ -234,21 +243,3 @@ class TridentHead(BaseTADHead):
         return expected_offsets(start[video_, label_, before],
                                 end[video_, label_, behind], bins[video,
                                                                   point])
-
-    def decode_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
-                       start_logits: TensorTuple, end_logits: TensorTuple,
-                       masks: TensorTuple) -> List[List[LevelProposals]]:
-        """Decode the outputs of :meth:`forward`.
-
-        Args:
-            cls_logits (tuple[Tensor]): See :meth:`loss_by_feat`, as the
-                others.
-
-        Returns:
-            list[list[LevelProposals]]: For each video and each level, with
-            segments (T_l, A, 2).
-        """
-        offsets = tuple(
-            self.decode_offsets(*level).permute(0, 3, 2, 1)  # (B, 2, T_l, A)
-            for level in zip(bins, start_logits, end_logits))
-        return super().decode_by_feat(cls_logits, offsets, masks)

@@ -70,7 +70,8 @@ def test_offsets_equal_their_definition(length, num_bins, num_classes,
     head = make_head(num_bins, num_classes=num_classes)
     with pytest.MonkeyPatch.context() as patch:  # classes in several parts
         patch.setattr(trident_head, 'MAX_BINS', max_bins)
-        out = head.decode_offsets(bins, start, end)
+        [out] = head.to_offsets([bins], [start], [end])
+    out = out.permute(0, 3, 2, 1)
     assert out.shape == (2, num_classes, length, 2)
     assert (out > 0).all() and (out < num_bins).all()
     for video in range(2):
@@ -87,10 +88,11 @@ def test_offsets_by_hand():
     start = torch.tensor([[[0., 9., 0., 0.]]])
     bins = torch.zeros(1, 6, 4)
     bins[0, 5, 3] = math.log(3)
-    out = make_head(2).decode_offsets(bins, start, torch.zeros(1, 1, 4))
+    end = torch.zeros(1, 1, 4)
+    [out] = make_head(2).to_offsets([bins], [start], [end])
     share = math.exp(9) / (math.exp(9) + 2)
     rest = (1 - share) / 2
-    left, right = out[0, 0, 3].tolist()
+    left, right = out[0, :, 3, 0].tolist()
     assert left == pytest.approx(2 * share + rest, abs=1e-5)
     assert right == pytest.approx(1 * 0.2 + 2 * 0.6)
 
@@ -303,9 +305,9 @@ def test_segments_are_offsets_in_strides(make_pyramid):
     outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_pyramid)
     head = make_head()
     [_, levels] = head.decode_by_feat(*outputs, masks)
-    offsets = head.decode_offsets(*(x[1] for x in outputs[1:]))
+    offsets = head.to_offsets(*outputs[1:])[1]  # (B, 2, T, A)
     left, right = levels[1].segments[2, 1].tolist()  # cell 2 is position 4
-    assert left == pytest.approx(4 - 2 * offsets[1, 1, 2, 0].item())
+    assert left == pytest.approx(4 - 2 * offsets[1, 0, 2, 1].item())
     assert right == pytest.approx(4 + 2 * offsets[1, 1, 2, 1].item())
 
 
