@@ -3,9 +3,10 @@
     python tools/deployment/export_onnx.py CONFIG CHECKPOINT --out model.onnx
 
 The network takes features (1, C, T) and their number of valid cells (1,), and
-gives class logits (1, A, T_l) and offsets (1, 2, T_l) of every level, (1, 2,
-T_l, A) of a head whose classes have offsets of their own. What else is needed to detect is in the metadata of the file;
-``dyfadet_mm.apis.OnnxDetector`` reads both. See docs/deployment.md.
+gives class logits (1, A, T_l) and offsets (1, 2, T_l) of every level, or
+(1, 2, T_l, A) where every class has its own. What else is needed to detect is
+in the metadata of the file; ``dyfadet_mm.apis.OnnxDetector`` reads both. See
+docs/deployment.md.
 """
 import argparse
 import json

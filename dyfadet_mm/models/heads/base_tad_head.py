@@ -424,8 +424,8 @@ class BaseTADHead(BaseModule):
         """
         return offsets
 
-    def decode_by_feat(self, cls_logits: TensorTuple,
-                       *outputs: TensorTuple) -> List[List[LevelProposals]]:
+    def decode_by_feat(self, cls_logits: TensorTuple, *outputs:
+                       TensorTuple) -> List[List[LevelProposals]]:
         """Decode the outputs of :meth:`forward`.
 
         Args:
