@@ -18,7 +18,7 @@ LOCK := requirements/lock-py311-cpu.txt
 TORCH = $(shell grep '^torch==' $(LOCK))
 SOURCES := $(wildcard dyfadet_mm tools tests configs projects setup.py)
 
-DEMO_CONFIG := configs/dyfadet/dyfadet_pixels_1xb8-10e_digit-streams.py
+DEMO_CONFIG := configs/dyfadet/dyfadet-plus_pixels_1xb8-10e_digit-streams.py
 DEMO_DATA := data/digit_streams
 DEMO_WORK := work_dirs/demo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -89,7 +89,7 @@ pictures: $(DEMO_WORK)/timeline.png
 	    "--subset validation"
 	@echo "Next, your own features, (T, C) per video as npy (README.md," \
 	    "'Train on your own features'):"
-	@echo "  $(BIN)/python tools/train.py configs/dyfadet/dyfadet_custom.py" \
+	@echo "  $(BIN)/python tools/train.py configs/dyfadet/dyfadet-plus_custom.py" \
 	    "--cfg-options data_root=DIR feat_dim=C feat_stride=S"
 
 $(DEMO_DATA)/.stamp: tools/dataset_converters/digit_streams.py \

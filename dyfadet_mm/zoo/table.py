@@ -35,7 +35,7 @@ class Weights(NamedTuple):
 #: nor hashes.
 TABLE: Dict[str, Weights] = {
     'digit-streams':
-    Weights('dyfadet_pixels_1xb8-10e_digit-streams', 'dyfadet_mm', 260),
+    Weights('dyfadet-plus_pixels_1xb8-10e_digit-streams', 'dyfadet_mm', 276),
     'opentad-thumos14-videomaev2-g':
     Weights('dyfadet-opentad_videomaev2-g_1xb2-45e_thumos14', 'OpenTAD', 260,
             _DRIVE.format('1J4MFgfEIMFCFezYTSyJXQiKDFjiauvNs')),

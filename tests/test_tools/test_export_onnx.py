@@ -21,7 +21,7 @@ pytest.importorskip('onnxscript')
 from dyfadet_mm.apis import OnnxDetector  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = ROOT / 'configs/dyfadet/dyfadet_pixels_1xb8-10e_digit-streams.py'
+DIGITS = ROOT / 'configs/dyfadet/dyfadet-plus_pixels_1xb8-10e_digit-streams.py'
 GRID = dict(fps=30., feat_stride=4, feat_num_frames=16)
 
 

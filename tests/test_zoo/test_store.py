@@ -320,5 +320,5 @@ def test_shipped_weights_need_no_network(cache):
     assert checkpoint.keys() == {'meta', 'state_dict'}
     assert {x.dtype for x in checkpoint['state_dict'].values()} == {
         torch.float32}  # yapf: disable
-    assert os.path.getsize(fetch('digit-streams')) < 2 * 10**6
+    assert os.path.getsize(fetch('digit-streams')) < 2.2 * 10**6
     assert not cache.exists()

@@ -7,7 +7,13 @@ lr = 2e-3
 
 train_cfg = dict(val_begin=1, val_interval=2)
 
-# so few iterations need a shorter memory than 0.999
-custom_hooks = [dict(type='EMAHook', momentum=0.01, priority='ABOVE_NORMAL')]
+# weights averaged over a tenth of the iterations so far, 1,000 at most
+ema = dict(
+    type='EMAHook',
+    ema_type='MomentumAnnealingEMA',
+    gamma=10,
+    momentum=0.001,
+    priority='ABOVE_NORMAL')
+custom_hooks = ['${ema}']
 
 auto_scale_lr = dict(base_batch_size=8)

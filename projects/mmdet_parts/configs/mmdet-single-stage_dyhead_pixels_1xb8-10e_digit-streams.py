@@ -1,11 +1,14 @@
 # DyHead as the bbox_head of MMDetection's detector, with MMDetection's FPN: no
 # class of the detector is of dyfadet_mm but the parts that are named so
-_base_ = '../../../configs/dyfadet/dyfadet_pixels_1xb8-10e_digit-streams.py'
+_base_ = [
+    '../../../configs/_base_/datasets/digit_streams.py',
+    '../../../configs/_base_/schedules/adamw_10e.py',
+    '../../../configs/_base_/default_runtime.py'
+]
 
 width = 64
 levels = 6
 model = dict(
-    _delete_=True,
     type='mmdet.SingleStageDetector',
     data_preprocessor=dict(type='TADDataPreprocessor', max_seq_len=256),
     # a backbone over time, (B, C, T) to a tuple of levels
@@ -31,3 +34,5 @@ model = dict(
         feat_channels=width),
     train_cfg=dict(assigner=dict(type='dyfadet_mm.PointSegmentAssigner')),
     test_cfg=dict(score_thr=0.001, nms=dict(sigma=0.5)))
+
+randomness = dict(seed=0)

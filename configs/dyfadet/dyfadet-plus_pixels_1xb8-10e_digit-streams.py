@@ -1,0 +1,15 @@
+# The demo: the plus recipe on the embedded data set, minutes on two CPU cores
+_base_ = [
+    '../_base_/models/dyfadet_plus.py', '../_base_/datasets/digit_streams.py',
+    '../_base_/schedules/adamw_10e.py', '../_base_/default_runtime.py'
+]
+
+width = 64
+lr = 8e-3
+channel_dropout = 0.1
+weight_decay = 0.1
+
+model = dict(backbone=dict(mlp_channels=128))
+optim_wrapper = dict(optimizer=dict(weight_decay='${weight_decay}'))
+
+randomness = dict(seed=0)
