@@ -4,7 +4,7 @@
 _base_ = 'dyfadet_custom.py'
 
 pad_to = 'divisor'
-channel_dropout = 0.3  # share of feature channels that training hides
+channel_dropout = 0.5  # share of feature channels that training hides
 weight_decay = 0.2  # eight times the published one
 # cells to the farther end of an action, for each level
 regression_ranges = [(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)]

@@ -2,7 +2,7 @@
 # learn, as published for this data set.
 _base_ = 'dyfadet_tsp_1xb8-15e_activitynet.py'
 
-channel_dropout = 0.3  # share of feature channels that training hides
+channel_dropout = 0.5  # share of feature channels that training hides
 
 model = dict(
     data_preprocessor=dict(

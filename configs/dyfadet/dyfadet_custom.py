@@ -26,12 +26,12 @@ batch_size = 2
 lr = 1e-4
 warmup_epochs = 20
 max_epochs = 40  # warm-up included
-# weights averaged over a tenth of the iterations so far, as a fixed average of
+# weights averaged over a quarter of the iterations so far: a fixed average of
 # 1,000 iterations, that of long trainings, is of no use for few
 ema = dict(
     type='EMAHook',
     ema_type='MomentumAnnealingEMA',
-    gamma=10,
+    gamma=4,
     momentum=0.001,
     priority='ABOVE_NORMAL')
 custom_hooks = ['${ema}']

@@ -160,6 +160,7 @@ def test_a_variant_trains(tool, data, tmp_path, monkeypatch, change, expected):
     cfg = configure(tool, data)
     assert {key: cfg[key] for key in expected} == expected
     assert cfg.feat_dim == cfg.model.backbone.in_channels == 64
+    assert cfg.model.data_preprocessor.channel_dropout == 0.1  # of 64
     videos = training(data)
     lengths = [
         len(np.load(data / f'features/{name}.npy', mmap_mode='r'))
@@ -187,7 +188,7 @@ def test_real_features(tool, tmp_path, monkeypatch):
     found = {
         key: cfg[key]
         for key in ('feat_dim', 'feat_stride', 'feat_num_frames', 'fps',
-                    'num_classes', 'width', 'max_seq_len')
+                    'num_classes', 'width', 'channel_dropout', 'max_seq_len')
     }
     assert found == dict(
         feat_dim=256,
@@ -196,6 +197,7 @@ def test_real_features(tool, tmp_path, monkeypatch):
         fps=None,
         num_classes=12,
         width=128,  # 970 actions
+        channel_dropout=0.5,
         max_seq_len=192)  # 189 cells, in eights
     # half of 37 cells
     assert cfg.model.head.regression_ranges == [(0, 4), (4, 8), (8, 16),
@@ -447,7 +449,7 @@ def test_size_of_the_data_chooses_that_of_the_training(tool, size, expected):
     from data_settings import Data, choose_settings
     videos, actions, cells = size
     data = Data(
-        np.full(videos, cells), np.full(actions, 20.), most=9, overlap=0.5)
+        64, np.full(videos, cells), np.full(actions, 20.), most=9, overlap=0.5)
     found = choose_settings(data, (2, 2))
     keys = ('width', 'batch_size', 'max_epochs', 'lr')
     assert tuple(found[key].value for key in keys) == pytest.approx(
@@ -459,7 +461,7 @@ def test_size_of_the_data_chooses_that_of_the_training(tool, size, expected):
 def test_few_cells_bound_the_levels(tool):
     """Actions of 400 cells ask for 7, and videos of 60 have room for 4."""
     from data_settings import Data, choose_settings
-    data = Data(np.full(20, 60), np.full(50, 400.), most=3, overlap=0.)
+    data = Data(64, np.full(20, 60), np.full(50, 400.), most=3, overlap=0.)
     found = choose_settings(data, (2, 2))
     assert found['model.backbone.arch'].value == (2, 2, 3)
     assert 'but 4 cells of the coarsest level have to fit' in found[
@@ -469,7 +471,7 @@ def test_few_cells_bound_the_levels(tool):
 def test_a_long_video_is_cropped(tool):
     from data_settings import Data, choose_settings
     data = Data(
-        np.array([100] * 99 + [5000]), np.full(50, 9.), most=3, overlap=0.)
+        64, np.array([100] * 99 + [5000]), np.full(50, 9.), most=3, overlap=0.)
     found = choose_settings(data, (2, 2))['max_seq_len']
     assert found.value == 100
     assert found.reason == ('95 % of the training videos: 100 cells; longest '

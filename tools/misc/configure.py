@@ -314,11 +314,11 @@ def measure(train: Survey) -> Data:
         near = (segment_iou(segments, segments).numpy() > 0) & same
         overlapping += (near.sum(1) > 1).sum()  # an action overlaps itself
     segments = np.concatenate([each.segments for each in readings])
-    return Data(
-        np.array([each.num_cells for each in readings]),
-        segments[:, 1] - segments[:, 0],
-        max(len(each.labels) for each in readings),
-        float(overlapping / max(len(segments), 1)))
+    return Data(readings[0].shape[1],
+                np.array([each.num_cells for each in readings]),
+                segments[:, 1] - segments[:, 0],
+                max(len(each.labels) for each in readings),
+                float(overlapping / max(len(segments), 1)))
 
 
 def try_config(cfg: Config, surveys: Sequence[Survey]) -> None:

@@ -11,6 +11,8 @@ FINEST = 4  # cells to the farther end of an action, at most, on level 0
 FARTHEST = 10000  # cells on the coarsest level: any
 MOST_EPOCHS, LEAST_EPOCHS = 60, 10
 MOST_BATCH = 16
+# feature channels below which there are few to hide
+MANY_CHANNELS = 256
 # cells x channels of a batch; a training step of so many takes about 8 GB
 MOST_VALUES = 8 * 2304 * 512
 
@@ -30,12 +32,14 @@ class Data(NamedTuple):
     """What the settings depend on, of the training videos with features.
 
     Attributes:
+        channels (int): Of the features.
         lengths (ndarray): Cells of every video, (V, ), V at least 1.
         actions (ndarray): Cells that every action lasts, (N, ), N at least 1.
         most (int): Most actions in one video.
         overlap (float): Share of the actions that overlap another one of
             their class.
     """
+    channels: int
     lengths: np.ndarray
     actions: np.ndarray
     most: int
@@ -83,6 +87,8 @@ def choose_settings(data: Data, stem: Sequence[int]) -> Dict[str, Setting]:
         'width':
         Setting(size.width, f'channels; {count} training actions are at most '
                 f'{size.actions:g}'),
+        'channel_dropout':
+        choose_dropout(data.channels),
         'max_seq_len': max_seq_len,
         'regression_ranges': choose_ranges(data, branch.value),
         **choose_schedule(len(data.lengths), size, max_seq_len.value),
@@ -94,6 +100,15 @@ def choose_settings(data: Data, stem: Sequence[int]) -> Dict[str, Setting]:
         'model.data_preprocessor.size_divisor':
         Setting(divisor, f'2 ** {branch.value}, for the coarsest level'),
     }  # yapf: disable
+
+
+def choose_dropout(channels: int) -> Setting:
+    """Share of the feature channels that training hides."""
+    if channels < MANY_CHANNELS:
+        return Setting(
+            0.1, f'of {channels} channels; 0.5 from '
+            f'{MANY_CHANNELS} on')
+    return Setting(0.5, f'of {channels} channels; 0.1 below {MANY_CHANNELS}')
 
 
 def choose_branch(data: Data) -> Setting:

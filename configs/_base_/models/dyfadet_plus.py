@@ -3,7 +3,7 @@
 # statistics without padding, channels that drop out
 _base_ = 'dyfadet.py'
 
-channel_dropout = 0.3  # share of feature channels that training hides
+channel_dropout = 0.5  # share of feature channels that training hides
 
 model = dict(
     data_preprocessor=dict(

@@ -7,11 +7,11 @@ lr = 2e-3
 
 train_cfg = dict(val_begin=1, val_interval=2)
 
-# weights averaged over a tenth of the iterations so far, 1,000 at most
+# weights averaged over a quarter of the iterations so far, 1,000 at most
 ema = dict(
     type='EMAHook',
     ema_type='MomentumAnnealingEMA',
-    gamma=10,
+    gamma=4,
     momentum=0.001,
     priority='ABOVE_NORMAL')
 custom_hooks = ['${ema}']
