@@ -116,15 +116,20 @@ setup(
     license='Apache-2.0',
     keywords='computer vision, temporal action detection, video',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={f'{PACKAGE}.zoo': ['*.pth']},
+    package_data={
+        f'{PACKAGE}.visualization.report': ['*.css', '*.html', '*.js'],
+        f'{PACKAGE}.zoo': ['*.pth']
+    },
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
     extras_require=dict(
+        annotation=read_requirements('annotation'),
         deploy=read_requirements('deploy'),
         lite=read_requirements('lite'),
         mim=read_requirements('mminstall'),
         optional=read_requirements('optional'),
-        tests=read_requirements('tests')),
+        tests=read_requirements('tests'),
+        video=read_requirements('video')),
     classifiers=[
         'Development Status :: 4 - Beta',
         'Operating System :: OS Independent',

@@ -13,6 +13,7 @@ from .feature_readers import (BaseFeatureReader, CSVReader, HDF5Reader,
                               missing_features_message)
 from .file_names import FileNames
 from .folder_lock import FolderLock, InUseError
+from .literal_config import literal_config
 from .messages import MissingFieldError, brief, cut, naming
 from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
@@ -25,7 +26,7 @@ __all__ = [
     'WriteError', 'actions_of', 'atomic_path', 'brief', 'check_classes',
     'check_video_id', 'check_writable', 'class_name', 'cut', 'exclude_videos',
     'extend_classes', 'features_exist', 'find_empty_classes', 'find_reversed',
-    'label_name', 'load_database', 'load_json_strict',
+    'label_name', 'literal_config', 'load_database', 'load_json_strict',
     'missing_features_message', 'naming', 'parse_video', 'read_bytes',
     'read_class_list', 'read_entries', 'read_lines', 'remove_duplicates',
     'remove_parts', 'remove_short', 'resolve_classes', 'save_json',

@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from dyfadet_mm.conversion import ConversionError
+from dyfadet_mm.fileio import literal_config
 
 FOLDER = Path(__file__).parents[2] / 'tools/model_converters'
 #: Each name stands for twice as much as the one before.
@@ -101,11 +102,10 @@ def test_missing_files_are_named(modules, tmp_path):
 
 
 def test_a_config_is_written_as_it_was_meant(modules):
-    literal = modules('literal_config')
+    config_text = modules('config_text').config_text
     values = dict(
         a=1, b=dict(c=[(1, ), 'x\'"\n'], d={'e f': None}), g=True, h=-1e-8)
-    text = literal.config_text(Config(values))
-    assert literal.literal_config(text) == values
+    assert literal_config(config_text(Config(values))) == values
 
 
 @pytest.mark.parametrize('values', [
@@ -124,13 +124,13 @@ def test_a_config_is_written_as_it_was_meant(modules):
 def test_a_config_with_code_is_never_written(modules, values):
     with pytest.raises(
             ConversionError, match='a config must say what|literal'):
-        modules('literal_config').config_text(Config(values))
+        modules('config_text').config_text(Config(values))
 
 
 @pytest.mark.parametrize('text', [
     'a = f()', 'import os', 'a = dict(**b)', 'a = dict([])', 'a = b = 1',
     'a = 1\na = 2', 'a.b = 1', 'a += 1', 'a = x', "a = f'{1}'", 'a = [*b]'
 ])
-def test_only_literals_are_read(modules, text):
+def test_only_literals_are_read(text):
     with pytest.raises(ValueError):
-        modules('literal_config').literal_config(text)
+        literal_config(text)

@@ -16,7 +16,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 import opentad_recipe
 import published_recipe
 import torch
-from literal_config import config_text
+from config_text import config_text
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.runner import save_checkpoint

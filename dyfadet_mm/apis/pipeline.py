@@ -1,0 +1,143 @@
+"""From a video or its features to what a detector takes."""
+from typing import Any, Dict, Optional
+
+import numpy as np
+from mmcv.transforms import Compose
+from mmengine.config import Config
+
+from dyfadet_mm.datasets.transforms import (ConcatFeatures, LoadFeatures,
+                                            PackTADInputs, SecondsToGrid,
+                                            SpreadFeatures)
+from dyfadet_mm.fileio.feature_readers.checks import (check_features,
+                                                      check_finite)
+from dyfadet_mm.registry import TASK_UTILS, TRANSFORMS
+from .inputs import Source, reader_of
+
+GRID = ('fps', 'feat_stride', 'feat_num_frames')
+
+
+class InferencePipeline:
+    """Make the input of a detector of a video, without annotations.
+
+    The steps are those of the config's test pipeline, but for reading, which
+    follows the suffix of the file, and for the conversion of actions.
+
+    Args:
+        cfg (Config): Config of the detector. Its ``test_dataloader`` says
+            what the features are, if it has one.
+        feat_dim (int, optional): Channels that the detector takes; None is
+            any. Defaults to None.
+
+    Attributes:
+        grid (dict): ``fps``, ``feat_stride`` and ``feat_num_frames`` of the
+            config, None where they differ from video to video.
+        extract (callable, optional): Path of a video to its features (T, C)
+            and the facts about them, keys as of ``grid`` and ``duration``.
+    """
+
+    def __init__(self, cfg: Config, feat_dim: Optional[int] = None) -> None:
+        dataset = _innermost(cfg.get('test_dataloader') or {})
+        self.grid = {key: dataset.get(key) for key in GRID}
+        self.feat_dim = feat_dim
+        self.extract = None
+        self.loader: dict = {}
+        self.spreads = False
+        steps = []
+        for step in dataset.get('pipeline') or [dict(type=PackTADInputs)]:
+            kind = step['type']
+            kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+            if kind is LoadFeatures:
+                self.loader = dict(step)
+            elif kind not in (ConcatFeatures, SecondsToGrid):
+                steps.append(TRANSFORMS.build(step))
+                self.spreads |= kind is SpreadFeatures
+        self.steps = Compose(steps)
+
+    def __call__(self, source: Source, **given: Optional[float]) -> dict:
+        """Read one video and pack it.
+
+        Args:
+            source (Source): The video.
+            given (float): ``duration`` (seconds), ``fps``, ``feat_stride``
+                and ``feat_num_frames``, which win over all else.
+
+        Returns:
+            dict: ``inputs`` (C, T) and ``data_samples``.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it has no usable features, or nothing says where
+                in time they are.
+        """
+        given = {key: each for key, each in given.items() if each is not None}
+        feats, facts = self._read(source)
+        facts = {**self.grid, **facts, **given}
+        self._check_grid(source, facts)
+        if 'duration' not in facts:
+            facts['duration'] = _duration(feats, facts)
+        return self.steps(dict(facts, video_id=source.video_id, feats=feats))
+
+    def _read(self, source: Source) -> tuple:
+        """Features (T, C) float32, and what is known of their grid."""
+        if source.is_video:
+            if self.extract is None:
+                raise ValueError(
+                    f'{source.name!r} is a video, for which the detector must '
+                    'have a feature extractor: give extractor=... '
+                    '(--extractor CONFIG), or the features')
+            return self.extract(source.path)
+        if source.feats is not None:
+            try:
+                check_features(source.feats, self.feat_dim)
+                feats = np.ascontiguousarray(source.feats, dtype=np.float32)
+                check_finite(feats)
+            except ValueError as error:
+                raise ValueError(f'{source.name} must {error}') from None
+            return feats, {}
+        loader = self._loader_of(source.path)
+        found = loader(
+            dict(
+                video_id=source.video_id,
+                feature_paths={loader.source: source.path}))
+        return found['feats'], {}
+
+    def _loader_of(self, path: str) -> LoadFeatures:
+        """Reader of a file, that of the config if it reads such files."""
+        reader = reader_of(path)
+        own = self.loader.get('reader') or {}
+        if own and TASK_UTILS.get(own['type']) is TASK_UTILS.get(
+                reader['type']):
+            reader = own
+        return LoadFeatures(
+            reader=reader,
+            feat_dim=self.loader.get('feat_dim', self.feat_dim),
+            channels=self.loader.get('channels'),
+            cache_mib=0)
+
+    def _check_grid(self, source: Source, facts: Dict[str, Any]) -> None:
+        """Ask for what nothing says."""
+        missing = [key for key in GRID if facts[key] is None]
+        if self.spreads:
+            missing = [
+                key for key in ('fps', 'duration') if not facts.get(key)
+            ]
+        if missing:
+            raise ValueError(
+                f'{source.name!r} must have {", ".join(missing)} to place '
+                'detections in seconds, but neither the config nor a '
+                'feature_grid.json beside the features says; give '
+                f'{missing[0]}=...')
+
+
+def _innermost(loader: dict) -> dict:
+    """Config of the data set inside wrappers, the first of several."""
+    dataset = loader.get('dataset') or {}
+    while 'dataset' in dataset or 'datasets' in dataset:
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    return dataset
+
+
+def _duration(feats: np.ndarray, facts: Dict[str, Any]) -> float:
+    """Seconds up to the last frame that a cell has seen."""
+    frames = (len(feats) - 1) * facts['feat_stride'] + facts['feat_num_frames']
+    return frames / facts['fps']
