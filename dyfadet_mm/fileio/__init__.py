@@ -18,17 +18,20 @@ from .messages import MissingFieldError, brief, cut, naming
 from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
 from .video_entries import actions_of, label_name, parse_video, to_number
+from .videos import (VideoError, VideoInfo, VideoReader, probe_video,
+                     write_video)
 
 __all__ = [
     'AtomicLocalBackend', 'BaseFeatureReader', 'CSVReader', 'FileNames',
     'FolderLock', 'HDF5Reader', 'InUseError', 'MissingFieldError', 'NpyReader',
     'NpzReader', 'SlowFastPickleReader', 'TorchReader', 'UnreadableFileError',
-    'WriteError', 'actions_of', 'atomic_path', 'brief', 'check_classes',
-    'check_video_id', 'check_writable', 'class_name', 'cut', 'exclude_videos',
-    'extend_classes', 'features_exist', 'find_empty_classes', 'find_reversed',
-    'label_name', 'literal_config', 'load_database', 'load_json_strict',
-    'missing_features_message', 'naming', 'parse_video', 'read_bytes',
-    'read_class_list', 'read_entries', 'read_lines', 'remove_duplicates',
-    'remove_parts', 'remove_short', 'resolve_classes', 'save_json',
-    'select_subset', 'subset_name', 'to_number'
+    'VideoError', 'VideoInfo', 'VideoReader', 'WriteError', 'actions_of',
+    'atomic_path', 'brief', 'check_classes', 'check_video_id',
+    'check_writable', 'class_name', 'cut', 'exclude_videos', 'extend_classes',
+    'features_exist', 'find_empty_classes', 'find_reversed', 'label_name',
+    'literal_config', 'load_database', 'load_json_strict',
+    'missing_features_message', 'naming', 'parse_video', 'probe_video',
+    'read_bytes', 'read_class_list', 'read_entries', 'read_lines',
+    'remove_duplicates', 'remove_parts', 'remove_short', 'resolve_classes',
+    'save_json', 'select_subset', 'subset_name', 'to_number', 'write_video'
 ]
