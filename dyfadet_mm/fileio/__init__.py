@@ -18,8 +18,8 @@ from .messages import MissingFieldError, brief, cut, naming
 from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
 from .video_entries import actions_of, label_name, parse_video, to_number
-from .videos import (VideoError, VideoInfo, VideoReader, probe_video,
-                     write_video)
+from .video_writer import write_video
+from .videos import VideoError, VideoInfo, VideoReader, probe_video
 
 __all__ = [
     'AtomicLocalBackend', 'BaseFeatureReader', 'CSVReader', 'FileNames',
