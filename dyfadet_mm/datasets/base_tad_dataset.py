@@ -13,6 +13,7 @@ from .annotation_notes import report_ignored, report_reversed
 from .class_numbering import ClassNumbering
 from .feature_files import (feature_path, join_path, per_source,
                             videos_with_features)
+from .grid_files import complete_grid
 from .sample_rng import SampleRng
 
 FILTERS = ('filter_empty_gt', 'min_action_length')
@@ -55,9 +56,11 @@ class TADDataset(BaseDataset):
     Args:
         ann_file (str): Annotation file, relative to ``data_root``.
         subset (str | Sequence[str]): Subset or subsets, in any case.
-        feat_stride (float, optional): Frames between two cells. None if
-            :class:`SpreadFeatures` sets it.
-        feat_num_frames (float, optional): Frames one cell has seen, or None.
+        feat_stride (float, optional): Frames between two cells. Defaults to
+            None: taken from ``feature_grid.json`` beside local features, if
+            there is one, else set by :class:`SpreadFeatures`.
+        feat_num_frames (float, optional): Frames one cell has seen. Defaults
+            to None, as ``feat_stride``.
         data_root (str): Folder of the data set, local or a URI. Defaults to
             ``''``.
         data_prefix (dict[str, str]): Folder of every feature source, relative
@@ -68,7 +71,9 @@ class TADDataset(BaseDataset):
         metainfo (dict, optional): ``classes`` as names or as a text file with
             one name per line. Defaults to None.
         fps (float, optional): Frames per second of all videos, which wins
-            over the annotation file. Defaults to None.
+            over the annotation file. Defaults to None: that of
+            ``feature_grid.json``, if the features were made at a rate of
+            their own, else that of the annotation file.
         file_prefix (str | dict[str, str]): Text before the video id in the
             name of a feature file, for all sources or by source. Defaults to
             ``''``.
@@ -101,14 +106,15 @@ class TADDataset(BaseDataset):
         FileNotFoundError: If the annotation file is missing, or a feature
             file is and ``filter_missing`` is False.
         KeyError: If the annotation file lacks a field.
-        ValueError: If an argument or an annotation is out of range.
+        ValueError: If an argument or an annotation is out of range, or
+            ``feature_grid.json`` says other numbers than the arguments.
     """
 
     def __init__(self,
                  ann_file: str,
                  subset: Union[str, Sequence[str]],
-                 feat_stride: Optional[float],
-                 feat_num_frames: Optional[float],
+                 feat_stride: Optional[float] = None,
+                 feat_num_frames: Optional[float] = None,
                  data_root: str = '',
                  data_prefix: Optional[Dict[str, str]] = None,
                  metainfo: Optional[dict] = None,
@@ -188,6 +194,15 @@ class TADDataset(BaseDataset):
         Returns:
             list[dict]: One dict per video, in the order of the file.
         """
+        numbers = complete_grid(
+            dict(
+                fps=self.fps,
+                feat_stride=self.feat_stride,
+                feat_num_frames=self.feat_num_frames), self.data_prefix,
+            self.subset, self.pipeline)
+        self.fps = numbers['fps']
+        self.feat_stride = numbers['feat_stride']
+        self.feat_num_frames = numbers['feat_num_frames']
         database = load_database(self.ann_file, self.backend_args)
         source = f'annotation file {self.ann_file!r}'
         with naming(source):

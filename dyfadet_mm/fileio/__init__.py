@@ -7,6 +7,8 @@ from .atomic import (WriteError, atomic_path, check_writable, remove_parts,
 from .atomic_backend import AtomicLocalBackend
 from .class_lists import (check_classes, class_name, extend_classes,
                           find_empty_classes, read_class_list, resolve_classes)
+from .feature_grids import (GRID_FILE, check_grid, grid_path, load_grid,
+                            save_grid)
 from .feature_readers import (BaseFeatureReader, CSVReader, HDF5Reader,
                               NpyReader, NpzReader, SlowFastPickleReader,
                               TorchReader, features_exist,
@@ -23,15 +25,17 @@ from .videos import VideoError, VideoInfo, VideoReader, probe_video
 
 __all__ = [
     'AtomicLocalBackend', 'BaseFeatureReader', 'CSVReader', 'FileNames',
-    'FolderLock', 'HDF5Reader', 'InUseError', 'MissingFieldError', 'NpyReader',
-    'NpzReader', 'SlowFastPickleReader', 'TorchReader', 'UnreadableFileError',
-    'VideoError', 'VideoInfo', 'VideoReader', 'WriteError', 'actions_of',
-    'atomic_path', 'brief', 'check_classes', 'check_video_id',
-    'check_writable', 'class_name', 'cut', 'exclude_videos', 'extend_classes',
-    'features_exist', 'find_empty_classes', 'find_reversed', 'label_name',
-    'literal_config', 'load_database', 'load_json_strict',
+    'FolderLock', 'GRID_FILE', 'HDF5Reader', 'InUseError', 'MissingFieldError',
+    'NpyReader', 'NpzReader', 'SlowFastPickleReader', 'TorchReader',
+    'UnreadableFileError', 'VideoError', 'VideoInfo', 'VideoReader',
+    'WriteError', 'actions_of', 'atomic_path', 'brief', 'check_classes',
+    'check_grid', 'check_video_id', 'check_writable', 'class_name', 'cut',
+    'exclude_videos', 'extend_classes', 'features_exist', 'find_empty_classes',
+    'find_reversed', 'grid_path', 'label_name', 'literal_config',
+    'load_database', 'load_grid', 'load_json_strict',
     'missing_features_message', 'naming', 'parse_video', 'probe_video',
     'read_bytes', 'read_class_list', 'read_entries', 'read_lines',
     'remove_duplicates', 'remove_parts', 'remove_short', 'resolve_classes',
-    'save_json', 'select_subset', 'subset_name', 'to_number', 'write_video'
+    'save_grid', 'save_json', 'select_subset', 'subset_name', 'to_number',
+    'write_video'
 ]
