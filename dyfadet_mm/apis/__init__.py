@@ -1,8 +1,12 @@
+from .clips import Preprocessing
 from .detector import init_detector
+from .feature_extractor import Extraction, FeatureExtractor
 from .inferencer import TADInferencer, inference_detector
 from .onnx_detector import METADATA, OnnxDetector
+from .recognizers import build_recognizer, features_of
 
 __all__ = [
-    'METADATA', 'OnnxDetector', 'TADInferencer', 'inference_detector',
-    'init_detector'
+    'Extraction', 'FeatureExtractor', 'METADATA', 'OnnxDetector',
+    'Preprocessing', 'TADInferencer', 'build_recognizer', 'features_of',
+    'inference_detector', 'init_detector'
 ]

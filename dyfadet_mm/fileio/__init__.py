@@ -7,8 +7,8 @@ from .atomic import (WriteError, atomic_path, check_writable, remove_parts,
 from .atomic_backend import AtomicLocalBackend
 from .class_lists import (check_classes, class_name, extend_classes,
                           find_empty_classes, read_class_list, resolve_classes)
-from .feature_grids import (GRID_FILE, check_grid, grid_path, load_grid,
-                            save_grid)
+from .feature_grids import (CONTAINERS, GRID_FILE, check_grid, grid_path,
+                            load_grid, save_grid)
 from .feature_readers import (BaseFeatureReader, CSVReader, HDF5Reader,
                               NpyReader, NpzReader, SlowFastPickleReader,
                               TorchReader, features_exist,
@@ -20,22 +20,23 @@ from .messages import MissingFieldError, brief, cut, naming
 from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
 from .video_entries import actions_of, label_name, parse_video, to_number
+from .video_files import find_videos
 from .video_writer import write_video
 from .videos import VideoError, VideoInfo, VideoReader, probe_video
 
 __all__ = [
-    'AtomicLocalBackend', 'BaseFeatureReader', 'CSVReader', 'FileNames',
-    'FolderLock', 'GRID_FILE', 'HDF5Reader', 'InUseError', 'MissingFieldError',
-    'NpyReader', 'NpzReader', 'SlowFastPickleReader', 'TorchReader',
-    'UnreadableFileError', 'VideoError', 'VideoInfo', 'VideoReader',
-    'WriteError', 'actions_of', 'atomic_path', 'brief', 'check_classes',
-    'check_grid', 'check_video_id', 'check_writable', 'class_name', 'cut',
-    'exclude_videos', 'extend_classes', 'features_exist', 'find_empty_classes',
-    'find_reversed', 'grid_path', 'label_name', 'literal_config',
-    'load_database', 'load_grid', 'load_json_strict',
-    'missing_features_message', 'naming', 'parse_video', 'probe_video',
-    'read_bytes', 'read_class_list', 'read_entries', 'read_lines',
-    'remove_duplicates', 'remove_parts', 'remove_short', 'resolve_classes',
-    'save_grid', 'save_json', 'select_subset', 'subset_name', 'to_number',
-    'write_video'
+    'AtomicLocalBackend', 'BaseFeatureReader', 'CONTAINERS', 'CSVReader',
+    'FileNames', 'FolderLock', 'GRID_FILE', 'HDF5Reader', 'InUseError',
+    'MissingFieldError', 'NpyReader', 'NpzReader', 'SlowFastPickleReader',
+    'TorchReader', 'UnreadableFileError', 'VideoError', 'VideoInfo',
+    'VideoReader', 'WriteError', 'actions_of', 'atomic_path', 'brief',
+    'check_classes', 'check_grid', 'check_video_id', 'check_writable',
+    'class_name', 'cut', 'exclude_videos', 'extend_classes', 'features_exist',
+    'find_empty_classes', 'find_reversed', 'find_videos', 'grid_path',
+    'label_name', 'literal_config', 'load_database', 'load_grid',
+    'load_json_strict', 'missing_features_message', 'naming', 'parse_video',
+    'probe_video', 'read_bytes', 'read_class_list', 'read_entries',
+    'read_lines', 'remove_duplicates', 'remove_parts', 'remove_short',
+    'resolve_classes', 'save_grid', 'save_json', 'select_subset',
+    'subset_name', 'to_number', 'write_video'
 ]

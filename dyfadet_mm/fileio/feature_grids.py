@@ -12,7 +12,8 @@ from .video_entries import to_number
 #: Name of the file in a folder of features.
 GRID_FILE = 'feature_grid.json'
 VERSION = 'dyfadet_mm feature grid 1'
-CONTAINERS = ('.hdf5', '.h5', '.hdf', '.npz')
+#: Files that hold the features of many videos.
+CONTAINERS = ('.hdf5', '.h5', '.hdf')
 # what the numbers are called where features are used
 _NAMES = dict(
     fps='fps',

@@ -1,0 +1,220 @@
+"""Videos as the clips of their cells, decoded by several threads."""
+import queue
+import threading
+from collections import deque
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
+
+import mmcv
+import numpy as np
+
+from dyfadet_mm.fileio import VideoReader
+from dyfadet_mm.structures import FeatureGrid
+
+# of a thread that waits, to see that nobody wants its clips any more
+_PATIENCE = 0.2
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From the frames of a window to the input of a recognizer.
+
+    Args:
+        size (int | tuple[int, int], optional): Height and width of the
+            input. Defaults to None, which leaves frames as they are.
+        short_side (int, optional): Resize the shorter side of a frame to
+            this, then cut ``size`` from its centre. Defaults to None, which
+            squashes the whole frame into ``size``.
+        mean (Sequence[float]): Of R, G and B in 0 to 255. Defaults to 0.
+        std (Sequence[float]): What the rest is divided by. Defaults to 1.
+        frame_interval (int): Of the window, every n-th frame is seen.
+            Defaults to 1.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    size: Union[None, int, Tuple[int, int]] = None
+    short_side: Optional[int] = None
+    mean: Tuple[float, ...] = (0., 0., 0.)
+    std: Tuple[float, ...] = (1., 1., 1.)
+    frame_interval: int = 1
+
+    def __post_init__(self) -> None:
+        size = self.size
+        if size is not None:
+            size = (size, size) if isinstance(size, int) else tuple(size)
+            if len(size) != 2 or min(size) < 1:
+                raise ValueError('size must be a number of pixels or (height, '
+                                 f'width), but got {self.size}')
+        for name, value in dict(
+                size=size, mean=tuple(self.mean), std=tuple(self.std)).items():
+            object.__setattr__(self, name, value)  # frozen for others
+        if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
+            raise ValueError('mean and std must be three numbers each, std '
+                             f'not 0, but got {self.mean} and {self.std}')
+        if self.frame_interval < 1:
+            raise ValueError('frame_interval must be at least 1, but got '
+                             f'{self.frame_interval}')
+        if self.short_side is not None and (size is None
+                                            or self.short_side < max(size)):
+            raise ValueError('short_side must be at least size, but got '
+                             f'{self.short_side} and {self.size}')
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """Bring one frame to size.
+
+        Args:
+            frame (ndarray): uint8, (H, W, 3).
+
+        Returns:
+            ndarray: uint8, (height, width, 3).
+        """
+        if self.size is None:
+            return frame
+        height, width = self.size
+        if self.short_side is None:
+            return mmcv.imresize(frame, (width, height))
+        scale = self.short_side / min(frame.shape[:2])
+        frame = mmcv.imresize(
+            frame,
+            tuple(
+                max(round(n * scale), self.short_side)
+                for n in frame.shape[1::-1]))
+        top = (frame.shape[0] - height) // 2
+        left = (frame.shape[1] - width) // 2
+        return frame[top:top + height, left:left + width]
+
+
+class Event(NamedTuple):
+    """What happens while videos are decoded.
+
+    Attributes:
+        video (int): Which one.
+        kind (str): ``'start'``, ``'clip'``, ``'end'`` or ``'failure'``.
+        value (Any): Cells by the header, the clip, the number of frames, or
+            the error.
+    """
+
+    video: int
+    kind: str
+    value: Any
+
+
+def read_video(index: int, path: str, grid: FeatureGrid,
+               preprocessing: Preprocessing) -> Iterator[Event]:
+    """Decode one video.
+
+    No more than a window of frames is held, however long the video is.
+
+    Args:
+        index (int): Its number, for the events.
+        path (str): Its file.
+        grid (FeatureGrid): Which frames make a cell.
+        preprocessing (Preprocessing): What is done to them.
+
+    Yields:
+        Event: A start, a clip (frames, height, width, 3) uint8 per cell, and
+        an end; or a failure where that is.
+    """
+    try:
+        with VideoReader(path) as reader:
+            fps = grid.fps or reader.info.fps
+            yield Event(index, 'start',
+                        grid.num_cells(round(reader.info.duration * fps)))
+            window: deque = deque(maxlen=grid.window)
+            count, raw, frame = 0, None, None
+            for each in reader.resampled(fps):
+                if each is not raw:
+                    raw, frame = each, preprocessing(each)
+                window.append(frame)
+                count += 1
+                last = count - grid.window
+                if last >= 0 and last % grid.stride == 0:
+                    yield Event(index, 'clip', _clip(window, preprocessing))
+        if count < grid.window:
+            window.extend(repeat(frame, grid.window - count))
+            yield Event(index, 'clip', _clip(window, preprocessing))
+    except (OSError, ValueError) as error:
+        yield Event(index, 'failure', error)
+        return
+    yield Event(index, 'end', count)
+
+
+def _clip(window: deque, preprocessing: Preprocessing) -> np.ndarray:
+    """The frames of a window that are seen."""
+    return np.stack(list(window)[::preprocessing.frame_interval])
+
+
+def read_videos(paths: Sequence[str],
+                grid: FeatureGrid,
+                preprocessing: Preprocessing,
+                num_workers: int = 0,
+                buffer: int = 16) -> Iterator[Event]:
+    """Decode videos, several at a time.
+
+    Threads are enough, as PyAV and OpenCV let others run while they work.
+
+    Args:
+        paths (Sequence[str]): Files.
+        grid, preprocessing: As of :func:`read_video`.
+        num_workers (int): Threads, each with a video of its own. Defaults to
+            0, the thread that iterates.
+        buffer (int): Most events that wait for who iterates. Defaults to 16.
+
+    Yields:
+        Event: As of :func:`read_video`, in order for each video.
+    """
+    todo = iter(list(enumerate(paths)))
+    if num_workers == 0:
+        for index, path in todo:
+            yield from read_video(index, path, grid, preprocessing)
+        return
+    events: queue.Queue = queue.Queue(buffer)
+    lock, stop = threading.Lock(), threading.Event()
+
+    def put(item: Any) -> None:
+        """Hand over, unless nobody wants it."""
+        while not stop.is_set():
+            try:
+                return events.put(item, timeout=_PATIENCE)
+            except queue.Full:
+                pass
+
+    def work() -> None:
+        """Decode one video after another; None or an error is the end."""
+        try:
+            while not stop.is_set():
+                with lock:
+                    item = next(todo, None)
+                if item is None:
+                    break
+                for event in read_video(*item, grid, preprocessing):
+                    put(event)
+                    if stop.is_set():
+                        break
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    threads = [
+        threading.Thread(target=work, daemon=True)
+        for _ in range(min(num_workers, max(len(paths), 1)))
+    ]
+    for thread in threads:
+        thread.start()
+    running = len(threads)
+    try:
+        while running:
+            event = events.get()
+            if isinstance(event, BaseException):
+                raise event
+            if event is None:
+                running -= 1
+            else:
+                yield event
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
