@@ -64,13 +64,13 @@ def lay_out(video: Mapping[str, Any], score_thr: float,
     for name, prefix in (('ground truth', 'gt_'), ('detections', '')):
         if video.get(f'{prefix}segments') is None:
             continue
-        segments = _to_array(video[f'{prefix}segments']).reshape(-1, 2)
-        labels = _to_array(video[f'{prefix}labels']).astype(int)
+        segments = to_array(video[f'{prefix}segments']).reshape(-1, 2)
+        labels = to_array(video[f'{prefix}labels']).astype(int)
         if prefix:
             scores = None
             order = np.argsort(segments[:, 0], kind='stable')
         else:
-            scores = _to_array(video['scores'])
+            scores = to_array(video['scores'])
             order = np.argsort(-scores, kind='stable')
             high = order[scores[order] >= score_thr]
             hidden[f'below score {score_thr:g}'] = len(order) - len(high)
@@ -114,7 +114,7 @@ def _assign_lanes(segments: np.ndarray, max_lanes: int) -> np.ndarray:
     return np.array(chosen, dtype=int)
 
 
-def _to_array(value: Any) -> np.ndarray:
+def to_array(value: Any) -> np.ndarray:
     """View a tensor, array or list as a float64 array."""
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
