@@ -40,13 +40,8 @@ const checks = data.classes.map((each, label) => {
 });
 
 function fillClasses() {
-  const many = data.classes.map(() => 0);
-  for (const video of data.videos) {
-    for (const label of video.found.labels) many[label]++;
-  }
   const list = data.classes.map((each, label) => make('li', {}, make(
-    'label', {}, checks[label], swatch(label), className(label),
-    make('span', {className: 'many', textContent: many[label]}))));
+    'label', {}, checks[label], swatch(label), className(label))));
   byId('class-list').append(...list);
   byId('class-search').hidden = list.length < 10;
   search(byId('class-search'), list, data.classes.map((each) => each.name));

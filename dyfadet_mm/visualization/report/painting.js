@@ -49,7 +49,7 @@ function hatch(context, name) {
   return patterns[name];
 }
 
-function paintBar(context, x, y, width, height, label, score, text = '') {
+function paintBar(context, x, y, width, height, label, score) {
   const {color, hatch: name} = data.classes[label];
   const face = fade(color, score);
   context.fillStyle = `rgb(${face})`;
@@ -65,10 +65,6 @@ function paintBar(context, x, y, width, height, label, score, text = '') {
   context.strokeStyle = darkMode.matches ? 'rgba(255, 255, 255, .45)' :
     surface;
   context.stroke();
-  if (text && context.measureText(text).width + 8 < width) {
-    context.fillStyle = inkOn(face);
-    context.fillText(text, x + width / 2, y + height / 2 + 0.5);
-  }
 }
 
 // Prepare a canvas for drawing in CSS pixels.

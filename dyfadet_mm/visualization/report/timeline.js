@@ -44,17 +44,34 @@ function drawRow({canvas, actions}) {
   const context = clear(canvas, trackWidth(), height);
   context.fillStyle = track;
   context.fillRect(0, barTop() - GAP / 2, trackWidth(), BAR + GAP);
-  for (const each of actions) {
-    if (each.end < view.start || each.start > view.end) continue;
-    const [x, y, width, high] = box(each);
-    paintBar(context, x, y, width, high, each.label, each.score ?? 1,
-             each.score === null ? '' : each.score.toFixed(2));
+  const seen = actions.filter(
+    (each) => each.end >= view.start && each.start <= view.end);
+  for (const each of seen) {
+    paintBar(context, ...box(each), each.label, each.score ?? 1);
   }
+  writeScores(context, seen.filter((each) => each.score !== null));
   if (actions.includes(state.selected)) {
     const [x, y, width, high] = box(state.selected);
     context.strokeStyle = accent;
     context.lineWidth = 2.5;
     context.strokeRect(x - 1, y - 1, width + 2, high + 2);
+  }
+}
+
+// Scores go where they fit, and where no bar above would cut them.
+function writeScores(context, detections) {
+  const isCovered = new Uint8Array(Math.ceil(trackWidth()));
+  for (const each of [...detections].reverse()) {
+    const {label, score} = each;
+    const [x, y, width, high] = box(each);
+    const room = context.measureText('0.00').width / 2 + 4;
+    const middle = x + width / 2;
+    if (width > 2 * room && middle > room &&
+        !isCovered.subarray(middle - room, middle + room).includes(1)) {
+      context.fillStyle = inkOn(fade(data.classes[label].color, score));
+      context.fillText(score.toFixed(2), middle, y + high / 2 + 0.5);
+    }
+    isCovered.fill(1, Math.max(x, 0), Math.max(x + width, 0));
   }
 }
 
@@ -113,9 +130,11 @@ function movePlayhead() {
   const seen = view.start <= state.time && state.time <= view.end;
   const playhead = byId('playhead');
   playhead.hidden = !seen;
-  const left = axis.getBoundingClientRect().left -
-    byId('timeline').getBoundingClientRect().left - 1;
-  playhead.style.transform = `translateX(${left + toX(state.time)}px)`;
+  const [inner, outer] = [axis, byId('timeline')].map(
+    (element) => element.getBoundingClientRect());
+  const x = inner.left - outer.left + toX(state.time);
+  playhead.style.transform = `translateX(${x - 1}px)`;
+  playhead.style.top = `${inner.top - outer.top + 24}px`;  // from the thumb
 }
 
 // Show a span of seconds, within the video.
