@@ -71,8 +71,8 @@ def write_csv(path: str,
               overwrite: bool = False) -> None:
     """Write a table of detections, in seconds, for a spreadsheet.
 
-    A row holds ``video, start, end, label, score, duration``; those of a
-    video are in order of time. A name that a spreadsheet would take for a
+    A row holds ``video, start, end, label, score, duration``, the last empty
+    where it is not known; those of a video are in order of time. A name that a spreadsheet would take for a
     formula, such as ``=run()``, has an apostrophe before it. The file is in
     UTF-8 with a mark by which spreadsheets know it.
 
@@ -94,7 +94,8 @@ def write_csv(path: str,
     rows = []
     for video in videos:
         name = _inert_cell(str(video.get('video_id', '')))
-        duration = round(duration_of(video), 3)
+        duration = duration_of(video)
+        duration = '' if duration is None else round(duration, 3)
         for start, end, label, score in _rows(video, score_thr):
             rows.append((name, round(start, 3), round(end, 3),
                          _inert_cell(class_name(label, classes)),

@@ -19,4 +19,4 @@ def check_new(path: str, overwrite: bool) -> None:
     if not overwrite and osp.lexists(path):
         raise FileExistsError(
             f'file to write must be new, but got {str(path)!r}; choose '
-            'another name, or overwrite it on purpose')
+            'another name, or set overwrite=True (--force)')

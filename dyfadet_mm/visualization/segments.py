@@ -66,23 +66,30 @@ def read_truth(video: Mapping[str, Any]) -> Optional[Segments]:
     return Segments(truth.segments[order], truth.labels[order], None)
 
 
-def duration_of(video: Mapping[str, Any]) -> float:
-    """Seconds of a video, or up to its last segment where none are given.
+def duration_of(video: Mapping[str, Any]) -> Optional[float]:
+    """Seconds that a video lasts.
 
     Args:
         video (Mapping): As of :func:`draw_timeline`.
 
     Returns:
-        float: More than 0.
+        float, optional: More than 0, None where it is not known.
     """
     duration = float(video.get('duration') or math.inf)
-    if math.isfinite(duration) and duration > 0:
-        return duration
-    truth = read_truth(video)
-    ends = [read_detections(video).segments]
-    if truth is not None:
-        ends.append(truth.segments)
-    return max(part.max(initial=0) for part in ends) or 1.
+    return duration if 0 < duration < math.inf else None
+
+
+def last_end(*parts: Optional[Segments]) -> float:
+    """Seconds until the last segment ends.
+
+    Args:
+        parts (Segments, optional): Detections, ground truth.
+
+    Returns:
+        float: 1 where there is no segment.
+    """
+    ends = [part.segments.max(initial=0) for part in parts if part is not None]
+    return float(max(ends, default=0)) or 1.
 
 
 def _read(video: Mapping[str, Any], *keys: str) -> Segments:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import numpy as np
 from matplotlib.colors import to_hex
 
-from ..segments import Segments, duration_of, read_detections, read_truth
+from ..segments import (Segments, duration_of, last_end, read_detections,
+                        read_truth)
 from ..styles import ClassStyles
 
 MAX_EMBEDDED = 100 * 2**20  # bytes; browsers refuse links of some hundred MB
@@ -50,7 +51,9 @@ def report_content(path: str, videos: Sequence[Mapping[str, Any]],
     rows = [
         dict(
             name=str(video.get('video_id', '')),
+            # None: as long as the file, which the browser knows
             duration=duration_of(video),
+            last_end=last_end(f, t),
             file=_file_of(video, path, embed_video),
             found=_columns(f, ranks),
             truth=None if t is None else _columns(t, ranks))

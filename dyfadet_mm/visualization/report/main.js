@@ -8,7 +8,8 @@ function fillVideos() {
                         make('bdi', {className: 'name', title: video.name,
                                      textContent: video.name}),
                         make('small', {textContent:
-                                       clockText(video.duration, 0)}));
+                                       video.duration ?
+                                       clockText(video.duration, 0) : ''}));
     button.addEventListener('click', () => openVideo(index));
     items.push(make('li', {}, button));
   });

@@ -4,7 +4,7 @@ const player = byId('player');
 let playable = false;
 
 function seek(time) {
-  state.time = Math.min(Math.max(time, 0), state.video.duration);
+  state.time = Math.min(Math.max(time, 0), state.duration);
   if (playable) player.currentTime = state.time;
   tell('time');
 }
@@ -48,18 +48,27 @@ function showFailure() {
 }
 
 function checkLength() {
-  const {duration} = state.video;
-  if (Math.abs(player.duration - duration) > Math.max(1, 0.02 * duration)) {
-    showNote(`The video lasts ${clockText(player.duration)}, but the ` +
-             `segments are of one that lasts ${clockText(duration)}: are ` +
-             'they of this file?');
+  const {duration} = player;
+  if (!state.video.duration && Number.isFinite(duration)) {
+    state.duration = Math.max(duration, state.video.last_end);
+    showLength();
+    show(0, Infinity);
+  } else if (Math.abs(duration - state.duration) >
+             Math.max(1, 0.02 * state.duration)) {
+    showNote(`The video lasts ${clockText(duration)}, but the segments are ` +
+             `of one that lasts ${clockText(state.duration)}: are they of ` +
+             'this file?');
   }
+}
+
+function showLength() {
+  byId('length').textContent = clockText(state.duration);
 }
 
 on('video', () => {
   const {file, name} = state.video;
   byId('video-name').textContent = name;
-  byId('length').textContent = clockText(state.video.duration);
+  showLength();
   playable = Boolean(file);
   player.hidden = !file;
   if (file) player.src = file.source; else player.removeAttribute('src');

@@ -5,6 +5,7 @@ const byId = (id) => document.getElementById(id);
 const listeners = {video: [], filter: [], time: [], select: []};
 const state = {
   video: null,        // the open one, of data.videos
+  duration: 1,        // seconds, up to the last segment if it is not known
   actions: [],        // its segments, longest first
   threshold: data.threshold,
   off: new Set(),     // labels of the classes that are filtered out
@@ -90,6 +91,7 @@ const isAt = (action, time) => action.start <= time && time < action.end;
 
 function openVideo(index) {
   state.video = data.videos[index];
+  state.duration = state.video.duration || state.video.last_end;
   state.actions = actionsOf(state.video);
   state.selected = null;
   state.time = 0;

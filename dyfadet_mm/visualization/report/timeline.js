@@ -139,7 +139,7 @@ function movePlayhead() {
 
 // Show a span of seconds, within the video.
 function show(start, span) {
-  const {duration} = state.video;
+  const {duration} = state;
   const length = Math.min(Math.max(span, 0.5), duration);
   view.start = Math.min(Math.max(start, 0), duration - length);
   view.end = view.start + length;
@@ -203,7 +203,7 @@ function keepInView() {
 
 on('video', () => {
   rows = new Map();
-  [view.start, view.end] = [0, state.video.duration];
+  [view.start, view.end] = [0, state.duration];
   byId('legend').textContent = state.video.truth ?
     'Thin bar: ground truth. Below: detections, pale where the score is low.' :
     'Detections, pale where the score is low.';
@@ -222,7 +222,7 @@ byId('timeline').addEventListener('wheel', (event) => {
   const x = event.clientX - axis.getBoundingClientRect().left;
   if (event.ctrlKey) {
     zoom(1.002 ** -event.deltaY, toTime(x));
-  } else if (event.deltaX && span < state.video.duration) {
+  } else if (event.deltaX && span < state.duration) {
     show(view.start + event.deltaX / trackWidth() * span, span);
   } else {
     return;
