@@ -80,7 +80,7 @@ def lay_out(video: Mapping[str, Any], score_thr: float,
         is_reversed = find_reversed(segments[order])
         hidden['ending before they start'] += int(is_reversed.sum())
         order = order[~is_reversed]
-        lanes = _assign_lanes(segments[order], max_lanes)
+        lanes = assign_lanes(segments[order], max_lanes)
         shown = order[lanes < max_lanes]
         hidden[OVERLAPPING] += len(order) - len(shown)
         groups.append(
@@ -96,7 +96,7 @@ def lay_out(video: Mapping[str, Any], score_thr: float,
         ', '.join(notes + ['not drawn']) if notes else '')
 
 
-def _assign_lanes(segments: np.ndarray, max_lanes: int) -> np.ndarray:
+def assign_lanes(segments: np.ndarray, max_lanes: int) -> np.ndarray:
     """Give each segment, in order, the first lane where it fits, (N, ).
 
     One that fits nowhere gets ``max_lanes``.

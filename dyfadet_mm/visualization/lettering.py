@@ -152,7 +152,9 @@ def _warn_once(signs: str) -> None:
     print_log(
         f'no installed font has {signs[:20]!r} ({", ".join(scripts)}): '
         'pictures show their numbers; install a font with these characters, '
-        'such as one of the Noto fonts, and remove the font list in '
+        'such as one of the Noto fonts (packages of Debian: fonts-noto-core, '
+        'for Chinese, Japanese and Korean fonts-noto-cjk, for emoji '
+        'fonts-symbola), and remove the font list in '
         'matplotlib.get_cachedir()',
         'current',
         level=logging.WARNING)
