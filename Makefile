@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/lock-py311-cpu.txt
 # torch goes first and by exact version: a range pulls gigabytes
 TORCH = $(shell grep '^torch==' $(LOCK))
-SOURCES := $(wildcard dyfadet_mm tools tests configs projects setup.py)
+SOURCES := $(wildcard dyfadet_mm tools tests configs projects demo setup.py)
 
 DEMO_CONFIG := configs/dyfadet/dyfadet-plus_pixels_1xb8-10e_digit-streams.py
 DEMO_DATA := data/digit_streams
@@ -78,9 +78,10 @@ test: lint
 demo:
 	@$(PYTHON) -c "$$ALONE" $(DEMO_WORK).lock $(AGAIN) pictures
 
-pictures: $(DEMO_WORK)/timeline.png
+pictures: $(DEMO_WORK)/timeline.png $(DEMO_WORK)/page.html
 	@echo
-	@echo "Done. The picture: $(DEMO_WORK)/timeline.png"
+	@echo "Done. A page to look at: $(DEMO_WORK)/page.html"
+	@echo "The picture:       $(DEMO_WORK)/timeline.png"
 	@echo "The detections:    $(DEMO_WORK)/predictions.json"
 	@echo "One picture each:  $(DEMO_WORK)/timelines/"
 	@echo "The table again:   $(BIN)/python" \
@@ -94,19 +95,19 @@ pictures: $(DEMO_WORK)/timeline.png
 
 $(DEMO_DATA)/.stamp: tools/dataset_converters/digit_streams.py \
     | $(VENV)/.stamp
-	@echo "1/4 Writing the videos of digits"
+	@echo "1/5 Writing the videos of digits"
 	@$(BIN)/python $< --out $(DEMO_DATA)
 	@touch $@
 
 # --resume goes on where an interrupted demo stopped
 $(DEMO_WORK)/.trained: $(DEMO_DATA)/.stamp
-	@echo "2/4 Training with $(DEMO_CONFIG)"
+	@echo "2/5 Training with $(DEMO_CONFIG)"
 	@$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_WORK) \
 	    --resume --progress
 	@touch $@
 
 $(DEMO_WORK)/.tested: $(DEMO_WORK)/.trained
-	@echo "3/4 Testing the best checkpoint"
+	@echo "3/5 Testing the best checkpoint"
 	@$(BIN)/python tools/test.py $(DEMO_CONFIG) \
 	    "$$(ls -t $(DEMO_WORK)/best_*.pth | head -n 1)" \
 	    --work-dir $(DEMO_WORK) --out $(DEMO_WORK)/predictions.json \
@@ -114,10 +115,18 @@ $(DEMO_WORK)/.tested: $(DEMO_WORK)/.trained
 	@touch $@
 
 $(DEMO_WORK)/timeline.png: $(DEMO_WORK)/.tested
-	@echo "4/4 Drawing the timeline"
+	@echo "4/5 Drawing the timeline"
 	@$(BIN)/python tools/analysis_tools/plot_timeline.py \
 	    $(DEMO_WORK)/predictions.json $(DEMO_DATA)/annotations.json \
 	    --subset validation --out $@
+
+# from a video file to a page, without the annotations of the training
+$(DEMO_WORK)/page.html: $(DEMO_WORK)/.tested
+	@echo "5/5 Detecting in video files of digits"
+	@$(BIN)/python tools/dataset_converters/digit_videos.py $(DEMO_DATA)
+	@$(BIN)/python demo/tad_demo.py $(DEMO_DATA)/videos \
+	    --model "$$(ls -t $(DEMO_WORK)/best_*.pth | head -n 1)" \
+	    --ground-truth $(DEMO_DATA)/annotations.json --report $@ --force
 
 clean:
 	@$(PYTHON) -c "$$ALONE" $(DEMO_WORK).lock rm -rf $(DEMO_WORK)

@@ -58,6 +58,10 @@ def test_wheel_holds_every_file(wheel, checkout):
         if '.mim' not in path.parts
     }
     expected.add('dyfadet_mm/zoo/digit-streams.pth')
+    expected |= {
+        str(path.relative_to(checkout))
+        for path in (checkout / 'dyfadet_mm/visualization/report').glob('*.*')
+    }
     for folder in ('configs', 'tools'):
         expected |= {
             f'dyfadet_mm/.mim/{path.relative_to(checkout)}'

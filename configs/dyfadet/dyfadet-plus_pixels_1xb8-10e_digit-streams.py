@@ -12,4 +12,7 @@ weight_decay = 0.1
 model = dict(backbone=dict(mlp_channels=128))
 optim_wrapper = dict(optimizer=dict(weight_decay='${weight_decay}'))
 
+# of the streams as videos, see tools/dataset_converters/digit_videos.py
+feature_extractor = 'dyfadet_mm::features/pixels_digit-streams.py'
+
 randomness = dict(seed=0)

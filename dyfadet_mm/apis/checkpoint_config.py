@@ -5,6 +5,7 @@ checkpoint may come from anywhere: its text is read as literals, and it may
 name only what the packages of OpenMMLab have registered. MMEngine would call
 any function of any module by its name.
 """
+import re
 from typing import Any, Iterator, Mapping
 
 from mmengine.config import Config
@@ -15,6 +16,8 @@ from dyfadet_mm.fileio import brief, literal_config
 KEYS = ('default_scope', 'feature_extractor', 'model', 'test_dataloader',
         'visualizer')
 SCOPES = ('dyfadet_mm', 'mmaction', 'mmdet', 'mmengine')
+# a config of this package
+OURS = re.compile(r'dyfadet_mm::features/[\w-]+\.py')
 # characters; those of our recipes have 10,000
 MAX_TEXT = 2**20
 
@@ -52,6 +55,9 @@ def saved_config(checkpoint: Mapping[str, Any]) -> Config:
         raise NoConfigError('its config has no model')
     for name in types_of(values):
         _check_type(name)
+    extractor = values.get('feature_extractor')
+    if not OURS.fullmatch(str(extractor)):  # a file that would be run
+        values.pop('feature_extractor', None)
     return Config(values)
 
 

@@ -3,7 +3,6 @@ import os.path as osp
 import warnings
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.infer import BaseInferencer

@@ -3,7 +3,8 @@ import logging
 import os
 import os.path as osp
 import uuid
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from functools import cached_property
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmaction.structures import ActionDataSample
@@ -14,10 +15,11 @@ from rich.progress import track
 from torch import nn
 
 from dyfadet_mm.evaluation.files import save_predictions
-from dyfadet_mm.fileio import FileNames, class_name, cut
+from dyfadet_mm.fileio import FileNames, class_name, cut, probe_video
 from dyfadet_mm.registry import INFERENCERS
 from dyfadet_mm.visualization import TADVisualizer
 from .detector import SCOPE, init_detector
+from .feature_extractor import FeatureExtractor
 from .inputs import list_sources
 from .pipeline import InferencePipeline
 
@@ -45,6 +47,8 @@ class TADInferencer(BaseInferencer):
         extractor (optional): What makes features of videos: a
             :class:`FeatureExtractor`, its config, or the path of that.
             Defaults to None, ``feature_extractor`` of the model's config.
+        extractor_weights (str, optional): Checkpoint of its recognizer.
+            Defaults to None.
         classes (Sequence[str], optional): Names in label order. Defaults to
             None, those of the weights.
 
@@ -72,9 +76,10 @@ class TADInferencer(BaseInferencer):
                  scope: str = SCOPE,
                  show_progress: bool = True,
                  extractor: Any = None,
+                 extractor_weights: Optional[str] = None,
                  classes: Optional[Sequence[str]] = None) -> None:
         self._given = dict(config=model, checkpoint=weights, classes=classes)
-        self._extractor = extractor
+        self._extractor = extractor, extractor_weights
         super().__init__(Config(), weights, device, scope, show_progress)
         self.cfg = self.model.cfg
 
@@ -272,8 +277,36 @@ class TADInferencer(BaseInferencer):
     def _init_pipeline(self, cfg: Config) -> InferencePipeline:
         """The steps from a source to the model."""
         backbone = getattr(self.model, 'backbone', None)
-        return InferencePipeline(self.model.cfg,
-                                 getattr(backbone, 'in_channels', None))
+        pipeline = InferencePipeline(self.model.cfg,
+                                     getattr(backbone, 'in_channels', None))
+        pipeline.extract = self._extract
+        return pipeline
+
+    @cached_property
+    def extractor(self) -> FeatureExtractor:
+        """FeatureExtractor: Of videos, made when the first one comes.
+
+        Raises:
+            ValueError: If neither the arguments nor the model names one.
+        """
+        extractor, weights = self._extractor
+        if extractor is None:
+            extractor = self.model.cfg.get('feature_extractor')
+        if extractor is None:
+            raise ValueError(
+                'the detector must have a feature extractor for videos, but '
+                'names none; give extractor=... (--extractor CONFIG), or '
+                'features')
+        if isinstance(extractor, FeatureExtractor):
+            return extractor
+        device = next(self.model.parameters()).device
+        return FeatureExtractor(extractor, weights, device=device)
+
+    def _extract(self, path: str) -> Tuple[np.ndarray, dict, float]:
+        """Features of a video, their grid, and seconds of the video."""
+        extractor, info = self.extractor, probe_video(path)
+        facts = dict(extractor.facts, fps=extractor.grid.fps or info.fps)
+        return extractor.extract(path), facts, info.duration
 
     def _init_visualizer(self, cfg: Config) -> TADVisualizer:
         """One that draws timelines, whatever the config logs."""

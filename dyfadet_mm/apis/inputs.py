@@ -6,13 +6,11 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Set, Union
 import numpy as np
 import torch
 
-from dyfadet_mm.fileio import brief, read_lines
+from dyfadet_mm.fileio import CONTAINERS, brief, read_lines
 from dyfadet_mm.fileio.feature_readers.containers import (container_keys,
                                                           split_container)
+from dyfadet_mm.fileio.video_files import SUFFIXES as VIDEO_SUFFIXES
 
-VIDEOS = ('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4',
-          '.mpeg', '.mpg', '.mts', '.ogv', '.ts', '.webm', '.wmv')
-CONTAINERS = ('.hdf5', '.h5', '.hdf')
 # suffix of a file to the reader of its format
 READERS = {
     '.csv': 'CSVReader',
@@ -24,7 +22,7 @@ READERS = {
 }
 FEATURES = tuple(READERS)
 # the others are as often something else
-IN_FOLDERS = (*VIDEOS, '.npy', '.npz', '.pt', *CONTAINERS)
+IN_FOLDERS = (*VIDEO_SUFFIXES, '.npy', '.npz', '.pt', *CONTAINERS)
 
 
 class Source(NamedTuple):
@@ -51,7 +49,7 @@ class Source(NamedTuple):
     @property
     def is_video(self) -> bool:
         """bool: Whether frames have to be decoded."""
-        return self.path is not None and suffix_of(self.path) in VIDEOS
+        return self.path is not None and suffix_of(self.path) in VIDEO_SUFFIXES
 
 
 def list_sources(inputs: Any) -> List[Source]:
@@ -83,9 +81,10 @@ def list_sources(inputs: Any) -> List[Source]:
             name = _unique(f'array_{len(sources)}', taken)
             sources.append(Source(name, feats=np.asarray(path_or_feats)))
     if not sources:
-        raise ValueError(f'inputs must have a video, but got {brief(inputs)}, '
-                         f'which has none; videos end in one of {VIDEOS}, '
-                         f'features in one of {FEATURES}')
+        raise ValueError(
+            f'inputs must have a video, but got {brief(inputs)}, '
+            f'which has none; videos end in one of {VIDEO_SUFFIXES}, '
+            f'features in one of {FEATURES}')
     return sources
 
 
@@ -145,11 +144,12 @@ def _expand_path(path: str, is_line: bool = False) -> Iterator[str]:
         keys = container_keys(path)
         groups = {osp.dirname(key) for key in keys}
         yield from (f'{path}/{key}' for key in sorted(keys - groups))
-    elif suffix in VIDEOS + FEATURES:
+    elif suffix in VIDEO_SUFFIXES + FEATURES:
         yield path
     else:
-        raise ValueError(f'inputs must be videos, {VIDEOS}, or features, '
-                         f'{FEATURES}, but got {path!r}')
+        raise ValueError(
+            f'inputs must be videos, {VIDEO_SUFFIXES}, or features, '
+            f'{FEATURES}, but got {path!r}')
 
 
 def _is_in_container(path: str) -> bool:

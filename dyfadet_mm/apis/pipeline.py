@@ -1,5 +1,6 @@
 """From a video or its features to what a detector takes."""
-from typing import Any, Dict, Optional
+import os.path as osp
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 from mmcv.transforms import Compose
@@ -8,8 +9,10 @@ from mmengine.config import Config
 from dyfadet_mm.datasets.transforms import (ConcatFeatures, LoadFeatures,
                                             PackTADInputs, SecondsToGrid,
                                             SpreadFeatures)
+from dyfadet_mm.fileio import check_grid, grid_path, load_grid
 from dyfadet_mm.fileio.feature_readers.checks import (check_features,
                                                       check_finite)
+from dyfadet_mm.fileio.feature_readers.containers import split_container
 from dyfadet_mm.registry import TASK_UTILS, TRANSFORMS
 from .inputs import Source, reader_of
 
@@ -31,8 +34,10 @@ class InferencePipeline:
     Attributes:
         grid (dict): ``fps``, ``feat_stride`` and ``feat_num_frames`` of the
             config, None where they differ from video to video.
-        extract (callable, optional): Path of a video to its features (T, C)
-            and the facts about them, keys as of ``grid`` and ``duration``.
+        extract (callable, optional): From the path of a video to its
+            features (T, C), their grid, as a file beside them would have it
+            with the ``fps`` of the video, and its duration in seconds. None
+            without videos.
     """
 
     def __init__(self, cfg: Config, feat_dim: Optional[int] = None) -> None:
@@ -70,22 +75,19 @@ class InferencePipeline:
                 in time they are.
         """
         given = {key: each for key, each in given.items() if each is not None}
-        feats, facts = self._read(source)
+        feats, facts = self._read(source, given)
         facts = {**self.grid, **facts, **given}
-        self._check_grid(source, facts)
+        self._check_complete(source, facts)
         if 'duration' not in facts:
             facts['duration'] = _duration(feats, facts)
         return self.steps(dict(facts, video_id=source.video_id, feats=feats))
 
-    def _read(self, source: Source) -> tuple:
+    def _read(self, source: Source, given: dict) -> Tuple[np.ndarray, dict]:
         """Features (T, C) float32, and what is known of their grid."""
         if source.is_video:
-            if self.extract is None:
-                raise ValueError(
-                    f'{source.name!r} is a video, for which the detector must '
-                    'have a feature extractor: give extractor=... '
-                    '(--extractor CONFIG), or the features')
-            return self.extract(source.path)
+            feats, facts, duration = self.extract(source.path)
+            check_grid('the extractor', facts, 'the detector', **self._known)
+            return feats, dict(_grid_of(facts), duration=duration)
         if source.feats is not None:
             try:
                 check_features(source.feats, self.feat_dim)
@@ -94,12 +96,19 @@ class InferencePipeline:
             except ValueError as error:
                 raise ValueError(f'{source.name} must {error}') from None
             return feats, {}
+        container, key = split_container(source.path)
+        folder = container if key else osp.dirname(source.path)
+        facts = load_grid(folder) or {}
+        for user, values in dict(
+                detector=self._known, arguments=given).items():
+            values = {k: v for k, v in values.items() if k != 'duration'}
+            check_grid(grid_path(folder), facts, f'the {user}', **values)
         loader = self._loader_of(source.path)
         found = loader(
             dict(
                 video_id=source.video_id,
                 feature_paths={loader.source: source.path}))
-        return found['feats'], {}
+        return found['feats'], _grid_of(facts)
 
     def _loader_of(self, path: str) -> LoadFeatures:
         """Reader of a file, that of the config if it reads such files."""
@@ -114,7 +123,12 @@ class InferencePipeline:
             channels=self.loader.get('channels'),
             cache_mib=0)
 
-    def _check_grid(self, source: Source, facts: Dict[str, Any]) -> None:
+    @property
+    def _known(self) -> Dict[str, Optional[float]]:
+        """What the detector expects of features."""
+        return dict(self.grid, feat_dim=self.feat_dim)
+
+    def _check_complete(self, source: Source, facts: Dict[str, Any]) -> None:
         """Ask for what nothing says."""
         missing = [key for key in GRID if facts[key] is None]
         if self.spreads:
@@ -135,6 +149,15 @@ def _innermost(loader: dict) -> dict:
     while 'dataset' in dataset or 'datasets' in dataset:
         dataset = dataset.get('dataset') or dataset['datasets'][0]
     return dataset
+
+
+def _grid_of(facts: dict) -> dict:
+    """What a file beside features says, by the names of a data set."""
+    names = dict(fps='fps', feat_stride='stride', feat_num_frames='window')
+    return {
+        key: facts[name]
+        for key, name in names.items() if facts.get(name) is not None
+    }
 
 
 def _duration(feats: np.ndarray, facts: Dict[str, Any]) -> float:

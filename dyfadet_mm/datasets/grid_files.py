@@ -3,7 +3,7 @@ from typing import Dict, Iterable, Optional, Sequence, Union
 
 from mmengine.dataset import Compose
 
-from dyfadet_mm.fileio import check_grid, load_grid
+from dyfadet_mm.fileio import check_grid, grid_path, load_grid
 from .transforms import LoadFeatures
 
 Numbers = Dict[str, Optional[float]]
@@ -38,7 +38,7 @@ def complete_grid(given: Numbers, data_prefix: Dict[str, str],
             if facts is None:
                 continue
             check_grid(
-                name,
+                grid_path(name),
                 facts,
                 'the data set',
                 feat_dim=dims.get(source),

@@ -11,11 +11,12 @@ from mmengine.runner import Runner
 
 from dyfadet_mm.compat.config_references import names_in, references
 
-# what MMEngine's runner and tools read from a config beside the arguments of
-# Runner.__init__
+# what MMEngine's runner and tools, and TADInferencer, read from a config
+# beside the arguments of Runner.__init__
 READ_BY_RUNNER = ('activation_checkpointing', 'compile', 'custom_imports',
-                  'efficient_conv_bn_eval', 'find_unused_parameters',
-                  'model_wrapper_cfg', 'runner_type', 'sync_bn')
+                  'efficient_conv_bn_eval', 'feature_extractor',
+                  'find_unused_parameters', 'model_wrapper_cfg', 'runner_type',
+                  'sync_bn')
 # dicts of which MMEngine ignores other keys
 KEYS = dict(
     auto_scale_lr=('enable', 'base_batch_size'),

@@ -98,13 +98,14 @@ def _positive(value: Any, name: str, what: str) -> float:
     return number if name == 'fps' else int(number)
 
 
-def check_grid(features: str, facts: dict, user: str,
+def check_grid(source: str, facts: dict, user: str,
                **values: Optional[float]) -> None:
     """Refuse features of another grid than the one they are used with.
 
     Args:
-        features (str): As of :func:`grid_path`.
-        facts (dict): As of :func:`load_grid`.
+        source (str): What says ``facts``, for the error, such as
+            :func:`grid_path`.
+        facts (dict): As of :func:`load_grid`, or a part of it.
         user (str): What uses them, for the error, such as ``'the dataset'``.
         values: ``fps``, ``feat_stride``, ``feat_num_frames`` and ``feat_dim``
             that it has, or some of them. None is unknown.
@@ -113,11 +114,11 @@ def check_grid(features: str, facts: dict, user: str,
         ValueError: If one differs. The error names both.
     """
     for name, value in values.items():
-        known = facts[_NAMES[name]]
+        known = facts.get(_NAMES[name])
         if None in (known, value) or abs(value - known) < 1e-3:
             continue
         raise ValueError(
             f'{name} of {user} must be that of its features, but got '
-            f'{value:g}, and {grid_path(features)!r} says {_NAMES[name]} = '
+            f'{value:g}, and {source!r} says {_NAMES[name]} = '
             f'{known:g}; leave {name} out, or extract the features with '
             f'{_NAMES[name]} = {value:g}')

@@ -54,8 +54,8 @@ def write_subtitles(path: str,
     is_vtt = suffix == '.vtt'
     blocks = ['WEBVTT\n'] if is_vtt else []
     escape = _escape_vtt if is_vtt else _escape_srt
-    for number, (start, end, label, score) in enumerate(
-            _cues(video, score_thr), 1):
+    for number, (start, end, label,
+                 score) in enumerate(_cues(video, score_thr), 1):
         name = cut(_one_line(class_name(label, classes)), MAX_LABEL)
         times = ' --> '.join(
             _timestamp(time, '.' if is_vtt else ',') for time in (start, end))
@@ -72,9 +72,10 @@ def write_csv(path: str,
     """Write a table of detections, in seconds, for a spreadsheet.
 
     A row holds ``video, start, end, label, score, duration``, the last empty
-    where it is not known; those of a video are in order of time. A name that a spreadsheet would take for a
-    formula, such as ``=run()``, has an apostrophe before it. The file is in
-    UTF-8 with a mark by which spreadsheets know it.
+    where it is not known; those of a video are in order of time. A name that
+    a spreadsheet would take for a formula, such as ``=run()``, has an
+    apostrophe before it. The file is in UTF-8 with a mark by which
+    spreadsheets know it.
 
     Args:
         path (str): File to write; missing folders are made.
@@ -98,8 +99,9 @@ def write_csv(path: str,
         duration = '' if duration is None else round(duration, 3)
         for start, end, label, score in _rows(video, score_thr):
             rows.append((name, round(start, 3), round(end, 3),
-                         _inert_cell(class_name(label, classes)),
-                         round(score, 6), duration))
+                         _inert_cell(class_name(label,
+                                                classes)), round(score,
+                                                                 6), duration))
     with atomic_path(path) as part, open(
             part, 'w', encoding='utf-8-sig', errors='replace',
             newline='') as file:

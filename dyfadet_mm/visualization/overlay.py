@@ -170,8 +170,8 @@ class Overlay:
                     part.segments[index] / self._duration * self._width, 0,
                     self._width).round().astype(int)
                 bars[y:y + high, start:max(end, start + 2)] = [
-                    round(255 * each)
-                    for each in (*color['facecolor'], 0.3 + 0.7 * min(score, 1))
+                    round(255 * each) for each in (*color['facecolor'],
+                                                   0.3 + 0.7 * min(score, 1))
                 ]
         return bars
 
@@ -188,5 +188,5 @@ def _blend(frame: np.ndarray, image: np.ndarray, x: int, y: int) -> None:
 def _in_order(segments: Segments) -> Segments:
     """Those that do not end before they start."""
     keep = ~find_reversed(segments.segments)
-    return Segments(
-        *(None if part is None else part[keep] for part in segments))
+    return Segments(*(None if part is None else part[keep]
+                      for part in segments))
