@@ -171,6 +171,8 @@ def _read_results(path: str) -> Dict[str, Any]:
     """Detections by video id, as stored in a predictions file."""
     content = read_bytes(path, 'predictions file', 'give the path of one')
     content = load_json_strict(content, f'predictions file {path!r}')
+    if isinstance(content, dict) and 'detect_results' in content:
+        content = dict(results=content['detect_results'])  # of Ego4D
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise ValueError(f"predictions file {path!r} must have 'results', a "

@@ -14,7 +14,7 @@ from converter_inputs import read_classes
 from dyfadet_mm.fileio import (atomic_path, check_writable, load_database,
                                naming, parse_video, save_json)
 
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
+USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 TOLERANCE = 0.1  # seconds, above what durations and actions are rounded to
 
 

@@ -64,18 +64,35 @@ def _numbers(path: str, video_id: str, row: Dict[str, Any]) -> dict:
     return {key: info[key] for key in known if known[key]}
 
 
+def find_videos(folder: str, video_ids: Iterable[str]) -> Dict[str, Path]:
+    """Find video files in a folder and in the folders in it.
+
+    Args:
+        folder (str): The folder.
+        video_ids (Iterable[str]): Videos wanted: names of files, or paths
+            below the folder, without suffix, and with or without ``v_``.
+
+    Returns:
+        dict[str, Path]: Files by id. Those not found are missing.
+    """
+    files = [
+        file for file in sorted(Path(folder).rglob('*'), reverse=True)
+        if file.suffix.lower() in SUFFIXES
+    ]
+    by_name = {file.stem: file for file in files}
+    by_name.update((file.relative_to(folder).with_suffix('').as_posix(), file)
+                   for file in files)
+    found = {
+        name: by_name.get(name, by_name.get(f'v_{name}'))
+        for name in video_ids
+    }
+    return {name: file for name, file in found.items() if file is not None}
+
+
 def _read_folder(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
     """Open the videos of a folder and of the folders in it."""
-    files = {
-        file.stem: file
-        for file in sorted(Path(path).rglob('*'), reverse=True)
-        if file.suffix.lower() in SUFFIXES
-    }
     info = {}
-    for video_id in video_ids:
-        file = files.get(video_id) or files.get(f'v_{video_id}')
-        if file is None:
-            continue
+    for video_id, file in find_videos(path, video_ids).items():
         video = mmcv.VideoReader(str(file))
         if not (video.fps > 0 and video.frame_cnt > 0):
             raise ValueError(f'video file {str(file)!r} must be readable, but '
