@@ -24,7 +24,7 @@ from converter_outputs import (check_output, make_parser, user_errors,
                                write_annotations)
 from video_info import HELP, read_video_info
 
-from dyfadet_mm.fileio import MissingFieldError, brief
+from dyfadet_mm.fileio import MissingFieldError, brief, naming
 from dyfadet_mm.fileio.annotation_tools import (ToolFile, ToolVideo, read_cvat,
                                                 read_elan, read_label_studio,
                                                 read_table, read_via,
@@ -202,7 +202,8 @@ def read_files(args: argparse.Namespace) -> ToolFile:
     for path in find_files(args.annotations, args.format):
         chosen = FORMATS[args.format or guess_format(path)]
         options = {name: getattr(args, name) for name in chosen.options}
-        one = chosen.read(path, **options)
+        with naming(repr(path)):
+            one = chosen.read(path, **options)
         for video_id, video in one.videos.items():
             found.add(video_id, video)
         found.dropped.update(one.dropped)

@@ -86,7 +86,10 @@ def convert(folders: Sequence[str],
             lines[video_id][0].subset,
             actions=[(x.start, x.end, x.label) for x in lines[video_id]],
             dropped=dropped,
-            **info[video_id])
+            **{
+                k: v
+                for k, v in info[video_id].items() if k != 'size'
+            })
         for video_id in sorted(lines)
     }
     return Conversion(database, assign_label_ids(database, classes), dropped)

@@ -7,8 +7,9 @@ import mmcv
 from converter_inputs import read_json, read_table
 
 from dyfadet_mm.fileio import brief, naming, parse_video
+from dyfadet_mm.fileio.annotation_tools import VIDEO_SUFFIXES
+from dyfadet_mm.fileio.videos import probe_video
 
-SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
 HELP = ('folder of videos named by their ids, with or without "v_"; or a '
         'table of video_id, duration (seconds) and fps or frame (number of '
         'frames): a CSV file with that header, or a JSON object of such '
@@ -23,8 +24,9 @@ def read_video_info(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
         video_ids (Iterable[str]): Videos wanted; others are not opened.
 
     Returns:
-        dict: ``duration`` in seconds and ``fps``, each where known, by id.
-        Videos that were not found are missing.
+        dict: ``duration`` in seconds, ``fps``, and ``size``, the width and
+        height of a video file, each where known, by id. Videos that were not
+        found are missing.
 
     Raises:
         KeyError: If a table lacks its columns.
@@ -77,7 +79,7 @@ def find_videos(folder: str, video_ids: Iterable[str]) -> Dict[str, Path]:
     """
     files = [
         file for file in sorted(Path(folder).rglob('*'), reverse=True)
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in VIDEO_SUFFIXES
     ]
     by_name = {file.stem: file for file in files}
     by_name.update((file.relative_to(folder).with_suffix('').as_posix(), file)
@@ -91,13 +93,27 @@ def find_videos(folder: str, video_ids: Iterable[str]) -> Dict[str, Path]:
 
 def _read_folder(path: str, video_ids: Iterable[str]) -> Dict[str, dict]:
     """Open the videos of a folder and of the folders in it."""
-    info = {}
-    for video_id, file in find_videos(path, video_ids).items():
-        video = mmcv.VideoReader(str(file))
-        if not (video.fps > 0 and video.frame_cnt > 0):
-            raise ValueError(f'video file {str(file)!r} must be readable, but '
-                             'got no frames; replace it, or give a table of '
-                             'durations')
-        info[video_id] = dict(
-            duration=video.frame_cnt / video.fps, fps=video.fps)
-    return info
+    return {
+        video_id: _read_header(str(file))
+        for video_id, file in find_videos(path, video_ids).items()
+    }
+
+
+def _read_header(path: str) -> dict:
+    """Duration, frame rate and size of one video.
+
+    PyAV is optional; without it OpenCV, which counts on a constant rate.
+    """
+    try:
+        info = probe_video(path)
+        size = (info.width, info.height)
+        return dict(duration=info.duration, fps=info.fps, size=size)
+    except ImportError:
+        video = mmcv.VideoReader(path)
+    if not (video.fps > 0 and video.frame_cnt > 0):
+        raise ValueError(f'video file {path!r} must be readable, but got no '
+                         'frames; replace it, or give a table of durations')
+    return dict(
+        duration=video.frame_cnt / video.fps,
+        fps=video.fps,
+        size=video.resolution)

@@ -236,6 +236,7 @@ def complete(videos: Dict[str, ToolVideo],
             file = files[video_id].relative_to(args.videos).as_posix()
         done[video_id] = video._replace(
             file=file,
+            size=known.get('size'),
             duration=known.get('duration') or video.duration,
             fps=args.fps or known.get('fps') or video.fps)
         for name in NEEDED.get(args.format, ()):
