@@ -13,7 +13,7 @@ from dyfadet_mm.fileio.annotation_tools import (
     Action, ToolVideo, read_cvat, read_elan, read_label_studio, read_table,
     read_via, read_x_anylabeling, video_id_of, write_cvat, write_elan,
     write_label_studio, write_table, write_via)
-from dyfadet_mm.fileio.annotation_tools.label_studio import \
+from dyfadet_mm.fileio.annotation_tools.labeling_config import \
     read_labeling_config
 
 RATES = (23.976, 24000 / 1001, 25., 29.97, 30., 59.94)
