@@ -303,7 +303,7 @@ class FeatureExtractor:
         with torch.autocast(
                 self.device.type, self.dtype, enabled=self.dtype
                 != torch.float32):
-            features = features_of(self.module, (x - mean) / std)
+            features = features_of(self.module, x.sub_(mean).div_(std))
         return features.float().cpu().numpy()
 
 

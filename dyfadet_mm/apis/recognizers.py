@@ -199,21 +199,26 @@ def features_of(module: Callable, clips: Tensor) -> Tensor:
     Raises:
         ValueError: If the module gives something else.
     """
-    from mmaction.models.recognizers import BaseRecognizer, Recognizer2D
     frames = 1
-    if isinstance(module, Recognizer2D):
+    if not hasattr(module, 'extract_feat'):
+        outputs = module(clips)
+    elif _takes_pictures(module):
         frames = clips.shape[2]
         outputs, _ = module.extract_feat(clips.transpose(1, 2), 'backbone')
-    elif isinstance(module, BaseRecognizer):
-        outputs, _ = module.extract_feat(clips[:, None], 'backbone')
     else:
-        outputs = module(clips)
+        outputs, _ = module.extract_feat(clips[:, None], 'backbone')
     pooled = pool(outputs)
     if pooled.ndim != 2 or len(pooled) != len(clips) * frames:
         raise ValueError(
             f'features of {len(clips)} clips must be (B, C) or (B, C, ...), '
             f'but the model gives {tuple(pooled.shape)}')
     return pooled.unflatten(0, (-1, frames)).mean(1)
+
+
+def _takes_pictures(module: nn.Module) -> bool:
+    """Whether the backbone of a recognizer is one for single frames."""
+    from mmaction.models.recognizers import Recognizer2D
+    return isinstance(module, Recognizer2D)
 
 
 def pool(outputs: Any) -> Tensor:

@@ -1,0 +1,141 @@
+"""Make the features of videos with a recognizer of MMAction2.
+
+    python tools/misc/extract_features.py VIDEOS \\
+        --config configs/features/thumos14_i3d.py --checkpoint WEIGHTS \\
+        --out data/mine/i3d
+
+VIDEOS are files and folders. OUT gets one npy file (T, C) per video, named by
+it, or is one HDF5 file. ``feature_grid.json`` beside them says which frames a
+cell has seen; data sets read it. The same command goes on where it was
+interrupted. Exit status 1: a video could not be read; the others are there.
+"""
+import argparse
+import os
+import sys
+from typing import Optional, Sequence
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+from mmengine.config import DictAction
+from mmengine.device import get_device
+
+from dyfadet_mm.apis import FeatureExtractor
+from dyfadet_mm.apis.recognizers import read_config
+from dyfadet_mm.utils import choose_cpu_threads
+
+USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
+
+
+def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('videos', nargs='+', help='video files, and folders')
+    parser.add_argument(
+        '--config',
+        required=True,
+        help='one of configs/features/, another config of a recognizer, or a '
+        'name in the metafiles of MMAction2')
+    parser.add_argument(
+        '--checkpoint',
+        help='weights: path or URL (default: published ones of a name)')
+    parser.add_argument(
+        '--out', required=True, help='folder, or a file that ends in .hdf5')
+    parser.add_argument(
+        '--grid',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='stride=4 window=16 fps=30; without fps, every frame of the '
+        'video (default: that of the config)')
+    parser.add_argument(
+        '--preprocessing',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='size=224 short_side=256: of the shorter side 256, the centre; '
+        'without short_side, squashed; mean=0,0,0 std=255,255,255 (default: '
+        'those of the config)')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=8,
+        help='clips at a time, of one or several videos (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--num-workers',
+        type=int,
+        default=2,
+        help='threads that decode, each a video (default: %(default)s)')
+    parser.add_argument(
+        '--device', default=get_device(), help='default: %(default)s')
+    parser.add_argument(
+        '--dtype',
+        default='float32',
+        help='float32, float16 or bfloat16, in which the model computes '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--save-dtype',
+        default='float32',
+        help='float32 or float16 (default: %(default)s)')
+    parser.add_argument(
+        '--force', action='store_true', help='replace what is there')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change the config of the recognizer')
+    return parser.parse_args(args)
+
+
+def extract(args: argparse.Namespace) -> int:
+    """Make the features that the command line asks for.
+
+    Args:
+        args (Namespace): As of :func:`parse_args`.
+
+    Returns:
+        int: How many videos have none.
+    """
+    cfg, _, published = read_config(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    settings = cfg.get('feature_extractor') or {}
+    grid = {**settings.get('grid', {}), **(args.grid or {})}
+    choose_cpu_threads()
+    extractor = FeatureExtractor(
+        cfg,
+        args.checkpoint or published,
+        grid=grid or None,
+        preprocessing=args.preprocessing,
+        device=args.device,
+        batch_size=args.batch_size,
+        dtype=args.dtype,
+        num_workers=args.num_workers)
+    done = extractor.extract_to(
+        args.videos,
+        args.out,
+        args.save_dtype,
+        args.force,
+        progress=sys.stderr.isatty())
+    print(f'features of {len(done.written)} videos are new in {args.out}'
+          f'{f", those of {len(done.kept)} were there" if done.kept else ""}')
+    for name, reason in done.failed.items():
+        print(f'failed: {name}: {reason}', file=sys.stderr)
+    return len(done.failed)
+
+
+def main(args: Optional[Sequence[str]] = None) -> None:
+    """Run the command line; an error of the user ends in one line."""
+    args = parse_args(args)
+    try:
+        failed = extract(args)
+    except USER_ERRORS as error:
+        text = error.args[0] if isinstance(error, KeyError) else error
+        sys.exit(f'{type(error).__name__}: {text}')
+    sys.exit(int(failed > 0))
+
+
+if __name__ == '__main__':
+    main()
