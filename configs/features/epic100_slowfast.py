@@ -1,5 +1,5 @@
-# The grid of the SlowFast 8x8 R101 features of EPIC-Kitchens-100, 2048 slow and
-# 256 fast channels.
+# The grid of the SlowFast 8x8 R101 features of EPIC-Kitchens-100: 2048 slow
+# and 256 fast channels.
 # Not the same: those weights were trained on EPIC-Kitchens, these on
 # Kinetics-400, on every second of 64 frames.
 _base_ = ('mmaction::recognition/slowfast/'
