@@ -50,7 +50,7 @@ def save_grid(features: str, facts: dict) -> None:
     Raises:
         WriteError: If the file cannot be written.
     """
-    save_json(grid_path(features), dict(version=VERSION, **facts), indent=1)
+    save_json(grid_path(features), {'version': VERSION, **facts}, indent=1)
 
 
 def load_grid(features: str) -> Optional[dict]:
