@@ -4,7 +4,8 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (Any, Iterable, Iterator, NamedTuple, Optional, Sequence,
+                    Tuple, Union)
 
 import mmcv
 import numpy as np
@@ -93,13 +94,62 @@ class Event(NamedTuple):
     Attributes:
         video (int): Which one.
         kind (str): ``'start'``, ``'clip'``, ``'end'`` or ``'failure'``.
-        value (Any): Cells by the header, the clip, the number of frames, or
-            the error.
+        value (Any): Cells by the header, the clip, None, or the error.
     """
 
     video: int
     kind: str
     value: Any
+
+
+def clips_of(frames: Iterable[np.ndarray], grid: FeatureGrid,
+             preprocessing: Preprocessing) -> Iterator[np.ndarray]:
+    """Cut frames into the clips of cells.
+
+    No more than a window of frames is held, however many come.
+
+    Args:
+        frames (Iterable[ndarray]): uint8, (H, W, 3), at the rate of the grid.
+            The same array may come again.
+        grid (FeatureGrid): Which of them make a cell.
+        preprocessing (Preprocessing): What is done to them.
+
+    Yields:
+        ndarray: uint8, (T, height, width, 3), as soon as its last frame is
+        there.
+    """
+    window: deque = deque(maxlen=grid.window)
+    count, raw, frame = 0, None, None
+    for each in frames:
+        if each is not raw:
+            raw, frame = each, preprocessing(each)
+        window.append(frame)
+        count += 1
+        last = count - grid.window
+        if last >= 0 and last % grid.stride == 0:
+            yield _clip(window, preprocessing)
+    if 0 < count < grid.window:
+        window.extend(repeat(frame, grid.window - count))
+        yield _clip(window, preprocessing)
+
+
+def at_rate(frames: Iterable[np.ndarray], fps: float,
+            rate: float) -> Iterator[np.ndarray]:
+    """Show frames at another rate.
+
+    Args:
+        frames (Iterable[ndarray]): At a constant rate.
+        fps (float): That rate.
+        rate (float): The other one.
+
+    Yields:
+        ndarray: For frame k, the one whose time is nearest to k / ``rate``.
+    """
+    count = 0
+    for number, frame in enumerate(frames):
+        while count / rate <= (number + 0.5) / fps:
+            yield frame
+            count += 1
 
 
 def read_video(index: int, path: str, grid: FeatureGrid,
@@ -123,23 +173,13 @@ def read_video(index: int, path: str, grid: FeatureGrid,
             fps = grid.fps or reader.info.fps
             yield Event(index, 'start',
                         grid.num_cells(round(reader.info.duration * fps)))
-            window: deque = deque(maxlen=grid.window)
-            count, raw, frame = 0, None, None
-            for each in reader.resampled(fps):
-                if each is not raw:
-                    raw, frame = each, preprocessing(each)
-                window.append(frame)
-                count += 1
-                last = count - grid.window
-                if last >= 0 and last % grid.stride == 0:
-                    yield Event(index, 'clip', _clip(window, preprocessing))
-        if count < grid.window:
-            window.extend(repeat(frame, grid.window - count))
-            yield Event(index, 'clip', _clip(window, preprocessing))
+            frames = reader.resampled(fps)
+            for clip in clips_of(frames, grid, preprocessing):
+                yield Event(index, 'clip', clip)
     except (OSError, ValueError) as error:
         yield Event(index, 'failure', error)
         return
-    yield Event(index, 'end', count)
+    yield Event(index, 'end', None)
 
 
 def _clip(window: deque, preprocessing: Preprocessing) -> np.ndarray:

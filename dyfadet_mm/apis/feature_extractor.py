@@ -4,6 +4,7 @@ import os
 import os.path as osp
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import islice
 from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional,
                     Sequence, Tuple, Union)
 
@@ -14,7 +15,7 @@ from dyfadet_mm.fileio import (CONTAINERS, FolderLock, check_writable,
                                find_videos, grid_path, load_grid, remove_parts,
                                save_grid)
 from dyfadet_mm.structures import FeatureGrid
-from .clips import Event, Preprocessing, read_videos
+from .clips import Event, Preprocessing, at_rate, clips_of, read_videos
 from .extraction_progress import ExtractionProgress
 from .feature_writer import Container, FeatureWriter, check_features
 from .recognizers import ModelType, build_recognizer, features_of
@@ -134,6 +135,26 @@ class FeatureExtractor:
             if event.kind == 'clip':
                 rows.append(event.value)
         return np.stack(rows)
+
+    def stream(self,
+               frames: Iterable[np.ndarray],
+               fps: Optional[float] = None) -> Iterator[np.ndarray]:
+        """Make features while a video is running.
+
+        Args:
+            frames (Iterable[ndarray]): RGB, uint8, (H, W, 3).
+            fps (float, optional): Their rate. Defaults to None, that of the
+                grid.
+
+        Yields:
+            ndarray: Of the next ``batch_size`` cells, fewer at the end,
+            (n, C) float32.
+        """
+        if None not in (fps, self.grid.fps) and fps != self.grid.fps:
+            frames = at_rate(frames, fps, self.grid.fps)
+        clips = clips_of(frames, self.grid, self.preprocessing)
+        while batch := list(islice(clips, self.batch_size)):
+            yield self._features(np.stack(batch))
 
     def extract_to(self,
                    videos: Union[str, Sequence[str]],
