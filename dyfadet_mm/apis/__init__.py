@@ -1,8 +1,9 @@
-from .clips import Preprocessing
 from .detector import init_detector
-from .feature_extractor import Extraction, FeatureExtractor
+from .feature_extractor import FeatureExtractor
+from .feature_output import Extraction
 from .inferencer import TADInferencer, inference_detector
 from .onnx_detector import METADATA, OnnxDetector
+from .preprocessing import Preprocessing
 from .recognizers import build_recognizer, features_of
 
 __all__ = [

@@ -1,41 +1,22 @@
 """Features of videos, on a grid that is stated beside them."""
 import json
-import os
-import os.path as osp
-from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import islice
-from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional,
-                    Sequence, Tuple, Union)
+from typing import Iterable, Iterator, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
 
 from dyfadet_mm.fileio import (CONTAINERS, FolderLock, check_writable,
-                               find_videos, grid_path, load_grid, remove_parts,
-                               save_grid)
+                               find_videos)
 from dyfadet_mm.structures import FeatureGrid
-from .clips import Event, Preprocessing, at_rate, clips_of, read_videos
-from .extraction_progress import ExtractionProgress
-from .feature_writer import Container, FeatureWriter, check_features
+from .clips import Event, at_rate, clips_of, read_videos
+from .feature_output import Extraction, OutputJob
+from .preprocessing import make_preprocessing
 from .recognizers import ModelType, build_recognizer, features_of
 
 DTYPES = ('float32', 'float16', 'bfloat16')
 SAVE_DTYPES = ('float32', 'float16')
-
-
-class Extraction(NamedTuple):
-    """What became of videos.
-
-    Attributes:
-        written (list[str]): Ids of those whose features were written.
-        kept (list[str]): Ids of those that had features of this kind.
-        failed (dict[str, str]): Why the others have none, by id.
-    """
-
-    written: List[str]
-    kept: List[str]
-    failed: Dict[str, str]
 
 
 class FeatureExtractor:
@@ -129,7 +110,7 @@ class FeatureExtractor:
             VideoError: If it is no video, or damaged.
         """
         rows = []
-        for event in self._run([video]):
+        for event in self.events([video]):
             if event.kind == 'failure':
                 raise event.value
             if event.kind == 'clip':
@@ -191,103 +172,24 @@ class FeatureExtractor:
         _check_choice('save_dtype', save_dtype, SAVE_DTYPES)
         files = find_videos([videos] if isinstance(videos, str) else videos)
         facts = dict(self.facts, save_dtype=save_dtype)
+        job = OutputJob(self.events, files, facts, force, progress)
         if not out.lower().endswith(CONTAINERS):
             with FolderLock(out, 'feature extraction'):
-                return self._fill_folder(files, out, facts, force, progress)
+                return job.fill_folder(out)
         check_writable(out, 'out')
         with FolderLock(out, 'feature extraction', is_file=True):
-            return self._fill_container(files, out, facts, force, progress)
+            return job.fill_container(out)
 
-    def _fill_container(self, files: Dict[str, str], out: str, facts: dict,
-                        force: bool, progress: bool) -> Extraction:
-        """Extract into a folder, then pack that."""
-        container, folder = Container(out), f'{out}.partial'
-        old = []
-        if force:
-            for path in (out, grid_path(out)):
-                if osp.exists(path):
-                    os.remove(path)
-        elif osp.exists(out):
-            old = container.check(_check_same(out, facts))
-        todo = {key: each for key, each in files.items() if key not in old}
-        done = self._fill_folder(todo, folder, facts, force, progress)
-        names = done.written + done.kept
-        if names:
-            container.add(
-                {each: osp.join(folder, f'{each}.npy')
-                 for each in names})
-            os.replace(grid_path(folder), grid_path(out))
-        for each in names:
-            os.remove(osp.join(folder, f'{each}.npy'))
-        if osp.isdir(folder) and not os.listdir(folder):
-            os.rmdir(folder)
-        kept = [each for each in files if each in old]
-        return done._replace(kept=kept + done.kept)
+    def events(self, paths: Sequence[str]) -> Iterator[Event]:
+        """What happens while features are made, as it happens.
 
-    def _fill_folder(self, files: Dict[str, str], out: str, facts: dict,
-                     force: bool, progress: bool) -> Extraction:
-        """Extract what a folder lacks."""
-        os.makedirs(out, exist_ok=True)
-        remove_parts(out)
-        kept, failed = [], {}
-        if not force and _has_content(out):
-            channels = _check_same(out, facts)
-            for key in files:
-                path = osp.join(out, f'{key}.npy')
-                try:
-                    if osp.exists(path):
-                        check_features(path, channels=channels)
-                        kept.append(key)
-                except ValueError as error:
-                    failed[key] = str(error)
-        todo = [each for each in files if each not in (*kept, *failed)]
-        written = []
-        with ExtractionProgress(len(todo), progress) as bar:
-            for key, error in self._write(todo, files, out, facts, bar):
-                if error is None:
-                    written.append(key)
-                else:
-                    failed[key] = str(error)
-        return Extraction(written, kept, failed)
+        Args:
+            paths (Sequence[str]): Files.
 
-    def _write(
-            self, names: List[str], files: Dict[str, str], out: str,
-            facts: dict, bar: ExtractionProgress
-    ) -> Iterator[Tuple[str, Optional[Exception]]]:
-        """Write one file per video; give its id, and an error or None."""
-        writers: Dict[int, FeatureWriter] = {}
-        failed = set()
-        with ExitStack() as stack:
-            stack.callback(
-                lambda: [each.discard() for each in writers.values()])
-            for event in self._run([files[each] for each in names]):
-                index, kind, value = event
-                name = names[index]
-                if index in failed:
-                    continue
-                error = value if kind == 'failure' else None
-                if kind == 'start':
-                    path = osp.join(out, f'{name}.npy')
-                    writers[index] = FeatureWriter(path, facts['save_dtype'])
-                elif kind == 'clip':
-                    try:
-                        writers[index].append(value)
-                    except ValueError as not_finite:
-                        error = not_finite
-                elif kind == 'end':
-                    writer = writers.pop(index)
-                    save_grid(out, dict(facts, channels=writer.channels))
-                    writer.close()
-                    yield name, None
-                if error is not None:
-                    failed.add(index)
-                    if index in writers:
-                        writers.pop(index).discard()
-                    yield name, error
-                bar.update(event, failed=error is not None)
-
-    def _run(self, paths: Sequence[str]) -> Iterator[Event]:
-        """Events of videos, with features in the place of clips."""
+        Yields:
+            Event: As of :func:`read_videos`, with a feature (C, ) float32 in
+            the place of each clip.
+        """
         waiting: List[Event] = []  # in order
         size = 0
         for event in read_videos(paths, self.grid, self.preprocessing,
@@ -304,7 +206,7 @@ class FeatureExtractor:
                 waiting, size = [], 0
         yield from self._compute(waiting)
 
-    def _compute(self, events: List[Event]) -> Iterable[Event]:
+    def _compute(self, events: List[Event]) -> List[Event]:
         """Turn the clips among events into features (C, )."""
         clips = [e.value for e in events if e.kind == 'clip']
         features = iter(self._features(np.stack(clips)) if clips else ())
@@ -328,40 +230,6 @@ class FeatureExtractor:
         return features.float().cpu().numpy()
 
 
-def make_preprocessing(cfg: dict, given: dict) -> Preprocessing:
-    """Complete settings by those that a recognizer is tested with.
-
-    Args:
-        cfg (dict): Config of a recognizer, or an empty one.
-        given (dict): Arguments of :class:`Preprocessing`.
-
-    Returns:
-        Preprocessing: With these, and for the rest the size of the test
-        pipeline and the mean and std of the data preprocessor.
-
-    Raises:
-        TypeError: If one is unknown.
-    """
-    model = cfg.get('model') or {}
-    found = {}
-    normalize = model.get('data_preprocessor') or {}
-    for name in ('mean', 'std'):
-        if normalize.get(name) is not None:
-            found[name] = tuple(normalize[name])
-    if 'size' not in given:
-        for step in cfg.get('test_pipeline') or ():
-            kind = step['type'].split('.')[-1]
-            if kind in ('CenterCrop', 'ThreeCrop', 'TenCrop'):
-                found['size'] = step['crop_size']
-            elif kind == 'Resize' and step['scale'][0] in (-1, np.inf):
-                found['short_side'] = step['scale'][1]
-            elif kind == 'Resize':
-                found['size'] = tuple(step['scale'][::-1])
-        if 'size' not in found:
-            found.pop('short_side', None)
-    return Preprocessing(**{**found, **given})
-
-
 def _make_grid(grid: Union[FeatureGrid, dict, None]) -> FeatureGrid:
     """The grid of an argument or a config."""
     if grid is None:
@@ -376,36 +244,3 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """Refuse what is none of the choices."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {choices}, but got {value!r}')
-
-
-def _has_content(folder: str) -> bool:
-    """Whether a folder holds anything but the lock of this process."""
-    return any(not name.startswith('.lock') for name in os.listdir(folder))
-
-
-def _check_same(out: str, facts: dict) -> int:
-    """Refuse to go on with features that were made in another way.
-
-    Args:
-        out (str): Folder or file that exists.
-        facts (dict): How they would be made now.
-
-    Returns:
-        int: Their channels.
-
-    Raises:
-        FileExistsError: If it says nothing of how they were made.
-        ValueError: If that differs.
-    """
-    known = load_grid(out)
-    if known is None:
-        raise FileExistsError(
-            f'out must be new, or hold features with a {grid_path(out)!r}, '
-            f'but {out!r} exists without; choose another, or --force')
-    for name, value in facts.items():
-        if known.get(name) != value:
-            raise ValueError(
-                f'out must hold features that were made in the same way, but '
-                f'{grid_path(out)!r} says {name} = {known.get(name)!r}, and '
-                f'now it is {value!r}; choose another, or --force')
-    return known['channels']

@@ -1,7 +1,7 @@
 """Features on the disk: written as they come, complete or not there."""
 import os.path as osp
 from contextlib import suppress
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 
@@ -117,8 +117,9 @@ def check_features(path: str,
                          'remove the file and run again') from error
 
 
-def _check_array(feats: np.ndarray, num_cells: Optional[int],
-                 channels: Optional[int]) -> None:
+def _check_array(feats: np.ndarray,
+                 num_cells: Optional[int] = None,
+                 channels: Optional[int] = None) -> None:
     """Check the shape and the values of an array, or HDF5 data set."""
     shape = getattr(feats, 'shape', ())
     if (len(shape) != 2 or not shape[0] or num_cells not in (None, shape[0])
@@ -155,11 +156,8 @@ class Container:
         self._h5py = h5py
         self.path = path
 
-    def check(self, channels: Optional[int] = None) -> List[str]:
+    def check(self) -> List[str]:
         """Read all of it again, a part at a time.
-
-        Args:
-            channels (int, optional): C that all must have. Defaults to None.
 
         Returns:
             list[str]: Ids of its videos, none if there is no such file.
@@ -169,13 +167,14 @@ class Container:
         """
         if not osp.exists(self.path):
             return []
-        return self._check(self.path, channels)
+        return self._check(self.path)
 
-    def add(self, files: Dict[str, str]) -> None:
+    def add(self, files: Dict[str, str], keep: Sequence[str]) -> None:
         """Add videos, all of them or none.
 
         Args:
-            files (dict[str, str]): npy file by id, of ids that are new.
+            files (dict[str, str]): npy file by id.
+            keep (Sequence[str]): Ids of the file that stay in it.
 
         Raises:
             ValueError: If what was written cannot be read again.
@@ -185,21 +184,21 @@ class Container:
             with self._h5py.File(part, 'w') as new:
                 if osp.exists(self.path):
                     with self._h5py.File(self.path) as old:
-                        for key in old:
+                        for key in keep:
                             old.copy(key, new)
                 for key, path in files.items():
                     feats = np.load(path, mmap_mode='r', allow_pickle=False)
                     item = new.create_dataset(key, feats.shape, feats.dtype)
                     for start in range(0, len(feats), _ROWS):
                         item[start:start + _ROWS] = feats[start:start + _ROWS]
-            self._check(part, None)
+            self._check(part)
 
-    def _check(self, path: str, channels: Optional[int]) -> List[str]:
+    def _check(self, path: str) -> List[str]:
         """Check one file; the error names the one of the user."""
         try:
             with self._h5py.File(path) as file:
                 for key in file:
-                    _check_array(file[key], None, channels)
+                    _check_array(file[key])
                 return list(file)
         except (OSError, RuntimeError, ValueError) as error:
             raise ValueError(

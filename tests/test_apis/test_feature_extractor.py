@@ -372,7 +372,7 @@ def test_nothing_of_another_kind_is_overwritten(videos, tmp_path):
     other = FeatureExtractor(brightness, grid=dict(stride=8, window=16))
     out.mkdir()
     (out / 'v0.npy').write_text('mine')
-    with pytest.raises(FileExistsError, match='exists without'):
+    with pytest.raises(FileExistsError, match='has some without'):
         extractor.extract_to(str(videos), str(out))
     assert (out / 'v0.npy').read_text() == 'mine'
     (out / 'v0.npy').unlink()
@@ -383,8 +383,24 @@ def test_nothing_of_another_kind_is_overwritten(videos, tmp_path):
     done = extractor.extract_to(str(videos), str(out))
     assert 'remove the file and run again' in done.failed['v0']
     assert sorted(done.written) == ['v1', 'v2', 'v3']
-    done = other.extract_to(str(videos), str(out), force=True)
-    assert len(done.written) == 4 and load_grid(str(out))['stride'] == 8
+
+
+@pytest.mark.parametrize('out', ['out', 'all.hdf5'])
+def test_force_replaces_all_or_nothing(videos, tmp_path, out):
+    """One folder or file never holds features of two grids."""
+    out = str(tmp_path / out)
+    for stride in (4, 8):
+        extractor = FeatureExtractor(
+            brightness, grid=dict(stride=stride, window=16))
+        if stride == 8:
+            with pytest.raises(ValueError, match='stride = 4, and now it'):
+                extractor.extract_to(str(videos / 'v0.mp4'), out, force=True)
+            assert load_grid(out)['stride'] == 4
+        done = extractor.extract_to(str(videos), out, force=stride == 8)
+        assert len(done.written) == 4 and load_grid(out)['stride'] == stride
+    done = extractor.extract_to(str(videos / 'v2.mp4'), out, force=True)
+    assert done.written == ['v2'] and not done.kept
+    assert len(extractor.extract_to(str(videos), out).kept) == 4
 
 
 def test_a_full_disk_leaves_no_half_file(videos, tmp_path):

@@ -32,6 +32,7 @@ from dataset_survey import (DATA_ERRORS, Finding, Survey, inner_configs,
                             merge_equal, text_of)
 from dataset_timing import check_timing, measure_timing
 from dataset_units import check_units
+from dataset_video_checks import check_videos
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from rich.console import Console
@@ -40,7 +41,7 @@ from rich.table import Table
 from torch import nn
 
 from dyfadet_mm.engine import merge_options
-from dyfadet_mm.fileio import check_writable, save_json
+from dyfadet_mm.fileio import check_writable, find_videos, save_json
 from dyfadet_mm.models.heads import BaseTADHead
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.visualization import save_figure
@@ -89,6 +90,10 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         type=int,
         default=min(os.cpu_count() or 1, 8),
         help='threads that read (default: %(default)s)')
+    parser.add_argument(
+        '--videos',
+        metavar='FOLDER',
+        help='video files, whose frames the cells of the features must fit')
     parser.add_argument('--out', metavar='PNG', help='new file for histograms')
     parser.add_argument(
         '--json', metavar='FILE', help='new file for the findings')
@@ -105,6 +110,7 @@ def check_args(args: argparse.Namespace) -> None:
 
     Raises:
         FileExistsError: If a file would be lost.
+        FileNotFoundError: If there are no videos where they should be.
         WriteError: If a file cannot be written.
         ValueError: If a number is below 1.
     """
@@ -113,6 +119,8 @@ def check_args(args: argparse.Namespace) -> None:
         if value is not None and value < 1:
             raise ValueError(f'--{name.replace("_", "-")} must be at least 1, '
                              f'but got {value}')
+    if args.videos is not None:
+        find_videos([args.videos])
     for name in ('out', 'json'):
         path = getattr(args, name)
         if path is None:
@@ -226,6 +234,8 @@ def inspect(cfg: Config, args: argparse.Namespace) -> Report:
         check_actions(survey)
         check_dimensions(survey, in_channels)
         check_timing(survey)
+        if args.videos is not None:
+            check_videos(survey, args.videos)
         other_units = check_units(survey)
         check_outside(survey, other_units)
         check_max_seq_len(survey, max_seq_len)
