@@ -4,6 +4,7 @@ import os
 import os.path as osp
 import uuid
 from functools import cached_property
+from itertools import chain
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -15,13 +16,15 @@ from rich.progress import track
 from torch import nn
 
 from dyfadet_mm.evaluation.files import save_predictions
-from dyfadet_mm.fileio import FileNames, class_name, cut, probe_video
+from dyfadet_mm.fileio import (FileNames, VideoReader, class_name, cut,
+                               probe_video)
 from dyfadet_mm.registry import INFERENCERS
 from dyfadet_mm.visualization import TADVisualizer
 from .detector import SCOPE, init_detector
 from .feature_extractor import FeatureExtractor
 from .inputs import list_sources
 from .pipeline import InferencePipeline
+from .stream import StreamDetection, stream_features
 
 #: What a wrong video raises; the others of a folder go on.
 VIDEO_ERRORS = (ArithmeticError, AttributeError, EOFError, LookupError,
@@ -150,6 +153,62 @@ class TADInferencer(BaseInferencer):
                                 **show)
         return self.postprocess(samples, images, return_datasamples, out_dir,
                                 **post)
+
+    def stream(self,
+               source: Any,
+               fps: Optional[float] = None,
+               feat_stride: Optional[float] = None,
+               feat_num_frames: Optional[float] = None,
+               **kwargs: Any) -> Iterator[StreamDetection]:
+        """Detect while a video is running, in bounded memory.
+
+        Args:
+            source (str | Iterable[ndarray]): A video file, or what gives
+                frames, uint8 RGB (H, W, 3), or features of the next cells,
+                (n, C), one after the other.
+            fps (float, optional): Frames per second of frames, and of
+                features where neither the model nor the grid of the extractor
+                says. Defaults to None.
+            feat_stride, feat_num_frames (float, optional): Of features, where
+                the model does not say. Default to None.
+            kwargs: ``window``, ``score_thr`` and other arguments of
+                :class:`DetectionStream`.
+
+        Yields:
+            StreamDetection: Once no later frame can change it: ``segment`` in
+            seconds, ``label``, ``score``, ``at``, the seconds that had been
+            seen, and ``exact``.
+
+        Raises:
+            ValueError: If nothing says where in time cells are, or features
+                cannot be used.
+        """
+        given = dict(
+            fps=fps, feat_stride=feat_stride, feat_num_frames=feat_num_frames)
+        given = {key: each for key, each in given.items() if each is not None}
+        if isinstance(source, (str, os.PathLike)):
+            with VideoReader(os.fspath(source)) as reader:
+                fps = self.extractor.grid.fps or reader.info.fps
+                yield from self.stream(reader.resampled(fps), fps, **kwargs)
+            return
+        chunks = iter(source)
+        first = next(chunks, None)
+        if first is None:
+            return
+        chunks = chain([first], chunks)
+        if first.ndim == 3:
+            facts = dict(fps=fps)
+            facts.update(
+                {k: v
+                 for k, v in self.extractor.facts.items() if v is not None})
+            chunks = self.extractor.stream(chunks, fps)
+            given = self.pipeline.check_extractor(facts)
+        yield from stream_features(
+            self.model,
+            chunks,
+            channels_first=False,
+            **self.pipeline.complete('the stream', given),
+            **kwargs)
 
     def preprocess(self,
                    inputs: list,

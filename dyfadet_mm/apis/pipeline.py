@@ -76,8 +76,7 @@ class InferencePipeline:
         """
         given = {key: each for key, each in given.items() if each is not None}
         feats, facts = self._read(source, given)
-        facts = {**self.grid, **facts, **given}
-        self._check_complete(source, facts)
+        facts = self.complete(repr(source.name), {**facts, **given})
         if 'duration' not in facts:
             facts['duration'] = _duration(feats, facts)
         return self.steps(dict(facts, video_id=source.video_id, feats=feats))
@@ -86,8 +85,7 @@ class InferencePipeline:
         """Features (T, C) float32, and what is known of their grid."""
         if source.is_video:
             feats, facts, duration = self.extract(source.path)
-            check_grid('the extractor', facts, 'the detector', **self._known)
-            return feats, dict(_grid_of(facts), duration=duration)
+            return feats, dict(self.check_extractor(facts), duration=duration)
         if source.feats is not None:
             try:
                 check_features(source.feats, self.feat_dim)
@@ -128,19 +126,44 @@ class InferencePipeline:
         """What the detector expects of features."""
         return dict(self.grid, feat_dim=self.feat_dim)
 
-    def _check_complete(self, source: Source, facts: Dict[str, Any]) -> None:
-        """Ask for what nothing says."""
+    def check_extractor(self, facts: dict) -> Dict[str, float]:
+        """Refuse features of another grid than that of the detector.
+
+        Args:
+            facts (dict): As a file beside the features would have them.
+
+        Returns:
+            dict: ``fps``, ``feat_stride`` and ``feat_num_frames``.
+
+        Raises:
+            ValueError: If they differ. The error names both.
+        """
+        check_grid('the extractor', facts, 'the detector', **self._known)
+        return _grid_of(facts)
+
+    def complete(self, name: str, facts: Dict[str, Any]) -> Dict[str, Any]:
+        """Add what the config of the detector says of features.
+
+        Args:
+            name (str): Of the video, for the error.
+            facts (dict): What else is known, which wins.
+
+        Returns:
+            dict: With ``fps``, ``feat_stride`` and ``feat_num_frames``.
+
+        Raises:
+            ValueError: If nothing says one of them.
+        """
+        facts = {**self.grid, **facts}
         missing = [key for key in GRID if facts[key] is None]
         if self.spreads:
-            missing = [
-                key for key in ('fps', 'duration') if not facts.get(key)
-            ]
+            missing = [k for k in ('fps', 'duration') if not facts.get(k)]
         if missing:
             raise ValueError(
-                f'{source.name!r} must have {", ".join(missing)} to place '
-                'detections in seconds, but neither the config nor a '
-                'feature_grid.json beside the features says; give '
-                f'{missing[0]}=...')
+                f'{name} must have {", ".join(missing)} to place detections in '
+                'seconds, but neither the config nor a feature_grid.json '
+                f'beside the features says; give {missing[0]}=...')
+        return facts
 
 
 def _innermost(loader: dict) -> dict:
