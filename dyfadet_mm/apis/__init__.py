@@ -7,7 +7,8 @@ from .preprocessing import Preprocessing
 from .recognizers import build_recognizer, features_of
 
 __all__ = [
-    'Extraction', 'FeatureExtractor', 'METADATA', 'OnnxDetector',
-    'Preprocessing', 'TADInferencer', 'build_recognizer', 'features_of',
-    'inference_detector', 'init_detector'
+    'DetectionStream', 'Extraction', 'FeatureExtractor', 'METADATA',
+    'OnnxDetector', 'Preprocessing', 'StreamDetection', 'TADInferencer',
+    'build_recognizer', 'features_of', 'inference_detector', 'init_detector',
+    'stream_features'
 ]

@@ -297,10 +297,37 @@ class SingleStageTAD(BaseModel):
                 'videos with check_dataset.py and extract their features '
                 'again')
 
+    @torch.no_grad()
+    def propose(self, feats: Tensor) -> Levels:
+        """What the head says about one video, which is not cut.
+
+        Args:
+            feats (Tensor): Features without padding, (C, T).
+
+        Returns:
+            Sequence[tuple[Tensor, Tensor]]: For each level, segments on the
+            feature grid, (T_l, 2) or for every class (T_l, A, 2), and scores
+            (T_l, A).
+        """
+        inputs = self.data_preprocessor(dict(inputs=[feats]))['inputs']
+        whole = Window(0, 0, feats.size(1), inputs.size(2))
+        return self._compute(inputs, [whole])[whole]
+
     def _propose(self, inputs: Tensor,
                  data_samples: SampleList) -> List[Levels]:
         """Segments and scores of every level of every video."""
         windows = self._windows(inputs.size(2), data_samples)
+        found = self._compute(inputs, windows)
+        videos = [[each for each in windows if each.video == video]
+                  for video in range(len(data_samples))]
+        return [
+            merge_windows(parts, [found[each] for each in parts])
+            for parts in videos
+        ]
+
+    def _compute(self, inputs: Tensor,
+                 windows: List[Window]) -> Dict[Window, Levels]:
+        """Segments and scores of every level of every window."""
         run = self._network if self.graphs is None else self.graphs
         found = {}
         for total, group in self._groups(windows).items():
@@ -311,12 +338,7 @@ class SingleStageTAD(BaseModel):
             with self._precision(inputs.device):
                 outputs, masks = run(feats, cells)
             found.update(zip(group, self.head.decode_by_feat(*outputs, masks)))
-        videos = [[each for each in windows if each.video == video]
-                  for video in range(len(data_samples))]
-        return [
-            merge_windows(parts, [found[each] for each in parts])
-            for parts in videos
-        ]
+        return found
 
     def _network(self, inputs: Tensor,
                  cells: Cells) -> Tuple[Tuple[TensorTuple, ...], TensorTuple]:

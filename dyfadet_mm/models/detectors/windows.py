@@ -100,6 +100,18 @@ class SlidingWindows:
         last = -(-(length - self.size) // self.stride) * self.stride
         return [*range(0, last, self.step), last]
 
+    def seam(self, start: int, end: int) -> int:
+        """Middle of an overlap, to the nearest cell of the coarsest level.
+
+        Args:
+            start (int): First cell of a window.
+            end (int): Cell after the last one of the window before it.
+
+        Returns:
+            int: First cell that the later window is believed on.
+        """
+        return (start + end + self.stride) // (2 * self.stride) * self.stride
+
     def spans(self, length: int) -> List[Tuple[int, int, int, Optional[int]]]:
         """Windows of one video.
 
@@ -112,9 +124,7 @@ class SlidingWindows:
         """
         starts = self.starts(length)
         ends = [min(start + self.size, length) for start in starts]
-        # middle of each overlap, to the nearest cell of the coarsest level
-        seams = [(start + end + self.stride) // (2 * self.stride) * self.stride
-                 for start, end in zip(starts[1:], ends)]
+        seams = list(map(self.seam, starts[1:], ends))
         firsts = [0] + [x - start for x, start in zip(seams, starts[1:])]
         lasts = [x - start for x, start in zip(seams, starts)] + [None]
         lengths = [end - start for start, end in zip(starts, ends)]
@@ -137,13 +147,36 @@ def merge_windows(windows: Sequence[Window],
     """
     if len(windows) == 1:
         return proposals[0]
+    parts = [
+        own_points(levels, window.first, window.last)
+        for window, levels in zip(windows, proposals)
+    ]
     merged = []
-    for level, parts in enumerate(zip(*proposals)):
-        segments, scores = [], []
-        for window, (segment, score) in zip(windows, parts):
-            last = None if window.last is None else window.last >> level
-            own = slice(window.first >> level, last)
-            segments.append(segment[own] + window.start)
-            scores.append(score[own])
+    for level in zip(*parts):
+        segments = [
+            segment + window.start
+            for window, (segment, _) in zip(windows, level)
+        ]
+        scores = [score for _, score in level]
         merged.append((torch.cat(segments), torch.cat(scores)))
     return merged
+
+
+def own_points(levels: Levels, first: int, last: Optional[int]) -> Levels:
+    """Points that are taken from a window.
+
+    Args:
+        levels (Sequence[tuple[Tensor, Tensor]]): Segments and scores of all
+            of its points. Level l has strides of 2^l cells.
+        first (int): First cell that is taken, counted from its start.
+        last (int, optional): Cell after the last one, or None for all the
+            rest.
+
+    Returns:
+        list[tuple[Tensor, Tensor]]: Those of these cells.
+    """
+    found = []
+    for level, (segments, scores) in enumerate(levels):
+        own = slice(first >> level, None if last is None else last >> level)
+        found.append((segments[own], scores[own]))
+    return found

@@ -123,22 +123,61 @@ class SegmentPostprocessor:
                 raise KeyError(
                     f"metainfo of video {metainfo.get('video_id')!r} must "
                     f'have {key!r} to place detections in seconds')
-        segments, scores, labels, is_finite = candidates
-        # NaN is above no threshold: it would be gone without a word
-        if not is_finite:
-            raise NotFiniteError('scores and segments of video '
-                                 f'{brief(metainfo.get("video_id"))} must be '
-                                 'finite, but got nan or infinity')
-        keep = segments[:, 1] - segments[:, 0] > self.min_length
-        keep &= scores > self.score_thr
-        keep = keep.nonzero()[:, 0]
-        segments, scores, labels = segments[keep], scores[keep], labels[keep]
-        segments, scores, labels = self._suppress(segments, scores, labels)
+        source = f'video {brief(metainfo.get("video_id"))}'
+        segments, scores, labels = self._suppress(
+            *self.filter(candidates, source))
         segments = grid_to_seconds(segments, metainfo['fps'],
                                    metainfo['feat_stride'],
                                    metainfo['feat_num_frames'],
                                    metainfo['duration'])
         return InstanceData(segments=segments, scores=scores, labels=labels)
+
+    def filter(self, candidates: Candidates,
+               source: str) -> Tuple[Tensor, Tensor, Tensor]:
+        """Candidates that are long and sure enough.
+
+        Args:
+            candidates (tuple): See :meth:`collect`.
+            source (str): Names where they come from in the error.
+
+        Returns:
+            tuple: Segments on the feature grid (N, 2), scores and labels
+            (N,).
+
+        Raises:
+            NotFiniteError: If a score or a segment is not finite.
+        """
+        segments, scores, labels, is_finite = candidates
+        # NaN is above no threshold: it would be gone without a word
+        if not is_finite:
+            raise NotFiniteError(f'scores and segments of {source} must be '
+                                 'finite, but got nan or infinity')
+        keep = segments[:, 1] - segments[:, 0] > self.min_length
+        keep &= scores > self.score_thr
+        keep = keep.nonzero()[:, 0]
+        return segments[keep], scores[keep], labels[keep]
+
+    @property
+    def votes(self) -> bool:
+        """bool: Whether candidates vote on boundaries."""
+        return (self.voting_thr > 0 and self.nms is not None
+                and not self.nms.get('class_wise', True))
+
+    def vote(self, kept: Tensor, segments: Tensor, scores: Tensor) -> Tensor:
+        """Let candidates vote on boundaries, if they do.
+
+        Args:
+            kept (Tensor): Segments that suppression has kept, (K, 2).
+            segments (Tensor): Of all candidates, (N, 2).
+            scores (Tensor): Before suppression, (N,).
+
+        Returns:
+            Tensor: Better segments, (K, 2).
+        """
+        if not self.votes:
+            return kept
+        return segment_voting(kept, segments, scores, self.voting_thr,
+                              self.voting_by_iou)
 
     def _select(self, levels: Levels) -> Candidates:
         """Candidates of one video, without waiting for the device."""
@@ -171,10 +210,7 @@ class SegmentPostprocessor:
             return segments[order], scores, labels[order]
         kept, kept_scores, kept_labels = soft_nms(segments, scores, labels,
                                                   **self.nms)
-        if self.voting_thr > 0 and not self.nms.get('class_wise', True):
-            kept = segment_voting(kept, segments, scores, self.voting_thr,
-                                  self.voting_by_iou)
-        return kept, kept_scores, kept_labels
+        return self.vote(kept, segments, scores), kept_scores, kept_labels
 
 
 def _best_on_device(scores: Tensor, num: Optional[int],
