@@ -18,6 +18,7 @@ from dyfadet_mm.utils.typing import OptConfigType
 KEEP_ALL = dict(method='linear', iou_threshold=2., min_score=0.)
 
 Feats = Union[np.ndarray, Tensor]
+Array = Union[float, np.ndarray]
 
 
 class StreamDetection(NamedTuple):
@@ -124,7 +125,7 @@ class DetectionStream:
         not final; ``max_wait`` seconds later it is given in any case.
         """
         cells = self.windows.size + self.windows.step + self.margin
-        return self._seconds_seen(cells) - self._seconds(np.zeros(1)).item()
+        return self._seconds_seen(cells) - self._seconds(0.)
 
     @property
     def num_candidates(self) -> int:
@@ -186,7 +187,9 @@ class DetectionStream:
 
     def _check(self, feats: Feats) -> Tensor:
         """Features as (C, n) float32 on the CPU, or an error."""
-        feats = torch.as_tensor(feats).detach().to('cpu', torch.float32)
+        if isinstance(feats, np.ndarray):  # of any layout, or read-only
+            feats = torch.from_numpy(np.array(feats, np.float32))
+        feats = feats.detach().to('cpu', torch.float32)
         where = f'of the chunk that begins at cell {self.num_cells}'
         shape = tuple(feats.shape)
         if feats.ndim == 2 and not self.channels_first:
@@ -203,10 +206,11 @@ class DetectionStream:
         if is_wrong.any():
             cell = int(is_wrong.any(0).nonzero()[0])
             channel = int(is_wrong[:, cell].nonzero()[0])
+            number = self.num_cells + cell
             raise ValueError(
-                f'features must be finite, but cell {self.num_cells + cell} '
-                f'({self._seconds_seen(self.num_cells + cell):.3f} s) has '
-                f'{feats[channel, cell]} in channel {channel}')
+                f'features must be finite, but cell {number} '
+                f'({self._seconds(number):.3f} s) has {feats[channel, cell]} '
+                f'in channel {channel}; extract them again')
         return feats
 
     def _places(self, start: int, stop: int) -> Tensor:
@@ -260,7 +264,7 @@ class DetectionStream:
         """What is final as no later candidate begins before the horizon."""
         oldest = horizon - self.max_wait * self.fps / self.feat_stride
         rows = self._nms.settle(horizon, oldest)
-        rows = rows[rows['final'] > self.score_thr]
+        rows = rows[rows['score'] > self.score_thr]
         segments = np.column_stack((rows['start'], rows['end']))
         segments = self._voters.vote(segments)
         self._voters.forget(min(horizon, self._nms.first_pending))
@@ -271,11 +275,12 @@ class DetectionStream:
             StreamDetection((start, end), label, score, now, exact)
             for (start, end), label, score, exact in zip(
                 segments.tolist(), rows['label'].tolist(),
-                rows['final'].tolist(), rows['exact'].tolist())
+                rows['score'].tolist(), rows['exact'].tolist())
         ]
         return sorted(found)
 
-    def _seconds(self, positions: np.ndarray) -> np.ndarray:
+    def _seconds(self, positions: Array) -> Array:
+        """Positions on the feature grid in seconds."""
         return grid_to_seconds(positions, self.fps, self.feat_stride,
                                self.feat_num_frames)
 

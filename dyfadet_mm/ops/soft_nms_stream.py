@@ -6,28 +6,29 @@ import numpy as np
 from .nms_rounds import make_decay
 from .soft_nms import LENGTH_EPS, best_first
 
-#: A candidate: segment, score and class; the score that it was settled with,
-#: NaN before; and whether nothing unknown has had a say in it.
-ROW = np.dtype([('start', float), ('end', float), ('score', float),
-                ('label', np.int64), ('final', float), ('exact', bool)])
+#: A candidate: segment, class, score at first and as it has decayed, and
+#: whether nothing unknown has had a say in it.
+ROW = np.dtype([('start', float), ('end', float), ('label', np.int64),
+                ('origin', float), ('score', float), ('exact', bool)])
 
 
 class SoftNmsStream:
     """:func:`soft_nms` of candidates that arrive in the order of time.
 
     A candidate is settled as soon as its decayed score cannot change any
-    more. Candidates only decay others that they overlap and that score less.
-    So the best candidate of a group is settled unless it ends behind the
-    horizon, where candidates are still to come, or overlaps a better one that
-    is not settled itself, and so on down the scores. What is settled while
-    all candidates begin behind the horizons before them is what
-    :func:`soft_nms` gives for all of them at once, but for ``max_num``, of
-    which it knows nothing, and the first of a group, which may be dropped.
+    more. Candidates are only decayed by better ones that they overlap. So the
+    best of a group is settled unless it ends behind the horizon, where others
+    are still to come. All others, from the best down, are settled unless they
+    end there as well, or overlap a better one that is not settled.
+
+    If all candidates begin behind the horizons of before, this gives what
+    :func:`soft_nms` gives for all of them at once. But it knows no
+    ``max_num``, and drops the first of a group as any other.
 
     Memory is bounded by force: candidates that end before ``oldest``, or are
-    too many, are settled as if nothing followed. These, and candidates that
-    come too late and overlap what is settled, are marked as not exact; while
-    none is, all is as above.
+    too many, are settled with what is known. These, and candidates that come
+    too late and overlap what is settled, are marked as not exact; while none
+    is, all is as above.
 
     Args:
         method (str): See :func:`soft_nms`, as the next four. Defaults to
@@ -48,25 +49,25 @@ class SoftNmsStream:
                  class_wise: bool = True,
                  max_pending: int = 20000) -> None:
         self.decay = make_decay(method, sigma, iou_threshold, np.dtype(float))
-        self.removes = method == 'hard'
         self.floor = max(min_score, 0.)
-        if self.removes:  # what it removes falls to 0
-            self.floor = max(min_score, float(np.finfo(np.float32).tiny))
+        if method == 'hard':  # which drops these, and lets others fall to 0
+            least = max(min_score, float(np.finfo(np.float32).tiny))
+            self.floor = float(np.nextafter(least, math.inf))
         self.class_wise = class_wise
         self.max_pending = max_pending
-        self._rows = np.empty(0, ROW)
-        self._settled = -math.inf  # what begins later overlaps none settled
-        self._forgotten = -math.inf  # none that is forgotten ends later
+        self._pending = np.empty(0, ROW)
+        self._settled = np.empty(0, ROW)  # of which later ones may be late
+        self._horizon = -math.inf  # who begins earlier is late
+        self._forgotten = -math.inf  # the end of what is not remembered
 
     def __len__(self) -> int:
         """Candidates in memory, settled ones that are remembered included."""
-        return len(self._rows)
+        return len(self._pending) + len(self._settled)
 
     @property
     def first_pending(self) -> float:
         """float: The earliest start of what waits, infinity if nothing is."""
-        waits = np.isnan(self._rows['final'])
-        return self._rows['start'][waits].min(initial=math.inf)
+        return self._pending['start'].min(initial=math.inf)
 
     def add(self, segments: np.ndarray, scores: np.ndarray,
             labels: np.ndarray) -> None:
@@ -79,15 +80,23 @@ class SoftNmsStream:
         """
         rows = np.empty(len(scores), ROW)
         rows['start'], rows['end'] = segments.T
-        rows['score'], rows['label'], rows['final'] = scores, labels, math.nan
-        rows = rows[scores > self.floor if self.removes else scores >=
-                    self.floor]
+        rows['origin'] = rows['score'] = scores
+        rows['label'] = labels
         rows['exact'] = rows['start'] >= self._forgotten
-        is_settled = ~np.isnan(self._rows['final'])
-        for late in np.flatnonzero(rows['start'] < self._settled):
-            near = is_settled & self._overlaps(self._rows, rows[late])
-            rows['exact'][late] &= not near.any()
-        self._rows = np.concatenate((self._rows, rows))
+        rows = rows[rows['score'] >= self.floor]
+        for index in np.flatnonzero(rows['start'] < self._horizon):
+            self._add_late(rows[index:index + 1])
+        self._pending = np.concatenate((self._pending, rows))
+
+    def _add_late(self, row: np.ndarray) -> None:
+        """Decay one by what is settled and better, in place."""
+        near = self._settled
+        near = near[(near['end'] > row['start']) & (near['start'] < row['end'])
+                    & (self._groups(near) == self._groups(row))]
+        for better in near[best_first(near['score'])]:
+            row['exact'] = False
+            if better['score'] >= row['score']:
+                row['score'] *= self.decay(_shapes(row), _shapes(better))
 
     def settle(self, horizon: float, oldest: float = -math.inf) -> np.ndarray:
         """Settle what no later candidate can change.
@@ -101,73 +110,78 @@ class SoftNmsStream:
         Returns:
             ndarray: The settled candidates, an array of :data:`ROW`.
         """
-        ends = self._rows['end'][np.isnan(self._rows['final'])]
-        if len(ends) > self.max_pending and horizon < math.inf:
-            oldest = max(oldest, -np.partition(-ends, self.max_pending)[
-                self.max_pending])  # yapf: disable
+        if len(self._pending) > self.max_pending and horizon < math.inf:
+            ends = np.sort(self._pending['end'])
+            oldest = max(oldest, ends[-self.max_pending - 1])
         rows = self._sorted()
-        before = np.isnan(rows['final'])
         firsts = np.flatnonzero(np.diff(self._groups(rows))) + 1
-        for part in np.split(rows, firsts):
+        is_settled = np.concatenate([
             self._walk(part, horizon, oldest)
-        fresh = rows[before & (rows['final'] >= self.floor)]
-        self._settled = max(self._settled, horizon, oldest)
-        self._forget(rows[~(rows['final'] < 0)], min(horizon, oldest))
-        return fresh
+            for part in np.split(rows, firsts)
+        ])
+        self._horizon = max(self._horizon, horizon, oldest)
+        self._pending = rows[~is_settled & (rows['score'] >= self.floor)]
+        self._remember(rows[is_settled], min(horizon, oldest))
+        return rows[is_settled]
 
     def _groups(self, rows: np.ndarray) -> np.ndarray:
         """Which candidates can decay each other."""
         return rows['label'] if self.class_wise else 0 * rows['label']
 
-    def _overlaps(self, rows: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """What overlaps a candidate of its group."""
-        return ((rows['end'] > row['start']) & (rows['start'] < row['end'])
-                & (self._groups(rows) == self._groups(row)))
-
     def _sorted(self) -> np.ndarray:
-        """Candidates by group, then as :func:`soft_nms` takes equal ones."""
-        rows = self._rows[best_first(*(self._rows[key]
-                                       for key in ('score', 'start', 'end',
-                                                   'label')))]
+        """What waits, by group, then as :func:`soft_nms` takes equal ones."""
+        rows = self._pending
+        rows = rows[best_first(*(rows[key] for key in ('origin', 'start',
+                                                       'end', 'label')))]
         return rows[self._groups(rows).argsort(kind='stable')]
 
-    def _walk(self, rows: np.ndarray, horizon: float, oldest: float) -> None:
-        """Settle in a group; what has decayed too far gets the score -1."""
-        start, end, final = rows['start'], rows['end'], rows['final']
-        is_new = np.isnan(final)
-        is_forced = is_new & (end <= oldest)
-        # scores of open ones are only known to be at most these
-        is_open = is_new & ~is_forced & (end > horizon)
+    def _walk(self, rows: np.ndarray, horizon: float,
+              oldest: float) -> np.ndarray:
+        """Decay the scores of a group, and say which ones are settled."""
+        start, end, scores = (
+            rows[key].copy() for key in ('start', 'end', 'score'))
+        shapes = _shapes(rows)
+        is_forced = end <= oldest
+        is_open = ~is_forced & (end > horizon)
         rows['exact'] &= ~is_forced | (end <= horizon)
-        # of what is settled, those that something new may overlap
-        scores = np.where(is_new, rows['score'], final)
-        scores[end <= start[is_new].min(initial=math.inf)] = -math.inf
-        final[is_new] = -1
-        shapes = np.stack((end - start + LENGTH_EPS, end, -start))
-        while len(rows) and scores[best := scores.argmax()] >= self.floor:
-            score, scores[best] = scores[best], -math.inf
-            near = is_new & (scores >= self.floor)
-            near &= (end > start[best]) & (start < end[best])
-            if is_open[best]:
-                final[best] = math.nan
-                is_open |= near & ~is_forced
-                near &= is_forced
-                rows['exact'] &= ~near
-            elif is_new[best]:
-                final[best] = score
+        is_settled = np.zeros(len(rows), bool)
+        is_guessed = np.zeros(len(rows), bool)
+        left = np.where(is_open, -math.inf, scores)
+        while len(left) and left[best := left.argmax()] >= self.floor:
+            near = (end > start[best]) & (start < end[best])
+            near[best] = False
+            rivals = near & is_open & (scores >= scores[best])
+            if rivals.any() and not is_guessed[best]:
+                # scores of open ones are only known to be at most these
+                if not is_forced[best]:
+                    is_open[best], left[best] = True, -math.inf
+                    continue
+                is_guessed[best], rows['exact'][best] = True, False
+                scores[best] *= self.decay(shapes[:, [best]],
+                                           shapes[:, rivals]).prod()
+                left[best] = scores[best]
+                continue
+            is_settled[best], left[best] = True, -math.inf
+            near &= ~is_settled & (scores <= scores[best])
             near = np.flatnonzero(near)
             if len(near):
                 scores[near] *= self.decay(shapes[:, near], shapes[:, [best]])
+                left[near] = np.where(is_open[near], -math.inf, scores[near])
+        rows['score'] = scores
+        return is_settled
 
-    def _forget(self, rows: np.ndarray, oldest: float) -> None:
-        """Keep what waits, and the settled ones that may be overlapped."""
-        waits = np.isnan(rows['final'])
-        pending, settled = rows[waits], rows[~waits]
-        oldest = min(oldest, pending['start'].min(initial=math.inf))
-        last = np.argsort(-settled['end'], kind='stable')[:self.max_pending]
-        kept = np.zeros(len(settled), bool)
-        kept[last] = settled['end'][last] > oldest
+    def _remember(self, rows: np.ndarray, oldest: float) -> None:
+        """Keep settled ones that late candidates may overlap."""
+        rows = np.concatenate((self._settled, rows))
+        rows = rows[np.argsort(-rows['end'], kind='stable')]
+        num = min(np.count_nonzero(rows['end'] > oldest), self.max_pending)
         self._forgotten = max(self._forgotten,
-                              settled['end'][~kept].max(initial=-math.inf))
-        pending['exact'] &= pending['start'] >= self._forgotten
-        self._rows = np.concatenate((pending, settled[kept]))
+                              rows['end'][num:].max(initial=-math.inf))
+        self._settled = rows[:num]
+
+
+def _shapes(rows: np.ndarray) -> np.ndarray:
+    """What :func:`make_decay` takes, (3, N)."""
+    return np.stack((rows['end'] - rows['start'] + LENGTH_EPS, rows['end'],
+                     -rows['start']))
+

@@ -53,7 +53,7 @@ def assert_is_soft_nms(found, candidates, **kwargs):
         *(torch.from_numpy(each[above]) for each in candidates), **kwargs)
     segments = np.column_stack((found['start'], found['end']))
     np.testing.assert_allclose(
-        as_set(segments, found['final'], found['label']),
+        as_set(segments, found['score'], found['label']),
         as_set(*(each.numpy() for each in expected)),
         atol=2e-6)
 
@@ -80,9 +80,9 @@ def test_settled_before_the_end_though_candidates_form_a_chain():
     found = run(
         SoftNmsStream(), (segments, scores, 0 * starts.astype(int)), step=10)
     # 30 .. 31.5 when all that begins before 40 is there
-    assert found[3]['final'].max() == 0.9
+    assert found[3]['score'].max() == 0.9
     for part in found[:3]:
-        assert part['final'].max(initial=0) < 0.02
+        assert part['score'].max(initial=0) < 0.02
 
 
 def test_waits_for_a_better_one_that_is_not_settled():
@@ -92,7 +92,7 @@ def test_waits_for_a_better_one_that_is_not_settled():
         np.zeros(3, int))
     assert len(nms.settle(10)) == 0  # 3 .. 12 may fall below 0.5
     found = nms.settle(14)
-    assert found['score'].tolist() == [0.9, 0.8, 0.5]
+    assert found['origin'].tolist() == [0.9, 0.8, 0.5]
     assert nms.first_pending == math.inf
 
 
@@ -103,9 +103,9 @@ def test_one_that_does_not_settle_is_settled_by_force():
         np.array([0, 0, 1]))
     assert nms.settle(20, oldest=3)['label'].tolist() == [1]
     [row] = nms.settle(20, oldest=4)
-    assert not row['exact'] and 0.49 < row['final'] < 0.5
+    assert not row['exact'] and 0.49 < row['score'] < 0.5
     [row] = nms.settle(60)
-    assert row['exact'] and row['final'] == 0.8
+    assert row['exact'] and row['score'] == 0.8
 
 
 def test_a_late_candidate_decays_and_is_marked():
@@ -116,9 +116,9 @@ def test_a_late_candidate_decays_and_is_marked():
         np.array([[1., 10.], [1., 10.], [12., 15.]]), np.array([.8, .7, .6]),
         np.array([0, 1, 0]))
     found = nms.settle(20)
-    assert found['score'].tolist() == [0.6, 0.8, 0.7]
-    assert found['exact'].tolist() == [True, False, True]
-    assert found['final'][1] < 0.2 and found['final'][2] == 0.7
+    assert found['origin'].tolist() == [0.8, 0.6, 0.7]
+    assert found['exact'].tolist() == [False, True, True]
+    assert found['score'][0] < 0.2 and found['score'][2] == 0.7
 
 
 @pytest.mark.parametrize('longest', [5., 1e5])
