@@ -184,4 +184,3 @@ def _shapes(rows: np.ndarray) -> np.ndarray:
     """What :func:`make_decay` takes, (3, N)."""
     return np.stack((rows['end'] - rows['start'] + LENGTH_EPS, rows['end'],
                      -rows['start']))
-

@@ -84,8 +84,8 @@ def read_cells(source: int, channels: int) -> Iterator[np.ndarray]:
     while part := os.read(source, CHUNK):
         rest += part
         num = len(rest) // size
-        yield np.frombuffer(rest, np.float32, num * channels).reshape(
-            num, channels)
+        yield np.frombuffer(rest, np.float32,
+                            num * channels).reshape(num, channels)
         rest = rest[num * size:]
     if rest:
         raise ValueError(
