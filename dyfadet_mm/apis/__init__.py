@@ -5,6 +5,7 @@ from .inferencer import TADInferencer, inference_detector
 from .onnx_detector import METADATA, OnnxDetector
 from .preprocessing import Preprocessing
 from .recognizers import build_recognizer, features_of
+from .stream import DetectionStream, StreamDetection, stream_features
 
 __all__ = [
     'DetectionStream', 'Extraction', 'FeatureExtractor', 'METADATA',

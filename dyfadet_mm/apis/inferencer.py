@@ -198,9 +198,10 @@ class TADInferencer(BaseInferencer):
         chunks = chain([first], chunks)
         if first.ndim == 3:
             facts = dict(fps=fps)
-            facts.update(
-                {k: v
-                 for k, v in self.extractor.facts.items() if v is not None})
+            facts.update({
+                k: v
+                for k, v in self.extractor.facts.items() if v is not None
+            })
             chunks = self.extractor.stream(chunks, fps)
             given = self.pipeline.check_extractor(facts)
         yield from stream_features(

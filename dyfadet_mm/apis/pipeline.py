@@ -160,8 +160,8 @@ class InferencePipeline:
             missing = [k for k in ('fps', 'duration') if not facts.get(k)]
         if missing:
             raise ValueError(
-                f'{name} must have {", ".join(missing)} to place detections in '
-                'seconds, but neither the config nor a feature_grid.json '
+                f'{name} must have {", ".join(missing)} to place detections '
+                'in seconds, but neither the config nor a feature_grid.json '
                 f'beside the features says; give {missing[0]}=...')
         return facts
 

@@ -10,8 +10,10 @@ from mmengine.config import Config
 from mmengine.registry import INFERENCERS
 from small_data import make_data, run_tool, save, write_config
 
-from dyfadet_mm.apis import TADInferencer, inference_detector, init_detector
+from dyfadet_mm.apis import (FeatureExtractor, TADInferencer,
+                             inference_detector, init_detector)
 from dyfadet_mm.evaluation.files import load_predictions
+from dyfadet_mm.fileio import VideoReader, probe_video, write_video
 from dyfadet_mm.registry import INFERENCERS as OURS
 
 SHIPPED = 'dyfadet://digit-streams'
@@ -174,10 +176,10 @@ def test_what_nothing_says_is_asked_for(trained, detector, tmp_path):
     with pytest.raises(
             ValueError, match=r'vid_006.npy.* must have fps .*fps='):
         detector(feature_file(trained))
-    video = tmp_path / 'a.mp4'
-    video.touch()
+    video = str(tmp_path / 'a.mp4')
+    write_video(video, np.zeros((9, 32, 32, 3), np.uint8), 30)
     with pytest.raises(ValueError, match='must have a feature extractor'):
-        detector(str(video))
+        detector(video)
     with pytest.raises(ValueError, match='unknown argument'):
         detector(feature_file(trained), fsp=30.)
 
@@ -258,6 +260,138 @@ def test_a_checkpoint_is_never_code(text, weights, tmp_path, monkeypatch):
 def test_inferencers_are_found_by_name():
     assert OURS.get('TADInferencer') is TADInferencer
     assert INFERENCERS.get('dyfadet_mm.TADInferencer') is TADInferencer
+
+
+@pytest.fixture(scope='module')
+def digits(tmp_path_factory):
+    """Two digit streams: features, and the videos that show them."""
+    folder = tmp_path_factory.mktemp('digits')
+    for tool, *args in (('digit_streams', '--out', 'digits', '--train', 0,
+                         '--val', 2), ('digit_videos', 'digits')):
+        done = run_tool(f'dataset_converters/{tool}.py', *args, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder / 'digits'
+
+
+@pytest.fixture(scope='module')
+def shipped():
+    return TADInferencer(SHIPPED, device='cpu', show_progress=False)
+
+
+def good_detections(found):
+    """Segments by label of those that anybody would look at."""
+    return {(label, tuple(segment))
+            for label, segment, score in zip(
+                found['labels'], found['segments'], found['scores'])
+            if score > 0.4}
+
+
+def test_videos_give_the_detections_of_their_features(digits, shipped):
+    videos = shipped(str(digits / 'videos'))['predictions']
+    feats = shipped(str(digits / 'features'), fps=1.)['predictions']
+    assert [x['video_id'] for x in videos] == ['val_0000', 'val_0001']
+    for one, other in zip(videos, feats):
+        assert one['duration'] == pytest.approx(other['duration'])
+        one, other = map(sorted, map(good_detections, (one, other)))
+        assert len(one) == len(other) > 1
+        for (label, segment), (expected, truth) in zip(one, other):
+            assert label == expected
+            np.testing.assert_allclose(segment, truth, atol=1)  # a cell
+
+
+def test_grids_of_extraction_and_detector_must_agree(digits, shipped):
+    extractor = FeatureExtractor(
+        dict(type='dyfadet_mm.PixelBlocks'),
+        grid=dict(stride=2, window=1),
+        preprocessing=dict(std=(255, ) * 3))
+    inferencer = TADInferencer(
+        shipped.model, extractor=extractor, show_progress=False)
+    video = str(digits / 'videos' / 'val_0000.mp4')
+    with pytest.raises(ValueError, match='1, and .the extractor. says .* 2'):
+        inferencer(video)
+    frames = iter(np.zeros((9, 64, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match='1, and .the extractor. says .* 2'):
+        list(inferencer.stream(frames, fps=1.))
+
+
+def test_files_beside_features_say_the_grid(digits, shipped, tmp_path):
+    video = str(digits / 'videos' / 'val_0000.mp4')
+    shipped.extractor.extract_to(video, str(tmp_path / 'feats'))
+    found = shipped(str(tmp_path / 'feats'), fps=1.)['predictions'][0]
+    expected = shipped(video)['predictions'][0]
+    assert found['scores'] == expected['scores']
+    with pytest.raises(ValueError, match='of the arguments must be that'):
+        shipped(str(tmp_path / 'feats'), fps=1., feat_stride=4.)
+    grid = tmp_path / 'feats' / 'feature_grid.json'
+    facts = json.loads(grid.read_text())
+    grid.write_text(json.dumps(dict(facts, window=16)))
+    with pytest.raises(ValueError, match='of the detector must be that'):
+        shipped(str(tmp_path / 'feats'), fps=1.)
+
+
+def test_streams_give_the_detections_of_the_whole_video(digits, shipped):
+    video = str(digits / 'videos' / 'val_0001.mp4')
+    whole = shipped(video)['predictions'][0]
+    window = dict(size=256)
+    with VideoReader(video) as reader:
+        frames = (frame for _, frame in reader)
+        ways = [
+            list(shipped.stream(video, window=window)),
+            list(shipped.stream(frames, fps=1., window=window))
+        ]
+    for found in ways:
+        assert len(found) == len(whole['scores'])
+        found = sorted(found, key=lambda each: -each.score)
+        np.testing.assert_allclose([x.score for x in found],
+                                   whole['scores'],
+                                   rtol=1e-4)
+    feats = np.load(digits / 'features' / 'val_0001.npy')
+    found = list(shipped.stream(iter(feats[:, None]), fps=1., window=window))
+    whole = shipped(feats, fps=1.)['predictions'][0]
+    assert len(found) == len(whole['scores'])
+    with pytest.raises(ValueError, match='the stream must have fps'):
+        list(shipped.stream(iter(feats[:, None])))
+    assert list(shipped.stream(iter(()))) == []
+
+
+def test_the_demo_shows_videos_in_every_form(digits, tmp_path):
+    done = run_tool(
+        'misc/tad_demo.py',
+        digits / 'videos',
+        '--model',
+        SHIPPED,
+        '--report',
+        'page.html',
+        '--overlay',
+        'over',
+        '--subtitles',
+        'subs',
+        '--csv',
+        'a.csv',
+        '--out-dir',
+        'out',
+        '--ground-truth',
+        digits / 'annotations.json',
+        '--no-progress',
+        cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = {
+        str(path.relative_to(tmp_path))
+        for path in tmp_path.rglob('*') if path.is_file()
+    }
+    names = 'val_0000', 'val_0001'
+    assert made == {
+        'page.html', 'a.csv', 'out/predictions.json',
+        *(f'over/{name}.mp4' for name in names),
+        *(f'subs/{name}.srt' for name in names), *(f'out/timelines/{name}.png'
+                                                   for name in names)
+    }
+    info = probe_video(str(digits / 'videos' / 'val_0000.mp4'))
+    assert probe_video(str(tmp_path /
+                           'over/val_0000.mp4')).duration == pytest.approx(
+                               info.duration)
+    assert 'digit 5' in (tmp_path / 'subs/val_0000.srt').read_text()
+    assert 'val_0001' in (tmp_path / 'page.html').read_text()
 
 
 def test_the_demo_prints_and_fails_with_a_status(trained, weights, tmp_path):
