@@ -44,8 +44,9 @@ class FeatureExtractor:
             to 8.
         dtype (str): What the model computes in: ``'float32'``,
             ``'float16'`` or ``'bfloat16'``. Defaults to ``'float32'``.
-        num_workers (int): Threads that decode, each a video. Defaults to 0,
-            the one that computes.
+        num_workers (int): Threads that decode, each a video. Defaults to 1;
+            0 is the one that computes, where the small arrays of frames
+            between the large ones of the model can scatter the heap.
 
     Raises:
         FileNotFoundError: If there is no such config, name or checkpoint.
@@ -67,7 +68,7 @@ class FeatureExtractor:
                  device: str = 'cpu',
                  batch_size: int = 8,
                  dtype: str = 'float32',
-                 num_workers: int = 0) -> None:
+                 num_workers: int = 1) -> None:
         _check_choice('dtype', dtype, DTYPES)
         for name, value, least in (('batch_size', batch_size, 1),
                                    ('num_workers', num_workers, 0)):
