@@ -267,7 +267,7 @@ def _quarters(frame: Any) -> int:
 def _length(frame: Any, fps: float) -> float:
     """Seconds for which a frame is shown."""
     if frame.duration and frame.time_base:
-        return float(frame.duration * frame.time_base)
+        return min(float(frame.duration * frame.time_base), MAX_GAP)
     return 1 / fps
 
 
