@@ -210,8 +210,11 @@ def write(args: argparse.Namespace, videos: List[dict],
         shown = [each for each in videos if each['video'] is not None]
         for video, path in named(args.overlay, shown, '.mp4'):
             write_overlay(path, video['video'], video, classes, **show)
-    outputs = (args.report, args.csv, args.subtitles, args.overlay)
-    if not args.out_dir and outputs == (None, ) * 4:
+    outputs = (args.out_dir, args.report, args.csv, args.subtitles,
+               args.overlay)
+    for path in filter(None, outputs):
+        print(f'written: {path}')
+    if not any(outputs):
         for video in videos:
             print_detections(video, classes, args.score_thr)
 
