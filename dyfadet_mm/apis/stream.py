@@ -198,6 +198,7 @@ class DetectionStream:
         if self._cells is not None:
             channels = len(self._cells)
         if feats.ndim != 2 or channels not in (None, len(feats)):
+            channels = channels or 'C'
             form = f'({channels}, n)' if self.channels_first else (
                 f'(n, {channels})')
             raise ValueError(f'features {where} must be {form}, but are '
@@ -372,7 +373,11 @@ def _windows_of(model: SingleStageTAD,
     if window is None and model.windows is not None:
         return model.windows
     if window is None:
-        window = dict(size=model.data_preprocessor.max_seq_len)
+        size = getattr(model.data_preprocessor, 'max_seq_len', None)
+        if size is None:
+            raise ValueError('window must be given with a data preprocessor '
+                             'that has no max_seq_len, but got None')
+        window = dict(size=size)
     return SlidingWindows(**window, stride=2**(model.head.num_levels - 1))
 
 

@@ -58,7 +58,7 @@ def assert_is_soft_nms(found, candidates, **kwargs):
         atol=2e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     num=st.integers(0, 60),
@@ -124,14 +124,14 @@ def test_a_late_candidate_decays_and_is_marked():
 @pytest.mark.parametrize('longest', [5., 1e5])
 def test_memory_is_bounded(longest):
     """Whatever the candidates are, such as all open for ever."""
-    candidates = make_candidates(0, 5000, 1000, longest, 1)
+    candidates = make_candidates(0, 1000, 1000, longest, 1)
     nms = SoftNmsStream(max_pending=50, min_score=0.)
     segments, scores, labels = candidates
     num = 0
-    for first in range(0, 5000, 100):
-        part = slice(first, first + 100)
+    for first in range(0, 1000, 50):
+        part = slice(first, first + 50)
         nms.add(segments[part], scores[part], labels[part])
         found = nms.settle(segments[part][-1, 0], segments[part][0, 0] - 10)
         num += len(found)
         assert found.dtype == ROW and len(nms) <= 100
-    assert num + len(nms.settle(math.inf)) > 4500
+    assert num + len(nms.settle(math.inf)) > 900
