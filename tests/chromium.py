@@ -25,6 +25,10 @@ def find_browser() -> Optional[str]:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+# of keys that type nothing
+KEY_CODES = dict(Tab=9, Enter=13, Escape=27, ArrowLeft=37, ArrowRight=39)
+
+
 class Chromium:
     """One browser with one page.
 
@@ -44,9 +48,7 @@ class Chromium:
             'bash', '-c', f'exec "$@" 3<&{commands} 4>&{answers}', 'bash',
             find_browser(), *OPTIONS, f'--user-data-dir={self._profile}',
             f'--window-size={width},{height}', 'about:blank'
-        ],
-                                         pass_fds=(commands, answers),
-                                         stdout=subprocess.DEVNULL,
+        ], pass_fds=(commands, answers), stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
         os.close(commands)
         os.close(answers)
@@ -114,10 +116,10 @@ class Chromium:
 
     def open(self, url: str) -> None:
         """Open a page and wait until it has loaded."""
+        self.run('window.isOld = true')
         self.events.clear()
         self.send('Page.navigate', url=url)
-        self.wait('document.readyState === "complete" && '
-                  f'location.href.startsWith({json.dumps(url[:8])})')
+        self.wait('!window.isOld && document.readyState === "complete"')
         self.next_frame()
 
     def next_frame(self) -> None:
@@ -154,22 +156,23 @@ class Chromium:
 
     def click_on(self, selector: str) -> None:
         """Click the middle of an element, where a person would."""
-        self.click(
-            *self.run(f'(e => {{ e.scrollIntoView({{block: "nearest"}}); '
-                      'const b = e.getBoundingClientRect(); '
-                      'return [b.x + b.width / 2, b.y + b.height / 2]; })'
-                      f'(document.querySelector({json.dumps(selector)}))'))
+        self.click(*self.run(
+            f'(e => {{ e.scrollIntoView({{block: "nearest"}}); '
+            'const b = e.getBoundingClientRect(); '
+            'return [b.x + b.width / 2, b.y + b.height / 2]; })'
+            f'(document.querySelector({json.dumps(selector)}))'))
 
     def press(self, key: str, shift: bool = False) -> None:
         """Press and release a key, such as ``'n'`` or ``'ArrowLeft'``."""
         for kind in ('keyDown', 'keyUp'):
-            self.send(
-                'Input.dispatchKeyEvent',
-                type=kind,
+            params = dict(
                 key=key,
+                code=key,
                 modifiers=8 if shift else 0,
-                **(dict(
-                    text=key) if len(key) == 1 and kind == 'keyDown' else {}))
+                windowsVirtualKeyCode=KEY_CODES.get(key, 0))
+            if len(key) == 1 and kind == 'keyDown':
+                params['text'] = key
+            self.send('Input.dispatchKeyEvent', type=kind, **params)
         self.next_frame()
 
     def screenshot(self, path: str) -> None:
@@ -178,8 +181,7 @@ class Chromium:
         with open(path, 'wb') as file:
             file.write(base64.b64decode(data))
 
-    def seen(self,
-             method: str,
+    def seen(self, method: str,
              pick: Callable[[dict], Any] = lambda params: params) -> List[Any]:
         """What of one kind the page has reported since it was opened."""
         return [

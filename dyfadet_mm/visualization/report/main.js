@@ -6,7 +6,7 @@ function fillVideos() {
   data.videos.forEach((video, index) => {
     const button = make('button', {type: 'button'},
                         make('bdi', {className: 'name', title: video.name,
-                                     textContent: video.name}),
+                                     textContent: shorten(video.name)}),
                         make('small', {textContent:
                                        video.duration ?
                                        clockText(video.duration, 0) : ''}));

@@ -53,6 +53,10 @@ function paintBar(context, x, y, width, height, label, score) {
   const {color, hatch: name} = data.classes[label];
   const face = fade(color, score);
   context.fillStyle = `rgb(${face})`;
+  if (width < 5) {  // no room for more, and of these there may be thousands
+    context.fillRect(x, y, width, height);
+    return;
+  }
   context.beginPath();
   context.roundRect(x, y, width, height, Math.min(3, width / 2));
   context.fill();

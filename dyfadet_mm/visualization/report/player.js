@@ -67,7 +67,7 @@ function showLength() {
 
 on('video', () => {
   const {file, name} = state.video;
-  byId('video-name').textContent = name;
+  byId('video-name').textContent = shorten(name, 1000);
   showLength();
   playable = Boolean(file);
   player.hidden = !file;

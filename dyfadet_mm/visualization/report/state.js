@@ -38,10 +38,13 @@ function make(tag, options = {}, ...children) {
   return element;
 }
 
-function nameOf(label, maxLength = 300) {
-  const name = data.classes[label].name;
+function shorten(name, maxLength = 300) {
+  if (!name.trim()) return '(no name)';
   return name.length > maxLength ? name.slice(0, maxLength) + '\u2026' : name;
 }
+
+const nameOf = (label, maxLength) =>
+  shorten(data.classes[label].name, maxLength);
 
 function clockText(seconds, digits = 1) {
   const step = 10 ** digits;

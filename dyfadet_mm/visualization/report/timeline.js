@@ -5,13 +5,13 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200,
 const RULER = 36, TRUTH = 6, BAR = 20, GAP = 4;
 const axis = byId('axis');
 const view = {start: 0, end: 1};  // seconds
+let trackWidth = 1;               // pixels
 let rows = new Map();             // label -> {label, canvas, many, actions}
 
-const trackWidth = () => axis.clientWidth;
 const toX = (time) =>
-  (time - view.start) / (view.end - view.start) * trackWidth();
+  (time - view.start) / (view.end - view.start) * trackWidth;
 const toTime = (x) =>
-  view.start + x / trackWidth() * (view.end - view.start);
+  view.start + x / trackWidth * (view.end - view.start);
 const barTop = () => state.video.truth ? 2 * GAP + TRUTH : GAP;
 
 function box(action) {
@@ -22,7 +22,7 @@ function box(action) {
 }
 
 function drawAxis() {
-  const width = trackWidth();
+  const width = trackWidth;
   const context = clear(axis, width, RULER);
   const span = view.end - view.start;
   const step = STEPS.find((each) => each / span * width > 70) || 36000;
@@ -41,9 +41,9 @@ function drawAxis() {
 
 function drawRow({canvas, actions}) {
   const height = barTop() + BAR + GAP;
-  const context = clear(canvas, trackWidth(), height);
+  const context = clear(canvas, trackWidth, height);
   context.fillStyle = track;
-  context.fillRect(0, barTop() - GAP / 2, trackWidth(), BAR + GAP);
+  context.fillRect(0, barTop() - GAP / 2, trackWidth, BAR + GAP);
   const seen = actions.filter(
     (each) => each.end >= view.start && each.start <= view.end);
   for (const each of seen) {
@@ -60,15 +60,20 @@ function drawRow({canvas, actions}) {
 
 // Scores go where they fit, and where no bar above would cut them.
 function writeScores(context, detections) {
-  const isCovered = new Uint8Array(Math.ceil(trackWidth()));
+  const isCovered = new Uint8Array(Math.ceil(trackWidth));
+  const room = context.measureText('0.00').width / 2 + 4;
   for (const each of [...detections].reverse()) {
     const {label, score} = each;
     const [x, y, width, high] = box(each);
-    const room = context.measureText('0.00').width / 2 + 4;
     const middle = x + width / 2;
     if (width > 2 * room && middle > room &&
         !isCovered.subarray(middle - room, middle + room).includes(1)) {
-      context.fillStyle = inkOn(fade(data.classes[label].color, score));
+      const face = fade(data.classes[label].color, score);
+      if (data.classes[label].hatch) {  // which would make it hard to read
+        context.fillStyle = `rgb(${face})`;
+        context.fillRect(middle - room + 2, y + 3, 2 * room - 4, high - 6);
+      }
+      context.fillStyle = inkOn(face);
       context.fillText(score.toFixed(2), middle, y + high / 2 + 0.5);
     }
     isCovered.fill(1, Math.max(x, 0), Math.max(x + width, 0));
@@ -116,6 +121,7 @@ function drawRows() {
 }
 
 function draw() {
+  trackWidth = Math.max(axis.clientWidth, 1);
   drawAxis();
   drawRows();
   byId('seek').min = view.start;
@@ -223,7 +229,7 @@ byId('timeline').addEventListener('wheel', (event) => {
   if (event.ctrlKey) {
     zoom(1.002 ** -event.deltaY, toTime(x));
   } else if (event.deltaX && span < state.duration) {
-    show(view.start + event.deltaX / trackWidth() * span, span);
+    show(view.start + event.deltaX / trackWidth * span, span);
   } else {
     return;
   }
