@@ -61,6 +61,8 @@ class Chromium:
             flatten=True)['sessionId']
         for domain in ('Page', 'Runtime', 'Network', 'Log'):
             self.send(f'{domain}.enable')
+        # of the processor, so that what runs beside the browser does not count
+        self.send('Performance.enable', timeDomain='threadTicks')
         self.resize(width, height)
 
     def close(self) -> None:
@@ -180,6 +182,12 @@ class Chromium:
         data = self.send('Page.captureScreenshot')['data']
         with open(path, 'wb') as file:
             file.write(base64.b64decode(data))
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the page has taken since it was opened."""
+        metrics = self.send('Performance.getMetrics')['metrics']
+        return next(each['value'] for each in metrics
+                    if each['name'] == 'TaskDuration')
 
     def seen(self, method: str,
              pick: Callable[[dict], Any] = lambda params: params) -> List[Any]:

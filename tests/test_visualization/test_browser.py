@@ -279,25 +279,25 @@ def test_hostile_names_are_only_shown(browser, folder):
             labels=list(range(count))) for name in HOSTILE
     ]
     write_report(str(path), videos, HOSTILE, title=HOSTILE[1])
-    for width in (1280, 390):
-        browser.resize(width, 844)
-        browser.open(path.as_uri())
-        assert browser.run('document.title') == HOSTILE[1]
-        assert text(browser, '#title') == HOSTILE[1]
-        browser.run('document.getElementById("video-box").open = true')
-        for index, name in enumerate(HOSTILE):
-            browser.click_on(f'#video-list li:nth-child({index + 1}) button')
-            shown = browser.run(
-                'document.getElementById("video-name").textContent')
-            if name.isprintable() and name:
-                assert shown == name[:1000] + '\u2026' * (len(name) > 1000)
-        assert column(browser, 0)[:3] == [*HOSTILE[:3]]
-        assert browser.run('document.scripts.length') == 2
-        assert browser.run('typeof window.hacked') == 'undefined'
-        assert not browser.run('document.querySelector("img, b")')
-        wide = browser.run('document.documentElement.scrollWidth')
-        assert wide == width
-        check_quiet(browser)
+    browser.resize(1280, 844)
+    browser.open(path.as_uri())
+    assert browser.run('document.title') == HOSTILE[1]
+    assert text(browser, '#title') == HOSTILE[1]
+    assert column(browser, 0)[:3] == [*HOSTILE[:3]]
+    for name in HOSTILE:
+        shown = browser.run(
+            'document.getElementById("video-name").textContent')
+        if name.isprintable() and name:
+            assert shown == name[:1000] + '\u2026' * (len(name) > 1000)
+        for width in (1280, 390):
+            browser.resize(width, 844)
+            wide = browser.run('document.documentElement.scrollWidth')
+            assert wide == width, name[:80]
+        browser.press('v')
+    assert browser.run('document.scripts.length') == 2
+    assert browser.run('typeof window.hacked') == 'undefined'
+    assert not browser.run('document.querySelector("img, b")')
+    check_quiet(browser)
 
 
 def test_a_file_that_is_no_video_leaves_the_rest(browser, folder):
@@ -347,31 +347,22 @@ def test_thousands_of_detections_stay_fluid(browser, folder):
     write_report(str(path), [many], score_thr=0.)
     browser.open(path.as_uri())
     assert text(browser, '#count') == '5,000 of 5,000 detections'
-    assert len(column(browser, 0)) == 200
-    assert 'Show 200 more' == text(browser, '#more')
-    milliseconds = browser.run('''(async () => {
-        const slider = document.getElementById("threshold"), times = [];
-        for (const value of [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]) {
-          await new Promise(requestAnimationFrame);
-          await new Promise(requestAnimationFrame);
-          let start;
-          requestAnimationFrame(() => { start = performance.now(); });
-          slider.value = value;
-          slider.dispatchEvent(new Event("input"));
-          times.push(await new Promise(done => requestAnimationFrame(
-              () => done(performance.now() - start))));
-        }
-        return Math.min(...times);
-    })()''')
-    assert text(browser, '#count').startswith(
-        f'{(many["scores"] >= 0.6).sum():,} of')
-    print(f'{milliseconds:.0f} ms of a frame for the slider')
-    assert milliseconds < 150  # where other tests run beside it
+    assert len(column(browser, 0)) == 100
+    assert 'Show 100 more' == text(browser, '#more')
+    steps = (0.2, 0.4, 0.6)
+    before = browser.cpu_seconds()
+    for score in steps:
+        set_slider(browser, 'threshold', score)
+        assert text(browser, '#count').startswith(
+            f'{(many["scores"] >= score).sum():,} of')
+    seconds = (browser.cpu_seconds() - before) / len(steps)
+    print(f'{1000 * seconds:.0f} ms of the processor for a step')
+    assert seconds < 0.25
     check_quiet(browser)
 
 
-def test_the_policy_lets_nothing_out(browser, page_url):
-    """Not even code that got in could send anything."""
+def test_the_policy_forbids_requests(browser, page_url):
+    """Should some code get in, it is not run, and could load nothing."""
     server = socket.create_server(('127.0.0.1', 0))
     url = f'http://127.0.0.1:{server.getsockname()[1]}/'
     browser.open(page_url)
@@ -386,10 +377,9 @@ def test_the_policy_lets_nothing_out(browser, page_url):
             Object.assign(document.createElement(tag), options));
         add("script", {src: url + "script"});
         add("script", {textContent: "window.hacked = 3"});
-        add("iframe", {src: url + "frame"});
         add("link", {rel: "stylesheet", href: url + "style"});
     })''' + f'("{url}")')
-    browser.wait('["connect", "img", "media", "frame", "script", "style"]'
+    browser.wait('["connect", "img", "media", "script", "style"]'
                  '.every(kind => blocked.some(each => each.startsWith(kind)))')
     server.setblocking(False)
     with pytest.raises(BlockingIOError):

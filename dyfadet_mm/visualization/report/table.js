@@ -1,6 +1,6 @@
-// The segments shown as a table to sort, some hundred rows at a time.
+// The segments shown as a table to sort, a hundred rows at a time.
 
-const PAGE = 200;
+const PAGE = 100;
 const COLUMNS = [
   {name: 'Class', value: (a) => data.classes[a.label].name},
   {name: 'Start', value: (a) => a.start, digits: 2},
