@@ -48,7 +48,9 @@ class Chromium:
             'bash', '-c', f'exec "$@" 3<&{commands} 4>&{answers}', 'bash',
             find_browser(), *OPTIONS, f'--user-data-dir={self._profile}',
             f'--window-size={width},{height}', 'about:blank'
-        ], pass_fds=(commands, answers), stdout=subprocess.DEVNULL,
+        ],
+                                         pass_fds=(commands, answers),
+                                         stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
         os.close(commands)
         os.close(answers)
@@ -158,11 +160,11 @@ class Chromium:
 
     def click_on(self, selector: str) -> None:
         """Click the middle of an element, where a person would."""
-        self.click(*self.run(
-            f'(e => {{ e.scrollIntoView({{block: "nearest"}}); '
-            'const b = e.getBoundingClientRect(); '
-            'return [b.x + b.width / 2, b.y + b.height / 2]; })'
-            f'(document.querySelector({json.dumps(selector)}))'))
+        self.click(
+            *self.run(f'(e => {{ e.scrollIntoView({{block: "nearest"}}); '
+                      'const b = e.getBoundingClientRect(); '
+                      'return [b.x + b.width / 2, b.y + b.height / 2]; })'
+                      f'(document.querySelector({json.dumps(selector)}))'))
 
     def press(self, key: str, shift: bool = False) -> None:
         """Press and release a key, such as ``'n'`` or ``'ArrowLeft'``."""
@@ -189,7 +191,8 @@ class Chromium:
         return next(each['value'] for each in metrics
                     if each['name'] == 'TaskDuration')
 
-    def seen(self, method: str,
+    def seen(self,
+             method: str,
              pick: Callable[[dict], Any] = lambda params: params) -> List[Any]:
         """What of one kind the page has reported since it was opened."""
         return [

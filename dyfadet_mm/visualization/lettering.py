@@ -85,11 +85,17 @@ class Lettering:
         Returns:
             list[str]: At least one line, each as :meth:`spell` returns it.
         """
+
+        def fits(num: int) -> bool:
+            return self.width(self.spell(text[:num]), size, weight) <= width
+
         lines = []
         while True:
-            num = len(text)
-            while num > 1 and self.width(self.spell(text[:num]), size,
-                                         weight) > width:
+            num = 2  # what is measured stays in the order of a line
+            while num < len(text) and fits(num):
+                num *= 2
+            num = min(num, len(text))
+            while num > 1 and not fits(num):
                 # near the number that fits, without a step too far
                 num = max(min(num - 1, int(0.9 * num)), 1)
             if num < len(text):  # rather between two words

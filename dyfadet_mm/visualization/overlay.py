@@ -14,6 +14,7 @@ from .segments import Segments, read_detections, read_truth
 from .styles import ClassStyles, text_color
 
 MAX_LANES = 3  # of the bars
+MAX_NAME = 200  # characters, of which most frames have room for fewer
 BACKDROP = (0, 0, 0, 150)  # RGBA, below the bars
 PLAYHEAD = (255, 255, 255, 255)
 
@@ -128,9 +129,10 @@ class Overlay:
         room = (self._width - 4 * self._gap) / POINTS_PER_INCH
         score = f'{self._detections.scores[index]:.2f}'
         rest = self._letters.width(f'...  {score}', size)
-        lines = self._letters.lines(
-            self._styles.name(label), size, max(room - rest, 0.))
-        name = lines[0] + ('...' if len(lines) > 1 else '')
+        full = self._styles.name(label)
+        lines = self._letters.lines(full[:MAX_NAME], size, max(room - rest, 0))
+        fits = len(lines) == 1 and len(full) <= MAX_NAME
+        name = lines[0] + ('' if fits else '...')
         width = self._letters.width(f'{name}  {score}', size)
         margin = self._gap / POINTS_PER_INCH
         figure = Figure((width + 2 * margin, self._line / POINTS_PER_INCH),

@@ -111,7 +111,8 @@ def click_at(browser, row, seconds, y=20, duration=40):
 
 def colored_pixels(browser):
     """How much of the timeline is neither grey nor empty."""
-    return browser.run('''[...document.querySelectorAll("#rows .track canvas")].map(
+    return browser.run(
+        '''[...document.querySelectorAll("#rows .track canvas")].map(
         canvas => {
           const copy = new OffscreenCanvas(canvas.width, canvas.height)
               .getContext("2d", {willReadFrequently: true});
@@ -156,6 +157,7 @@ def test_the_slider_hides_detections(page):
 
 
 def test_the_table_sorts(page):
+
     def head():
         return page.run('[...document.querySelectorAll("th")].map(head => '
                         'head.getAttribute("aria-sort"))')
@@ -257,8 +259,9 @@ def test_phone_and_dark_mode(page):
                         '+b)')
 
     def corner():
-        return page.run('[...document.querySelector("#rows .track canvas").getContext'
-                        '("2d").getImageData(1, 20, 1, 1).data]')
+        return page.run(
+            '[...document.querySelector("#rows .track canvas").getContext'
+            '("2d").getImageData(1, 20, 1, 1).data]')
 
     assert lightness() > 600 and corner()[0] > 200
     page.set_dark(True)
@@ -353,8 +356,9 @@ def test_thousands_of_detections_stay_fluid(browser, folder):
     before = browser.cpu_seconds()
     for score in steps:
         set_slider(browser, 'threshold', score)
-        assert text(browser, '#count').startswith(
-            f'{(many["scores"] >= score).sum():,} of')
+        assert text(
+            browser,
+            '#count').startswith(f'{(many["scores"] >= score).sum():,} of')
     seconds = (browser.cpu_seconds() - before) / len(steps)
     print(f'{1000 * seconds:.0f} ms of the processor for a step')
     assert seconds < 0.25
@@ -395,8 +399,10 @@ def test_webvtt_as_a_browser_reads_it(browser, folder):
         dict(
             segments=[[5., 7.], [1., 3661.25], [1., 2.]],
             scores=[0.9, 0.8, 0.7],
-            labels=[0, 1, 2]), ['<b>a</b> --> &amp;\n\n00:01 --> 00:02\nx',
-                                'jump', '\u8df3 \u0642\u0641\u0632'])
+            labels=[0, 1, 2]), [
+                '<b>a</b> --> &amp;\n\n00:01 --> 00:02\nx', 'jump',
+                '\u8df3 \u0642\u0641\u0632'
+            ])
     link = base64.b64encode(path.read_bytes()).decode()
     browser.open('about:blank')
     cues = browser.run('''new Promise(done => {

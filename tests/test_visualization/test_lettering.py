@@ -67,3 +67,18 @@ def test_long_texts_are_broken_into_lines_that_fit():
     assert all(letters.width(line, 9) <= 2. for line in lines)
     assert lines[0].endswith(' ')
     assert letters.lines('', 9, 2.) == ['']
+
+
+def test_breaking_takes_time_in_proportion_to_the_text(monkeypatch):
+    measured = []
+    width = Lettering.width
+
+    def count(self, text, *args):
+        measured.append(len(text))
+        return width(self, text, *args)
+
+    text = 'x' * 3000
+    letters = Lettering([text])
+    monkeypatch.setattr(Lettering, 'width', count)
+    assert ''.join(letters.lines(text, 9, 2.)) == text
+    assert sum(measured) < 20 * len(text)
