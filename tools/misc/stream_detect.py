@@ -16,13 +16,9 @@ from typing import Iterator, Optional, Sequence
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.config import DictAction
 
-from dyfadet_mm.apis import StreamDetection, stream_features
-from dyfadet_mm.engine import merge_options
-from dyfadet_mm.registry import MODELS
+from dyfadet_mm.apis import StreamDetection, TADInferencer, init_detector
 
 CHUNK = 1 << 20  # most bytes that are read at once
 USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
@@ -32,8 +28,12 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('config', help='path of the config')
-    parser.add_argument('checkpoint', help='path or address of the weights')
+    parser.add_argument(
+        'config',
+        help='dyfadet://NAME, a config, a name of the metafile, or a '
+        'checkpoint')
+    parser.add_argument(
+        'checkpoint', nargs='?', help='weights, if config names none')
     parser.add_argument(
         '--channels', type=int, help='C (default: that of the config)')
     parser.add_argument('--fps', type=float, help='frames per second')
@@ -93,24 +93,6 @@ def read_cells(source: int, channels: int) -> Iterator[np.ndarray]:
             f'{len(rest)} bytes are left; see --channels')
 
 
-def grid_of(args: argparse.Namespace, cfg: Config) -> dict:
-    """The grid of the features, from the command line or the data set."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    grid = dict(
-        fps=args.fps,
-        feat_stride=args.stride,
-        feat_num_frames=args.window_frames)
-    options = ('--fps', '--stride', '--window-frames')
-    for name, option in zip(grid, options):
-        if grid[name] is None:
-            grid[name] = dataset.get(name)
-        if grid[name] is None:
-            raise ValueError(f'{name} must be known to place detections in '
-                             f'seconds, but the config has none; give '
-                             f'{option}')
-    return grid
-
-
 def detect(args: argparse.Namespace) -> Iterator[dict]:
     """Detect as the command line says.
 
@@ -120,34 +102,30 @@ def detect(args: argparse.Namespace) -> Iterator[dict]:
     Yields:
         dict: A detection.
     """
-    cfg = merge_options(Config.fromfile(args.config), args.cfg_options)
-    init_default_scope(cfg.get('default_scope', 'dyfadet_mm'))
-    model = MODELS.build(cfg.model)
     with redirect_stdout(sys.stderr):  # where only detections belong
-        loaded = load_checkpoint(model, args.checkpoint, 'cpu', strict=True)
-    meta = loaded.get('meta', {}).get('dataset_meta') or {}
+        model = init_detector(args.config, args.checkpoint, args.device,
+                              args.cfg_options)
+        inferencer = TADInferencer(model, show_progress=False)
     window = None
     if args.window is not None:
         window = dict(size=args.window, overlap=args.overlap)
-    found = stream_features(
-        model.eval().to(args.device),
-        read_cells(sys.stdin.fileno(), args.channels
-                   or model.backbone.in_channels),
-        window=window,
-        score_thr=args.score_thr,
-        margin=args.margin,
-        channels_first=False,
-        **grid_of(args, cfg))
-    for each in found:
-        yield as_line(each, meta.get('classes'))
+    channels = args.channels or model.backbone.in_channels
+    for each in inferencer.stream(
+            read_cells(sys.stdin.fileno(), channels),
+            fps=args.fps,
+            feat_stride=args.stride,
+            feat_num_frames=args.window_frames,
+            window=window,
+            score_thr=args.score_thr,
+            margin=args.margin):
+        yield as_line(each, inferencer.classes)
 
 
-def as_line(found: StreamDetection, classes: Optional[Sequence[str]]) -> dict:
-    """A detection as JSON has it, with the name of its class if known."""
-    label = found.label if classes is None else classes[found.label]
+def as_line(found: StreamDetection, classes: Sequence[str]) -> dict:
+    """A detection as JSON has it."""
     return dict(
         segment=[round(each, 3) for each in found.segment],
-        label=label,
+        label=classes[found.label],
         score=round(found.score, 4),
         at=round(found.at, 3),
         exact=found.exact)
