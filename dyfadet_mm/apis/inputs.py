@@ -6,10 +6,9 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Set, Union
 import numpy as np
 import torch
 
-from dyfadet_mm.fileio import CONTAINERS, brief, read_lines
+from dyfadet_mm.fileio import CONTAINERS, VIDEO_SUFFIXES, brief, read_lines
 from dyfadet_mm.fileio.feature_readers.containers import (container_keys,
                                                           split_container)
-from dyfadet_mm.fileio.video_files import SUFFIXES as VIDEO_SUFFIXES
 
 # suffix of a file to the reader of its format
 READERS = {

@@ -85,6 +85,7 @@ class InferencePipeline:
         """Features (T, C) float32, and what is known of their grid."""
         if source.is_video:
             feats, facts, duration = self.extract(source.path)
+            facts = dict(facts, channels=feats.shape[1])
             return feats, dict(self.check_extractor(facts), duration=duration)
         if source.feats is not None:
             try:

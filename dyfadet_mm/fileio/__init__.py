@@ -20,7 +20,7 @@ from .messages import MissingFieldError, brief, cut, naming
 from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
 from .video_entries import actions_of, label_name, parse_video, to_number
-from .video_files import find_videos
+from .video_files import VIDEO_SUFFIXES, find_videos
 from .video_writer import write_video
 from .videos import VideoError, VideoInfo, VideoReader, probe_video
 
@@ -28,9 +28,9 @@ __all__ = [
     'AtomicLocalBackend', 'BaseFeatureReader', 'CONTAINERS', 'CSVReader',
     'FileNames', 'FolderLock', 'GRID_FILE', 'HDF5Reader', 'InUseError',
     'MissingFieldError', 'NpyReader', 'NpzReader', 'SlowFastPickleReader',
-    'TorchReader', 'UnreadableFileError', 'VideoError', 'VideoInfo',
-    'VideoReader', 'WriteError', 'actions_of', 'atomic_path', 'brief',
-    'check_classes', 'check_grid', 'check_video_id', 'check_writable',
+    'TorchReader', 'UnreadableFileError', 'VIDEO_SUFFIXES', 'VideoError',
+    'VideoInfo', 'VideoReader', 'WriteError', 'actions_of', 'atomic_path',
+    'brief', 'check_classes', 'check_grid', 'check_video_id', 'check_writable',
     'class_name', 'cut', 'exclude_videos', 'extend_classes', 'features_exist',
     'find_empty_classes', 'find_reversed', 'find_videos', 'grid_path',
     'label_name', 'literal_config', 'load_database', 'load_grid',

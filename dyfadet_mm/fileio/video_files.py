@@ -2,8 +2,10 @@
 from pathlib import Path
 from typing import Dict, Iterable
 
-SUFFIXES = ('.3gp', '.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4',
-            '.mpeg', '.mpg', '.mts', '.ogv', '.ts', '.webm', '.wmv')
+#: How the names of video files end.
+VIDEO_SUFFIXES = ('.3gp', '.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov',
+                  '.mp4', '.mpeg', '.mpg', '.mts', '.ogv', '.ts', '.webm',
+                  '.wmv')
 
 
 def find_videos(paths: Iterable[str]) -> Dict[str, str]:
@@ -29,7 +31,7 @@ def find_videos(paths: Iterable[str]) -> Dict[str, str]:
         if path.is_dir():
             files = sorted(
                 each for each in path.rglob('*')
-                if each.suffix.lower() in SUFFIXES and each.is_file())
+                if each.suffix.lower() in VIDEO_SUFFIXES and each.is_file())
         for file in files:
             other = found.setdefault(file.stem, str(file))
             if other != str(file):
@@ -39,5 +41,5 @@ def find_videos(paths: Iterable[str]) -> Dict[str, str]:
     if not found:
         raise FileNotFoundError(
             f'no videos in {[str(p) for p in paths][:5]}; their names must '
-            f'end with one of {SUFFIXES}')
+            f'end with one of {VIDEO_SUFFIXES}')
     return found

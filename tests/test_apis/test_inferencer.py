@@ -299,14 +299,21 @@ def test_videos_give_the_detections_of_their_features(digits, shipped):
             np.testing.assert_allclose(segment, truth, atol=1)  # a cell
 
 
-def test_grids_of_extraction_and_detector_must_agree(digits, shipped):
+def with_blocks(shipped, stride=1, **kwargs):
+    """The shipped detector with an extractor of ours."""
     extractor = FeatureExtractor(
-        dict(type='dyfadet_mm.PixelBlocks'),
-        grid=dict(stride=2, window=1),
+        dict(type='dyfadet_mm.PixelBlocks', **kwargs),
+        grid=dict(stride=stride, window=1),
         preprocessing=dict(std=(255, ) * 3))
-    inferencer = TADInferencer(
+    return TADInferencer(
         shipped.model, extractor=extractor, show_progress=False)
+
+
+def test_grids_of_extraction_and_detector_must_agree(digits, shipped):
     video = str(digits / 'videos' / 'val_0000.mp4')
+    with pytest.raises(ValueError, match='64, and .the extractor. .* = 16'):
+        with_blocks(shipped, size=4)(video)
+    inferencer = with_blocks(shipped, stride=2)
     with pytest.raises(ValueError, match='1, and .the extractor. says .* 2'):
         inferencer(video)
     frames = iter(np.zeros((9, 64, 64, 3), np.uint8))

@@ -6,8 +6,7 @@ from typing import Any, Dict, Iterable
 import mmcv
 from converter_inputs import read_json, read_table
 
-from dyfadet_mm.fileio import brief, naming, parse_video
-from dyfadet_mm.fileio.annotation_tools import VIDEO_SUFFIXES
+from dyfadet_mm.fileio import VIDEO_SUFFIXES, brief, naming, parse_video
 from dyfadet_mm.fileio.videos import probe_video
 
 HELP = ('folder of videos named by their ids, with or without "v_"; or a '

@@ -9,10 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ..annotations import check_video_id
 from ..messages import MissingFieldError, brief, cut
 from ..video_entries import to_number
-
-#: Ends of names that are no part of a video id.
-VIDEO_SUFFIXES = ('.3gp', '.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4',
-                  '.mpeg', '.mpg', '.mts', '.ogv', '.ts', '.webm', '.wmv')
+from ..video_files import VIDEO_SUFFIXES
 
 
 class Action(NamedTuple):
