@@ -1,4 +1,5 @@
 """Detections drawn over their video."""
+import os.path as osp
 from functools import lru_cache
 from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence
 
@@ -47,10 +48,14 @@ def write_overlay(path: str,
         FileExistsError: If there is such a file and ``overwrite`` is False.
         FileNotFoundError, VideoError: If there is no such video.
         ImportError: If PyAV is not installed.
-        ValueError: If arrays differ in length, or a number is not finite.
+        ValueError: If arrays differ in length, a number is not finite, or
+            both files are one.
         WriteError: As of :func:`dyfadet_mm.fileio.atomic_path`.
     """
     check_new(path, overwrite)
+    if osp.exists(path) and osp.samefile(path, video_path):
+        raise ValueError('overlay must be another file than the video, but '
+                         f'both are {str(path)!r}; choose another name')
     detections = _in_order(read_detections(video, score_thr))
     truth = read_truth(video)
     with VideoReader(video_path) as reader:

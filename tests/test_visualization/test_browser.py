@@ -138,6 +138,9 @@ def test_a_click_on_a_segment_seeks_the_video(page):
     assert current_time(page) == 20
     page.click_on('#segments tr:nth-child(2) button')
     assert current_time(page) == pytest.approx(2.5)
+    set_slider(page, 'threshold', 0)
+    click_at(page, 0, 8, y=45)  # what overlaps has a lane of its own
+    assert current_time(page) == 3
 
 
 def test_the_slider_hides_detections(page):
@@ -242,7 +245,7 @@ def test_names_and_order_for_screen_readers(page):
         page.press('Tab')
         seen.append(page.run('document.activeElement.id'))
     order = ('help-open', 'player', 'previous', 'next', 'threshold', 'truth',
-             'zoom-out', 'seek', 'list')
+             'zoom-out', 'seek', 'scroller')
     assert [each for each in dict.fromkeys(seen) if each in order] == [*order]
 
 
@@ -282,7 +285,7 @@ def test_hostile_names_are_only_shown(browser, folder):
             labels=list(range(count))) for name in HOSTILE
     ]
     write_report(str(path), videos, HOSTILE, title=HOSTILE[1])
-    browser.resize(1280, 844)
+    browser.resize(390, 844)
     browser.open(path.as_uri())
     assert browser.run('document.title') == HOSTILE[1]
     assert text(browser, '#title') == HOSTILE[1]
@@ -292,11 +295,10 @@ def test_hostile_names_are_only_shown(browser, folder):
             'document.getElementById("video-name").textContent')
         if name.isprintable() and name:
             assert shown == name[:1000] + '\u2026' * (len(name) > 1000)
-        for width in (1280, 390):
-            browser.resize(width, 844)
-            wide = browser.run('document.documentElement.scrollWidth')
-            assert wide == width, name[:80]
+        assert browser.run('document.documentElement.scrollWidth') == 390
         browser.press('v')
+    browser.resize(1280, 844)
+    assert browser.run('document.documentElement.scrollWidth') == 1280
     assert browser.run('document.scripts.length') == 2
     assert browser.run('typeof window.hacked') == 'undefined'
     assert not browser.run('document.querySelector("img, b")')

@@ -1,14 +1,13 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
-pytest.importorskip('av')
-from dyfadet_mm.fileio import (
-    VideoError,
-    VideoReader,  # noqa: E402
-    probe_video,
-    write_video)
-from dyfadet_mm.visualization import write_overlay  # noqa: E402
+from dyfadet_mm.fileio import VideoError, VideoReader, probe_video, write_video
+from dyfadet_mm.visualization import write_overlay
 
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec('av') is None, reason='PyAV is not installed')
 GREY = 100
 
 
@@ -96,5 +95,7 @@ def test_errors_leave_nothing(grey, tmp_path):
     with pytest.raises(FileExistsError, match='must be new'):
         write_overlay(str(text), grey, video())
     with pytest.raises(FileExistsError, match='must be new'):
-        write_overlay(grey, grey, video())  # would write what it reads
+        write_overlay(grey, grey, video())
+    with pytest.raises(ValueError, match='another file than the video'):
+        write_overlay(grey, grey, video(), overwrite=True)
     assert [each.name for each in tmp_path.iterdir()] == ['text.mp4']

@@ -12,8 +12,8 @@ from .content import report_content, to_inert_json
 
 FOLDER = Path(__file__).parent
 # they share one scope, in this order
-SCRIPTS = ('state.js', 'painting.js', 'player.js', 'timeline.js', 'table.js',
-           'main.js')
+SCRIPTS = ('state.js', 'painting.js', 'player.js', 'lanes.js', 'timeline.js',
+           'table.js', 'main.js')
 # Nothing but this script and this style, and videos beside the page or in it
 POLICY = ("default-src 'none'; script-src {script}; style-src {style}; "
           "media-src 'self' file: data:; base-uri 'none'; form-action 'none'")

@@ -6,7 +6,7 @@ const listeners = {video: [], filter: [], time: [], select: []};
 const state = {
   video: null,        // the open one, of data.videos
   duration: 1,        // seconds, up to the last segment if it is not known
-  actions: [],        // its segments, longest first
+  actions: [],        // its segments, best first
   threshold: data.threshold,
   off: new Set(),     // labels of the classes that are filtered out
   truth: true,        // whether ground truth is shown
@@ -82,9 +82,7 @@ function actionsOf(video) {
         (best, other) => Math.max(best, overlap(each, other)), 0);
     }
   }
-  // short ones come last, and so lie above the long ones
-  return [...truth, ...found].sort(
-    (a, b) => (b.end - b.start) - (a.end - a.start) || a.score - b.score);
+  return [...truth, ...found];
 }
 
 const isShown = (action) => !state.off.has(action.label) && (

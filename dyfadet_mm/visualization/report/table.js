@@ -120,7 +120,7 @@ function markSelected() {
     else row.removeAttribute('aria-current');
   }
   const row = cells.get(state.selected);
-  const frame = byId('list');
+  const frame = byId('scroller');
   if (!row || !row.isConnected || frame.scrollHeight <= frame.clientHeight) {
     return;
   }
@@ -135,7 +135,7 @@ function markSelected() {
 on('video', () => {
   cells = new Map();
   length = PAGE;
-  byId('list').scrollTop = 0;
+  byId('scroller').scrollTop = 0;
   fillHead();
 });
 on('filter', fillTable);

@@ -1,26 +1,17 @@
-// One row per class: ground truth as a thin bar, detections below it.
+// One row per class on a common axis, which zooms and follows the time.
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200,
                1800, 3600, 7200, 18000, 36000];
-const RULER = 36, TRUTH = 6, BAR = 20, GAP = 4;
+const RULER = 36;
 const axis = byId('axis');
 const view = {start: 0, end: 1};  // seconds
 let trackWidth = 1;               // pixels
-let rows = new Map();             // label -> {label, canvas, many, actions}
+let rows = new Map();             // label -> {canvas, actions, bars, ...}
 
 const toX = (time) =>
   (time - view.start) / (view.end - view.start) * trackWidth;
 const toTime = (x) =>
   view.start + x / trackWidth * (view.end - view.start);
-const barTop = () => state.video.truth ? 2 * GAP + TRUTH : GAP;
-
-function box(action) {
-  const x = toX(action.start);
-  const width = Math.max(toX(action.end) - x, 3);
-  return action.score === null ? [x, GAP, width, TRUTH] :
-    [x, barTop(), width, BAR];
-}
-
 function drawAxis() {
   const width = trackWidth;
   const context = clear(axis, width, RULER);
@@ -39,47 +30,6 @@ function drawAxis() {
   context.stroke();
 }
 
-function drawRow({canvas, actions}) {
-  const height = barTop() + BAR + GAP;
-  const context = clear(canvas, trackWidth, height);
-  context.fillStyle = track;
-  context.fillRect(0, barTop() - GAP / 2, trackWidth, BAR + GAP);
-  const seen = actions.filter(
-    (each) => each.end >= view.start && each.start <= view.end);
-  for (const each of seen) {
-    paintBar(context, ...box(each), each.label, each.score ?? 1);
-  }
-  writeScores(context, seen.filter((each) => each.score !== null));
-  if (actions.includes(state.selected)) {
-    const [x, y, width, high] = box(state.selected);
-    context.strokeStyle = accent;
-    context.lineWidth = 2.5;
-    context.strokeRect(x - 1, y - 1, width + 2, high + 2);
-  }
-}
-
-// Scores go where they fit, and where no bar above would cut them.
-function writeScores(context, detections) {
-  const isCovered = new Uint8Array(Math.ceil(trackWidth));
-  const room = context.measureText('0.00').width / 2 + 4;
-  for (const each of [...detections].reverse()) {
-    const {label, score} = each;
-    const [x, y, width, high] = box(each);
-    const middle = x + width / 2;
-    if (width > 2 * room && middle > room &&
-        !isCovered.subarray(middle - room, middle + room).includes(1)) {
-      const face = fade(data.classes[label].color, score);
-      if (data.classes[label].hatch) {  // which would make it hard to read
-        context.fillStyle = `rgb(${face})`;
-        context.fillRect(middle - room + 2, y + 3, 2 * room - 4, high - 6);
-      }
-      context.fillStyle = inkOn(face);
-      context.fillText(score.toFixed(2), middle, y + high / 2 + 0.5);
-    }
-    isCovered.fill(1, Math.max(x, 0), Math.max(x + width, 0));
-  }
-}
-
 function newRow(label) {
   const canvas = make('canvas');
   canvas.setAttribute('role', 'img');
@@ -88,7 +38,7 @@ function newRow(label) {
                       className(label), many);
   button.setAttribute('aria-pressed', String(state.off.size > 0));
   button.addEventListener('click', () => showAlone(label));
-  const row = {label, canvas, many, button, actions: []};
+  const row = {label, canvas, many, button, actions: [], bars: []};
   canvas.addEventListener('pointerdown', (event) => press(event, row));
   canvas.addEventListener('pointermove', (event) => point(event, row));
   canvas.addEventListener('pointerleave', hideTip);
@@ -160,21 +110,9 @@ function zoom(factor, time = state.time) {
   show(middle - part * span, span);
 }
 
-function find(event, row) {
-  const {offsetX: x, offsetY: y} = event;
-  const inTruth = state.video.truth && y < barTop() - GAP / 2;
-  for (const each of [...row.actions].reverse()) {
-    const [left, , width] = box(each);
-    const room = Math.max(8 - width, 0) / 2;  // short ones can be hit, too
-    if ((each.score === null) === Boolean(inTruth) &&
-        x >= left - room && x <= left + width + room) return each;
-  }
-  return null;
-}
-
 function press(event, row) {
   if (event.button) return;
-  const action = find(event, row);
+  const action = findBar(event, row.bars)?.action;
   if (action) select(action); else seek(toTime(event.offsetX));
 }
 
@@ -183,7 +121,7 @@ function point(event, row) {
     seek(toTime(event.offsetX));
     return hideTip();
   }
-  const action = find(event, row);
+  const action = findBar(event, row.bars)?.action;
   if (!action || event.pointerType !== 'mouse') return hideTip();
   const tip = byId('tip');
   tip.replaceChildren(
@@ -211,7 +149,8 @@ on('video', () => {
   rows = new Map();
   [view.start, view.end] = [0, state.duration];
   byId('legend').textContent = state.video.truth ?
-    'Thin bar: ground truth. Below: detections, pale where the score is low.' :
+    'Thin bars: ground truth. Below: detections, pale where the score is ' +
+    'low.' :
     'Detections, pale where the score is low.';
 });
 on('filter', draw);
