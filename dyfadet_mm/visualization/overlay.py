@@ -177,8 +177,9 @@ class Overlay:
                     part.segments[index] / self._duration * self._width, 0,
                     self._width).round().astype(int)
                 bars[y:y + high, start:max(end, start + 2)] = [
-                    round(255 * each) for each in (*color['facecolor'],
-                                                   0.3 + 0.7 * min(score, 1))
+                    round(255 * each)
+                    for each in (*color['facecolor'],
+                                 0.3 + 0.7 * np.clip(score, 0, 1))
                 ]
         return bars
 
