@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyfadet_mm.fileio.annotation_tools import (
-    Action, ToolVideo, read_cvat, read_elan, read_label_studio, read_table,
-    read_via, read_x_anylabeling, video_id_of, write_cvat, write_elan,
-    write_label_studio, write_table, write_via)
+from dyfadet_mm.fileio.annotation_tools import (Action, ToolVideo, read_cvat,
+                                                read_elan, read_label_studio,
+                                                read_table, read_via,
+                                                read_x_anylabeling,
+                                                video_id_of, write_cvat,
+                                                write_elan, write_label_studio,
+                                                write_table, write_via)
 from dyfadet_mm.fileio.annotation_tools.labeling_config import \
     read_labeling_config
 
