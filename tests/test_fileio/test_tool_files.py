@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyfadet_mm.fileio.annotation_tools import (Action, ToolVideo, read_cvat,
-                                                read_elan, read_label_studio,
-                                                read_table, read_via,
-                                                read_x_anylabeling,
-                                                video_id_of, write_cvat,
-                                                write_elan, write_label_studio,
+from dyfadet_mm.fileio.annotation_tools import (read_cvat, read_elan,
+                                                read_label_studio, read_table,
+                                                read_via, read_x_anylabeling,
+                                                write_cvat, write_elan,
+                                                write_label_studio,
                                                 write_table, write_via)
 from dyfadet_mm.fileio.annotation_tools.labeling_config import \
     read_labeling_config
+from dyfadet_mm.fileio.annotation_tools.records import (Action, ToolVideo,
+                                                        video_id_of)
 
 RATES = (23.976, 24000 / 1001, 25., 29.97, 30., 59.94)
 LABELS = ('pour', 'say "hi"', "it's", 'a, b', '\u8df3\u9ad8', '\U0001f3c3 run',
