@@ -70,6 +70,11 @@ def init_detector(config: Union[str, Config, None] = None,
                       'random weights')
     else:
         _load_weights(model, loaded, source)
+    if getattr(model, 'score_fusion', None) is not None:
+        model.score_fusion = None
+        warnings.warn('class scores from elsewhere (score_fusion) are left '
+                      'out, as they are of known videos only: the detections '
+                      'have the score and the class of the detector')
     model.cfg = cfg
     model.dataset_meta = dict(
         classes=_class_names(model, cfg, loaded or {}, classes))

@@ -78,7 +78,7 @@ def list_sources(inputs: Any) -> List[Source]:
             sources.append(Source(_unique(name, taken), path_or_feats))
         else:
             name = _unique(f'array_{len(sources)}', taken)
-            sources.append(Source(name, feats=np.asarray(path_or_feats)))
+            sources.append(Source(name, feats=_to_array(path_or_feats)))
     if not sources:
         raise ValueError(
             f'inputs must have a video, but got {brief(inputs)}, '
@@ -96,6 +96,14 @@ def reader_of(path: str) -> dict:
 def suffix_of(path: str) -> str:
     """Suffix of a path, in lower case."""
     return osp.splitext(path)[1].lower()
+
+
+def _to_array(feats: Union[np.ndarray, torch.Tensor]) -> np.ndarray:
+    """Features on the CPU."""
+    if isinstance(feats, torch.Tensor):
+        feats = feats.detach().cpu()
+        feats = (feats.float() if feats.is_floating_point() else feats).numpy()
+    return feats
 
 
 def _unique(name: str, taken: Set[str]) -> str:

@@ -234,6 +234,16 @@ def test_weights_must_fit_and_have_names(trained, weights, tmp_path):
     assert model.dataset_meta['classes'] == ('a', 'b')
 
 
+def test_scores_of_known_videos_are_left_out(trained, weights, detector):
+    cfg = Config.fromfile(str(trained / 'my_config.py'))
+    cfg.model.score_fusion = dict(type='ScoreFusion', score_file='none.json')
+    with pytest.warns(UserWarning, match='score_fusion'):
+        model = init_detector(cfg, weights, device='cpu')
+    sample = inference_detector(model, feature_file(trained), fps=30.)
+    expected = detector(feature_file(trained), fps=30.)['predictions'][0]
+    assert sample.pred_instances.scores.tolist() == expected['scores']
+
+
 @pytest.mark.parametrize('text', [
     "import os\nos.system('touch HERE')",
     "model = dict(type='SingleStageTAD', x=open('HERE', 'w'))",
