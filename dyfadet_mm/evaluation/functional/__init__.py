@@ -2,9 +2,10 @@
 from .average_precision import tad_map
 from .average_recall import tad_average_recall
 from .compound import join_ground_truth, pair_detections
+from .error_analysis import analyze_errors
 from .recall import tad_recall
 
 __all__ = [
-    'join_ground_truth', 'pair_detections', 'tad_average_recall', 'tad_map',
-    'tad_recall'
+    'analyze_errors', 'join_ground_truth', 'pair_detections',
+    'tad_average_recall', 'tad_map', 'tad_recall'
 ]

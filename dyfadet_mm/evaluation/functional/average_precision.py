@@ -10,7 +10,7 @@ import numpy as np
 
 from .checks import check_thresholds
 from .inputs import Columns, Videos, collect, sort_detections
-from .overlaps import list_overlaps
+from .matching import match_detections
 
 Result = Dict[str, Union[float, np.ndarray]]
 
@@ -76,7 +76,7 @@ def tad_map(predictions: Videos,
     if raw_ids:
         detections = _keep_raw_ids(detections, labels)
     detections = detections.take(np.isin(detections.labels, labels))
-    true_positive = _match(detections, actions, thresholds)  # (K, D)
+    true_positive = match_detections(detections, actions, thresholds) >= 0
     # detections are sorted by label, so that a class is a slice
     bounds = np.searchsorted(detections.labels, [labels, labels + 1]).T
     ap = np.zeros((len(thresholds), len(labels)))
@@ -106,59 +106,6 @@ def _keep_raw_ids(detections: Columns, labels: np.ndarray) -> Columns:
     stray = ~np.isin(own, labels) & (own >= 0) & (own < len(labels))
     own[stray] = labels[own[stray]]
     return sort_detections(replace(detections, labels=own))
-
-
-def _match(detections: Columns, actions: Columns,
-           thresholds: np.ndarray) -> np.ndarray:
-    """Tell true from false positives.
-
-    Args:
-        detections (Columns): Sorted by (label, score descending), D rows.
-        actions (Columns): Sorted by (label, video), G rows.
-        thresholds (ndarray): tIoU, (K, ).
-
-    Returns:
-        ndarray: True on true positives, bool, (K, D).
-    """
-    detection, action, tiou = list_overlaps(detections, actions,
-                                            thresholds.min())
-    order = np.lexsort((action, -tiou, detection))
-    detection, action, tiou = detection[order], action[order], tiou[order]
-    matched = np.zeros((len(thresholds), len(detections)), dtype=bool)
-    for row, threshold in enumerate(thresholds):
-        near = tiou >= threshold
-        matched[row] = _take_greedily(detection[near], action[near],
-                                      len(detections), len(actions))
-    return matched
-
-
-def _take_greedily(detection: np.ndarray, action: np.ndarray,
-                   num_detections: int, num_actions: int) -> np.ndarray:
-    """Match detections in their order, each with its first free action.
-
-    A pair that comes first for its detection and first for its action is
-    settled, whatever the others do, so that each round settles many.
-
-    Args:
-        detection (ndarray): Rows of pairs, ascending, (P, ).
-        action (ndarray): Rows of pairs, best first per detection, (P, ).
-        num_detections (int): D, number of detections.
-        num_actions (int): G, number of actions.
-
-    Returns:
-        ndarray: True on detections that got an action, bool, (D, ).
-    """
-    matched = np.zeros(num_detections, dtype=bool)
-    used = np.zeros(num_actions, dtype=bool)
-    while len(detection):
-        settled = np.zeros(len(detection), dtype=bool)
-        settled[np.unique(action, return_index=True)[1]] = True
-        settled[1:] &= detection[1:] != detection[:-1]
-        matched[detection[settled]] = True
-        used[action[settled]] = True
-        free = ~(matched[detection] | used[action])
-        detection, action = detection[free], action[free]
-    return matched
 
 
 def _average_precision(true_positive: np.ndarray, num_gt: int) -> np.ndarray:

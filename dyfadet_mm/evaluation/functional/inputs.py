@@ -78,7 +78,7 @@ def collect_detections(predictions: Videos, ranks: Mapping[Hashable,
         KeyError: If a field is missing.
         ValueError: As in :func:`tad_map`.
     """
-    columns = _stack([
+    columns = stack_videos([
         read_video(
             video_id, video, ranks[video_id], 'predictions', has_scores=True)
         for video_id, video in _items(predictions, 'predictions')
@@ -126,7 +126,7 @@ def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
     for video_id, video in _items(ground_truth, 'ground_truth'):
         actions = read_video(video_id, video, ranks[video_id], 'ground_truth')
         videos.append(_deduplicate(actions) if deduplicate else actions)
-    columns = _stack(videos)
+    columns = stack_videos(videos)
     start, end = columns.segments.T
     num_reversed = int(find_reversed(columns.segments).sum())
     if num_reversed:
@@ -147,8 +147,8 @@ def _deduplicate(actions: Columns) -> Columns:
     return unique.take(segments[:, 0] != segments[:, 1])
 
 
-def _stack(videos: Iterable[Columns]) -> Columns:
-    """Join the rows of all videos."""
+def stack_videos(videos: Iterable[Columns]) -> Columns:
+    """Join the rows of all videos, none if there is no video."""
     nothing = np.zeros(0, dtype=np.int64)
     empty = Columns(nothing, np.zeros((0, 2)), nothing, np.zeros(0))
     videos = [empty, *videos]
