@@ -58,9 +58,9 @@ def tad_average_recall(predictions: Videos, ground_truth: Videos,
     """
     thresholds = check_thresholds(tiou_thresholds)
     detections, actions = collect(predictions, ground_truth, False)
-    actions = _without_labels(actions)
+    actions = actions.without_labels()
     actions = actions.take(np.argsort(actions.videos, kind='stable'))
-    proposals = _unique_proposals(_without_labels(detections))
+    proposals = _unique_proposals(detections.without_labels())
     proposals = proposals.take(np.isin(proposals.videos, actions.videos))
     order = np.arange(len(proposals)) - np.searchsorted(
         proposals.videos, proposals.videos)  # rank in its video, (P, )
@@ -83,12 +83,6 @@ def tad_average_recall(predictions: Videos, ground_truth: Videos,
         AUC=float(area / AVG_PROPOSALS[-1]),
         num_gt=len(actions),
         num_proposals=len(proposals))
-
-
-def _without_labels(columns: Columns) -> Columns:
-    """The same segments as of one class."""
-    return Columns(columns.videos, columns.segments,
-                   np.zeros_like(columns.labels), columns.scores)
 
 
 def _unique_proposals(detections: Columns) -> Columns:

@@ -1,5 +1,4 @@
 """What kind of mistake each false positive is, and what each kind costs."""
-from dataclasses import replace
 from typing import Dict, Tuple
 
 import numpy as np
@@ -32,7 +31,8 @@ def nearest_actions(detections: Columns, actions: Columns,
     """
     rows = np.lexsort((order, actions.videos))
     detection, action, tiou = list_overlaps(
-        _without_labels(detections), _without_labels(actions.take(rows)),
+        detections.without_labels(),
+        actions.take(rows).without_labels(),
         np.finfo(float).tiny)
     best = np.lexsort((action, -tiou, detection))
     detection, first = np.unique(detection[best], return_index=True)
@@ -102,8 +102,3 @@ def profile_errors(matches: Matches, kinds: np.ndarray) -> Dict[str, dict]:
         counts=dict(zip(TYPES,
                         per_band.sum(2).T)),
         impact=dict(zip(TYPES[1:], gains.tolist())))
-
-
-def _without_labels(columns: Columns) -> Columns:
-    """The same rows as of one class."""
-    return replace(columns, labels=np.zeros_like(columns.labels))

@@ -1,6 +1,6 @@
 """Detections and ground truth of many videos as checked, sorted columns."""
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Dict, Hashable, Iterable, Mapping, Tuple
 
 import numpy as np
@@ -37,6 +37,10 @@ class Columns:
     def take(self, rows: np.ndarray) -> 'Columns':
         """Select rows by index or bool mask."""
         return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    def without_labels(self) -> 'Columns':
+        """The same rows as of one class."""
+        return replace(self, labels=np.zeros_like(self.labels))
 
 
 def collect(predictions: Videos, ground_truth: Videos,

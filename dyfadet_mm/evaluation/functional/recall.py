@@ -58,7 +58,7 @@ def tad_recall(predictions: Videos,
         actions.labels, return_inverse=True, return_counts=True)
     detection, action, tiou = list_overlaps(detections, actions,
                                             thresholds.min())
-    order, quota = _order_and_quota(detections, actions)  # (D, ) each
+    order, quota = order_and_quota(detections, actions)  # (D, ) each
     class_recall = np.zeros((len(ks), len(thresholds), len(labels)))
     for row, k in enumerate(ks):
         counted = (order < k * quota)[detection]  # (P, )
@@ -84,8 +84,8 @@ def check_ks(ks: Sequence[int]) -> None:
                          f'but got {ks}')
 
 
-def _order_and_quota(detections: Columns,
-                     actions: Columns) -> Tuple[np.ndarray, np.ndarray]:
+def order_and_quota(detections: Columns,
+                    actions: Columns) -> Tuple[np.ndarray, np.ndarray]:
     """Rank of each detection in its video and class, and actions there.
 
     Args:
