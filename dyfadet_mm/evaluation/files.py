@@ -12,7 +12,7 @@
 """
 import math
 import os
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -127,14 +127,18 @@ def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
     return predictions
 
 
-def load_predictions_and_classes(
-    path: str, classes: Sequence[str] = ()
-) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
+def load_predictions_and_classes(path: str,
+                                 classes: Sequence[str] = (),
+                                 aside: Optional[List[str]] = None
+                                 ) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
     """Read a predictions file, whatever its labels are.
 
     Args:
         path (str): As of :func:`load_predictions`.
         classes (Sequence[str]): Names in label order. Defaults to ().
+        aside (list[str], optional): Receives a message for every detection
+            that cannot be scored, which is then left out. Defaults to None,
+            which refuses the file.
 
     Returns:
         tuple: As of :func:`load_predictions`, and the names in label order:
@@ -146,15 +150,15 @@ def load_predictions_and_classes(
     """
     results = _read_results(path)
     with naming(f'predictions file {path!r}'):
-        return _parse_results(results, classes)
+        return _parse_results(results, classes, aside)
 
 
 def _parse_results(
-        results: Dict[str, Any],
-        classes: Sequence[str]) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
+        results: Dict[str, Any], classes: Sequence[str],
+        aside: Optional[List[str]]) -> Tuple[Dict[str, dict], Tuple[str, ...]]:
     """Convert what a file holds, see :func:`load_predictions_and_classes`."""
     found = {
-        video_id: _read_detections(video_id, detections)
+        video_id: _read_detections(video_id, detections, aside)
         for video_id, detections in results.items()
     }
     others = {name for video in found.values() for name in video['labels']}
@@ -195,25 +199,47 @@ def _first_of(names: Sequence[str]) -> str:
     return f'{shown[:-1]}, ...] ({len(names)} in all)'
 
 
-def _read_detections(video_id: str, detections: Any) -> Dict[str, Any]:
+def _read_detections(video_id: str,
+                     detections: Any,
+                     aside: Optional[List[str]] = None) -> Dict[str, Any]:
     """Convert the detections of one video; labels remain names."""
     if not isinstance(detections, list):
         raise _refusal(video_id, detections)
     segments, scores, names = [], [], []
     for index, detection in enumerate(detections):
         try:
-            if not isinstance(detection['segment'], list):
-                raise TypeError(detection)
-            start, end = map(_to_number, detection['segment'])
-            scores.append(_to_number(detection['score']))
-            names.append(label_name(video_id, index, detection))
+            segment, score, name = _read_detection(video_id, index, detection)
+            if aside is not None and not _can_be_scored(segment, score):
+                raise ValueError('not finite, or it ends before it starts')
         except (KeyError, TypeError, ValueError) as error:
-            raise _refusal(video_id, detection) from error
-        segments.append((start, end))
+            refusal = _refusal(video_id, detection)
+            if aside is None:
+                raise refusal from error
+            aside.append(str(refusal))
+            continue
+        segments.append(segment)
+        scores.append(score)
+        names.append(name)
     return dict(
         segments=np.array(segments).reshape(-1, 2),
         scores=np.array(scores),
         labels=names)
+
+
+def _read_detection(video_id: str, index: int,
+                    detection: Any) -> Tuple[Tuple[float, float], float, str]:
+    """Segment, score and label of one detection."""
+    if not isinstance(detection['segment'], list):
+        raise TypeError(detection)
+    start, end = map(_to_number, detection['segment'])
+    score = _to_number(detection['score'])
+    return (start, end), score, label_name(video_id, index, detection)
+
+
+def _can_be_scored(segment: Tuple[float, float], score: float) -> bool:
+    """Whether a video would not be refused for this detection."""
+    start, end = segment
+    return all(map(math.isfinite, (start, end, score))) and start <= end
 
 
 def _to_number(value: Any) -> float:

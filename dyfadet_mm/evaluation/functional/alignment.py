@@ -68,7 +68,7 @@ def fit_times(matches: Matches, tiou: float = 0.5) -> Dict[str, float]:
 
 
 def _pairs(matches: Matches) -> Tuple[np.ndarray, np.ndarray]:
-    """Rows of detections and of actions, ascending, of their video and class."""
+    """Rows of detections, and of actions of their video, ascending."""
     detections, actions = matches.detections, matches.actions
     order, quota = order_and_quota(detections, actions)
     rows = np.flatnonzero(order < 2 * quota)
@@ -105,5 +105,5 @@ def _factors(segments: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _median_length(segments: np.ndarray) -> float:
-    """Median length, 1 without segments."""
-    return float(np.median(np.diff(segments, axis=1))) if len(segments) else 1.
+    """Median of the lengths, (P, 2) segments."""
+    return float(np.median(segments[:, 1] - segments[:, 0]))

@@ -44,7 +44,8 @@ def detail_errors(predictions: Videos,
           :func:`confuse_classes`.
         - ``recall`` (dict): Share of actions found by the n best detections
           of every video, by n.
-        - ``classes``, ``videos`` (list[dict]): Results of each.
+        - ``classes``, ``videos`` (list[dict]): Results of each; of a video
+          ``after_last``, the actions that begin after its last detection.
         - ``misses``, ``false_alarms`` (list[dict]): The worst.
         - ``alignment`` (dict): As of :func:`fit_times`.
 
