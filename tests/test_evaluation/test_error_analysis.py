@@ -349,5 +349,7 @@ def test_edges_are_checked(edges, message):
 def test_durations_are_checked(duration):
     with pytest.raises(ValueError, match="video 'v' has"):
         one_video([], [(0, 1, 0)], duration=duration)
+    with pytest.raises(TypeError, match='ground_truth must be a dict'):
+        analyze_errors({}, [], {}, [.5])
     with pytest.raises(KeyError, match="lack 'v'"):
         analyze_errors({}, {'v': actions((0, 1, 0))}, {}, [.5])

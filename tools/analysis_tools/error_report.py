@@ -52,9 +52,17 @@ def to_json(reports: Sequence[Report], classes: Sequence[str],
                     summary=[vars(each) for each in report.findings],
                     num_unreadable=report.num_aside,
                     **report.errors,
-                    **report.details)
+                    **dict(report.details, confusion=_sparse(report)))
                 for report in reports
             }))
+
+
+def _sparse(report: Report) -> Dict[str, Any]:
+    """The confusion of classes; thousands of classes have few pairs."""
+    labels, counts = report.details['confusion'].values()
+    return dict(
+        labels=labels,
+        cells=[(i, j, counts[i, j]) for i, j in np.argwhere(counts)])
 
 
 def _plain(value: Any) -> Any:

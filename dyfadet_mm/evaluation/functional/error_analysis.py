@@ -9,13 +9,14 @@ from typing import Any, Dict, Hashable, Mapping, Sequence
 
 import numpy as np
 
+from dyfadet_mm.fileio import MissingFieldError
 from .characteristics import (CHARACTERISTICS, Edges, count_misses,
                               find_actions, make_buckets, measure_actions,
                               measure_sensitivity)
 from .checks import check_thresholds
 from .error_types import classify, profile_errors
-from .inputs import (Columns, Videos, collect_detections, rank_videos,
-                     read_video, stack_videos)
+from .inputs import (Columns, Videos, collect_detections, items_of,
+                     rank_videos, read_video, stack_videos)
 from .normalized_ap import Matches, normalized_map
 
 Durations = Mapping[Hashable, float]
@@ -148,7 +149,9 @@ def analyze_errors(predictions: Videos,
 
 def gather(predictions: Videos, ground_truth: Videos, durations: Durations,
            tiou_thresholds: Sequence[float]) -> Evidence:
-    """Read, check, sort and match; as of :func:`analyze_errors`.
+    """Read, check, sort and match.
+
+    Arguments and errors are those of :func:`analyze_errors`.
 
     Returns:
         Evidence: What the numbers are made of.
@@ -158,7 +161,7 @@ def gather(predictions: Videos, ground_truth: Videos, durations: Durations,
     detections = collect_detections(predictions, ranks)
     actions = stack_videos([
         read_video(video_id, video, ranks[video_id], 'ground_truth')
-        for video_id, video in ground_truth.items()
+        for video_id, video in items_of(ground_truth, 'ground_truth')
     ])
     values = measure_actions(actions,
                              _durations_of(actions, list(ranks), durations))
@@ -183,8 +186,9 @@ def _durations_of(actions: Columns, video_ids: Sequence[Hashable],
     for rank in np.unique(actions.videos):
         video_id = video_ids[rank]
         if video_id not in durations:
-            raise KeyError(f'durations must have every video with actions, '
-                           f'but lack {video_id!r}')
+            raise MissingFieldError(
+                f'durations must have every video with actions, '
+                f'but lack {video_id!r}')
         found[rank] = durations[video_id]
         if not 0 < found[rank] < np.inf:
             raise ValueError(f'durations must be positive numbers, but video '

@@ -85,13 +85,24 @@ def collect_detections(predictions: Videos, ranks: Mapping[Hashable,
     columns = stack_videos([
         read_video(
             video_id, video, ranks[video_id], 'predictions', has_scores=True)
-        for video_id, video in _items(predictions, 'predictions')
+        for video_id, video in items_of(predictions, 'predictions')
     ])
     return sort_detections(columns)
 
 
-def _items(videos: Any, source: str) -> Iterable[Tuple[Hashable, Any]]:
-    """Ids and videos of a mapping, and of nothing else."""
+def items_of(videos: Any, source: str) -> Iterable[Tuple[Hashable, Any]]:
+    """Ids and videos of a mapping, and of nothing else.
+
+    Args:
+        videos (Mapping): As in :func:`tad_map`.
+        source (str): Name of the argument, for errors.
+
+    Returns:
+        Iterable: Pairs of id and video.
+
+    Raises:
+        TypeError: If it is no mapping.
+    """
     if not isinstance(videos, Mapping):
         raise TypeError(f'{source} must be a dict of videos, but got '
                         f'{type(videos).__name__}')
@@ -127,7 +138,7 @@ def collect_ground_truth(ground_truth: Videos, ranks: Mapping[Hashable, int],
         ValueError: As in :func:`tad_map`.
     """
     videos = []
-    for video_id, video in _items(ground_truth, 'ground_truth'):
+    for video_id, video in items_of(ground_truth, 'ground_truth'):
         actions = read_video(video_id, video, ranks[video_id], 'ground_truth')
         videos.append(_deduplicate(actions) if deduplicate else actions)
     columns = stack_videos(videos)
@@ -152,7 +163,14 @@ def _deduplicate(actions: Columns) -> Columns:
 
 
 def stack_videos(videos: Iterable[Columns]) -> Columns:
-    """Join the rows of all videos, none if there is no video."""
+    """Join the rows of all videos.
+
+    Args:
+        videos (Iterable[Columns]): Any number.
+
+    Returns:
+        Columns: No row if there is no video.
+    """
     nothing = np.zeros(0, dtype=np.int64)
     empty = Columns(nothing, np.zeros((0, 2)), nothing, np.zeros(0))
     videos = [empty, *videos]
