@@ -46,12 +46,12 @@ def test_another_file_is_refused(tmp_path, text, kind, words):
 def test_a_mismatch_names_both(tmp_path):
     path = str(tmp_path)
     save_grid(path, dict(FACTS, fps=None))
-    facts = load_grid(path)
+    facts, source = load_grid(path), grid_path(path)
     check_grid(
-        path, facts, 'the detector', feat_stride=8, feat_dim=None, fps=29.97)
+        source, facts, 'the detector', feat_stride=8, feat_dim=None, fps=29.97)
     with pytest.raises(ValueError) as error:
-        check_grid(path, facts, 'the detector', feat_num_frames=16)
+        check_grid(source, facts, 'the detector', feat_num_frames=16)
     for words in ('feat_num_frames of the detector', 'got 16', 'window = 32',
-                  grid_path(path)):
+                  source):
         assert words in str(error.value)
     assert json.loads(open(grid_path(path)).read())['fps'] is None

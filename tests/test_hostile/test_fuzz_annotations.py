@@ -96,7 +96,7 @@ def inspect(tools, folder):
         dict(
             default_scope='dyfadet_mm',
             train_dataloader=dict(dataset=config(folder))))
-    args = SimpleNamespace(max_videos=None, jobs=1)
+    args = SimpleNamespace(max_videos=None, jobs=1, videos=None)
     report = tools.check_dataset.inspect(cfg, args)
     assert all(len(each.message) <= 2000 for each in report.findings)
     tools.check_dataset.print_report(report, 1., Console(file=io.StringIO()))

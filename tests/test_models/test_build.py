@@ -35,6 +35,8 @@ CONFIGS = dict(
     TD3dConv1d=dict(in_channels=4, out_channels=5),
     TapAttention=dict(channels=4),
     TemporalGate=dict(channels=4),
+    # features
+    PixelBlocks=dict(),
     # encoder and neck
     ConvBackbone=dict(in_channels=4, embed_channels=8),
     DynEBackbone=dict(in_channels=4, embed_channels=16),
