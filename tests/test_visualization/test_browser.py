@@ -249,6 +249,14 @@ def test_names_and_order_for_screen_readers(page):
     assert [each for each in dict.fromkeys(seen) if each in order] == [*order]
 
 
+@pytest.mark.parametrize('width', [390, 700, 961, 1026, 1280, 1600])
+def test_names_have_room_in_the_table(page, width):
+    page.resize(width, 844)
+    room = page.run('document.querySelector("tbody td").clientWidth')
+    assert room > 70
+    page.resize(1280, 900)
+
+
 def test_phone_and_dark_mode(page):
     page.resize(390, 844, mobile=True)
     page.next_frame()
