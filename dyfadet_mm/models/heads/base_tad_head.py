@@ -235,8 +235,12 @@ class BaseTADHead(BaseModule):
         cls_logits, offsets, *others = zip(*(level.split(sizes, 1)
                                              for level in outputs))
         offsets = tuple(
-            scale(x).relu() for scale, x in zip(self.scales, offsets))
+            self.rectify(scale(x)) for scale, x in zip(self.scales, offsets))
         return (cls_logits, offsets, *others)
+
+    def rectify(self, offsets: Tensor) -> Tensor:
+        """What the regression branch ends in: distances are not negative."""
+        return offsets.relu()
 
     def _branches(self, x: Tensor, packed: PackedPyramid) -> List[Tensor]:
         """Outputs of the branches, (1, A, N) and (1, 2, N)."""

@@ -70,6 +70,9 @@ class TridentHead(BaseTADHead):
             Defaults to ``ConvTower``.
         boundary_tower (dict, optional): Tower of the two boundary branches.
             Defaults to None, the one above.
+        rectify_bins (bool): Whether the logits of the bins end in a ReLU, as
+            published. A bin that is below 0 at every cell has no gradient
+            then and is lost, half of them in practice. Defaults to True.
         kwargs: Further arguments of :class:`BaseTADHead`. ``reg_weight`` has
             no say: each class of a point has offsets of its own.
 
@@ -90,6 +93,7 @@ class TridentHead(BaseTADHead):
                  iou_weight_power: float = 0.2,
                  tower: ConfigType = dict(type='dyfadet_mm.ConvTower'),
                  boundary_tower: OptConfigType = None,
+                 rectify_bins: bool = True,
                  **kwargs) -> None:
         if num_bins < 1:
             raise ValueError(f'num_bins must be positive, but got {num_bins}')
@@ -97,6 +101,7 @@ class TridentHead(BaseTADHead):
         super().__init__(tower, num_classes, in_channels, feat_channels,
                          **kwargs)
         self.num_bins = num_bins
+        self.rectify_bins = rectify_bins
         self.boundary_kernel_size = boundary_kernel_size
         self.iou_weight_power = iou_weight_power
         width = self.conv_reg.in_channels
@@ -111,6 +116,10 @@ class TridentHead(BaseTADHead):
     def reach(self) -> int:
         """int: How far behind the last valid cell a branch may look."""
         return max(self.kernel_size, self.boundary_kernel_size) - 1
+
+    def rectify(self, offsets: Tensor) -> Tensor:
+        """What the logits of the bins end in."""
+        return offsets.relu() if self.rectify_bins else offsets
 
     def init_weights(self) -> None:
         """Start every class at its prior probability, on boundaries too."""

@@ -326,6 +326,21 @@ def test_every_parameter_gets_a_gradient(tower, make_pyramid, randomise):
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
+@pytest.mark.parametrize('rectify', [True, False])
+def test_bins_below_zero_train_if_they_are_not_rectified(
+        rectify, make_pyramid, randomise):
+    head = randomise(make_head(rectify_bins=rectify))
+    with torch.no_grad():
+        head.conv_reg.bias.fill_(-100.)
+    _, bins, *_ = head(make_pyramid([7, 4], 7, 2))
+    (bins[0] * torch.randn_like(bins[0])).sum().backward()
+    if rectify:
+        assert not bins[0].any() and not head.conv_reg.weight.grad.any()
+    else:
+        assert (bins[0][0] < 0).all()
+        assert (head.conv_reg.bias.grad != 0).all()
+
+
 def test_prior_and_empty_classes_at_the_start():
     head = make_head(empty_classes=(1, ), prior_prob=0.02)
     head.init_weights()
