@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
     """A small data set, a config and a checkpoint that MMEngine saved."""
     folder = tmp_path_factory.mktemp('trained')
     save(folder, make_data(folder))
-    config = write_config(folder)
+    config = write_config(folder, 'randomness = dict(seed=0)')
     done = run_tool('train.py', config, '--work-dir', folder / 'work')
     assert done.returncode == 0, done.stderr
     return folder
@@ -51,8 +51,7 @@ def test_detections_are_those_of_the_test_tool(trained, weights, detector):
     classes = detector.classes
     assert classes == ('jump', 'run')
     theirs = load_predictions(str(trained / 'test.json'), classes)
-    found = detector(
-        str(trained / 'features'), batch_size=4, fps=30)['predictions']
+    found = detector(str(trained / 'features'), fps=30)['predictions']
     assert [x['video_id'] for x in found] == sorted(x['video_id']
                                                     for x in found)
     assert len(found) == 9
