@@ -118,6 +118,17 @@ class FeatureExtractor:
                 rows.append(event.value)
         return np.stack(rows)
 
+    def facts_at(self, fps: Optional[float]) -> dict:
+        """What the features of a video depend on.
+
+        Args:
+            fps (float, optional): Rate of the video.
+
+        Returns:
+            dict: ``facts``, with that rate where the grid has none.
+        """
+        return dict(self.facts, fps=self.grid.fps or fps)
+
     def stream(self,
                frames: Iterable[np.ndarray],
                fps: Optional[float] = None) -> Iterator[np.ndarray]:

@@ -137,9 +137,9 @@ class TADInferencer(BaseInferencer):
         pre, forward, show, post = self._dispatch_kwargs(**kwargs)
         _check_folder(out_dir, overwrite)
         sources = list_sources(inputs)
-        self.failed: Dict[str, str] = {}
-        self._skip_failed = skip_failed
-        batches = self.preprocess(sources, batch_size, **pre)
+        failed: Dict[str, str] = {}
+        batches = self.preprocess(sources, batch_size,
+                                  failed if skip_failed else None, **pre)
         samples: List[ActionDataSample] = []
         if self.show_progress:
             total = -(-len(sources) // batch_size)
@@ -151,8 +151,9 @@ class TADInferencer(BaseInferencer):
                                           pred_score_thr, top_k)
         images = self.visualize(sources, samples, pred_score_thr, out_dir,
                                 **show)
-        return self.postprocess(samples, images, return_datasamples, out_dir,
-                                **post)
+        found = self.postprocess(samples, images, return_datasamples, out_dir,
+                                 **post)
+        return dict(found, failed=failed)
 
     def stream(self,
                source: Any,
@@ -197,13 +198,8 @@ class TADInferencer(BaseInferencer):
             return
         chunks = chain([first], chunks)
         if first.ndim == 3:
-            facts = dict(fps=fps)
-            facts.update({
-                k: v
-                for k, v in self.extractor.facts.items() if v is not None
-            })
             chunks = self.extractor.stream(chunks, fps)
-            given = self.pipeline.check_extractor(facts)
+            given = self.pipeline.check_extractor(self.extractor.facts_at(fps))
         yield from stream_features(
             self.model,
             chunks,
@@ -214,18 +210,22 @@ class TADInferencer(BaseInferencer):
     def preprocess(self,
                    inputs: list,
                    batch_size: int = 1,
+                   failed: Optional[Dict[str, str]] = None,
                    **kwargs: Any) -> Iterator[dict]:
         """Read videos when their batch is next.
 
         Args:
             inputs (list[Source]): The videos.
             batch_size (int): Videos of a batch. Defaults to 1.
+            failed (dict[str, str], optional): Receives why a video is left
+                out, by its name. Defaults to None, which raises that.
             kwargs: Facts of the features, see :meth:`__call__`.
 
         Yields:
             dict: Batches of the model.
         """
-        chunks = self._get_chunk_data(self._packed(inputs, kwargs), batch_size)
+        chunks = self._get_chunk_data(
+            self._packed(inputs, failed, kwargs), batch_size)
         yield from map(self.collate_fn, chunks)
 
     def visualize(self,
@@ -297,8 +297,7 @@ class TADInferencer(BaseInferencer):
                 print(each)
         return dict(
             predictions=preds if return_datasample else found,
-            visualization=visualization,
-            failed=self.failed)
+            visualization=visualization)
 
     @property
     def classes(self) -> Sequence[str]:
@@ -364,9 +363,9 @@ class TADInferencer(BaseInferencer):
 
     def _extract(self, path: str) -> Tuple[np.ndarray, dict, float]:
         """Features of a video, their grid, and seconds of the video."""
-        extractor, info = self.extractor, probe_video(path)
-        facts = dict(extractor.facts, fps=extractor.grid.fps or info.fps)
-        return extractor.extract(path), facts, info.duration
+        info = probe_video(path)
+        return (self.extractor.extract(path),
+                self.extractor.facts_at(info.fps), info.duration)
 
     def _init_visualizer(self, cfg: Config) -> TADVisualizer:
         """One that draws timelines, whatever the config logs."""
@@ -374,16 +373,17 @@ class TADInferencer(BaseInferencer):
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
 
-    def _packed(self, sources: list, facts: dict) -> Iterator[dict]:
+    def _packed(self, sources: list, failed: Optional[Dict[str, str]],
+                facts: dict) -> Iterator[dict]:
         """Inputs of the model, without the videos that fail."""
         for source in sources:
             try:
                 yield self.pipeline(source, **facts)
             except VIDEO_ERRORS as error:
-                if not self._skip_failed:
+                if failed is None:
                     raise
                 text = error.args[0] if isinstance(error, KeyError) else error
-                self.failed[source.name] = cut(str(text))
+                failed[source.name] = cut(str(text))
                 print_log(
                     f'{source.name}: {cut(str(text))}',
                     logger='current',
