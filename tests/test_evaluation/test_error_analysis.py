@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_videos import actions, detections, ground_truths, predicted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_error_analysis import KINDS, SlowAnalysis
@@ -24,20 +25,6 @@ EDGES = {
     'length': (0, 1, 2, float('inf')),
     'num-instances': (-1, 1, 3, 6)
 }
-
-
-def actions(*rows):
-    """Rows of (start, end, label)."""
-    return dict(
-        segments=[row[:2] for row in rows], labels=[row[2] for row in rows])
-
-
-def detections(*rows):
-    """Rows of (start, end, score, label)."""
-    return dict(
-        segments=[row[:2] for row in rows],
-        scores=[row[2] for row in rows],
-        labels=[row[3] for row in rows])
 
 
 def one_video(found, truth, tiou=(0.5, ), duration=100., edges=None):
@@ -119,28 +106,13 @@ def test_published_edges_are_known_by_name(recorded):
         assert out['edges'][name].tolist() == [float(each) for each in edges]
 
 
-# -- a second implementation -----------------------------------------------
-segment = st.tuples(st.integers(0, 6), st.integers(
-    0, 4)).map(lambda s: (float(s[0]), float(s[0] + s[1])))
-action = st.tuples(segment, st.integers(0, 2)).map(lambda a: (*a[0], a[1]))
-detection = st.tuples(segment, st.sampled_from([0.1, 0.5, 0.7, 0.9]),
-                      st.integers(0, 3)).map(lambda d: (*d[0], *d[1:]))
-videos = st.sampled_from(['a', 'b', 'c', 'd'])
-truths = st.dictionaries(
-    videos,
-    st.lists(action, max_size=6).map(lambda a: actions(*a)))
-found_ones = st.dictionaries(
-    videos,
-    st.lists(detection, max_size=15).map(lambda d: detections(*d)))
-
-
 def mean(values):
     values = list(values)
     return float('nan') if None in values else sum(values) / len(values)
 
 
 @settings(deadline=None, max_examples=100)
-@given(found_ones, truths, st.sampled_from([3., 10.]))
+@given(predicted, ground_truths, st.sampled_from([3., 10.]))
 def test_equals_the_slow_definition(predictions, ground_truth, duration):
     durations = dict.fromkeys(ground_truth, duration)
     out = analyze_errors(predictions, ground_truth, durations, [0.3, 0.6],
