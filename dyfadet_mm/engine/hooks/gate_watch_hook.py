@@ -1,12 +1,14 @@
-from typing import Any, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Dict, Optional, Set
 
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
-from dyfadet_mm.registry import HOOKS, MODELS
+from dyfadet_mm.registry import HOOKS
+from dyfadet_mm.utils.gates import (GatedLayer, find_gates, is_depth_gate,
+                                    watch_gates)
 from .runner_parts import describe_iteration, unwrap_model
 
 
@@ -49,7 +51,10 @@ class GateWatchHook(Hook):
         Args:
             runner (Runner): The runner of the training process.
         """
-        self._counters = dict(_find_gates(unwrap_model(runner.model)))
+        self._counters = {
+            each.name: GateCounter(each)
+            for each in find_gates(unwrap_model(runner.model))
+        }
         self._every = self.interval or len(runner.train_dataloader)
         self._shut: Set[str] = set()  # what was warned of
 
@@ -118,32 +123,25 @@ class GateCounter:
     """Counts where the gates of a layer are open.
 
     Args:
-        layer (nn.Module): Maps features and their :class:`Cells` to features.
-        acts (dict[nn.Module, bool]): Activations that return its gates,
-            (B, A, T) or (B, A, T'), each with whether it is that of a depth
-            path.
+        gated (GatedLayer): The layer.
     """
 
-    def __init__(self, layer: nn.Module, acts: Dict[nn.Module, bool]) -> None:
-        self._layer = layer
-        self._acts = acts
+    def __init__(self, gated: GatedLayer) -> None:
+        self._gated = gated
         self._handles = []
 
     @property
     def stays_shut(self) -> bool:
         """bool: Whether nothing opens the gate of a depth path again."""
-        return any(
-            is_depth and not getattr(act, 'trains_shut', False)
-            for act, is_depth in self._acts.items())
+        part = self._gated.part
+        return is_depth_gate(part) and not getattr(part.act, 'trains_shut',
+                                                   False)
 
     def start(self) -> None:
         """Count from here on."""
-        device = next(self._layer.parameters()).device
+        device = next(self._gated.layer.parameters()).device
         self._counts = torch.zeros(2, dtype=torch.long, device=device)
-        self._handles = [
-            self._layer.register_forward_pre_hook(self._note_cells),
-            *(act.register_forward_hook(self._count) for act in self._acts)
-        ]
+        self._handles = watch_gates(self._gated, self._count)
 
     def stop(self) -> Tensor:
         """End counting.
@@ -155,29 +153,7 @@ class GateCounter:
             handle.remove()
         return self._counts
 
-    def _note_cells(self, layer: nn.Module, args: tuple) -> None:
-        """Note which cells are valid, before the layer runs."""
-        self._mask = args[1].mask
-
-    def _count(self, act: nn.Module, args: tuple, gate: Tensor) -> None:
-        """Count at the valid cells; gaps of a packed pyramid are none."""
-        mask = self._mask
-        if gate.size(-1) < mask.size(-1):
-            mask = mask[..., ::self._layer.stride]
-        num_open = ((gate.detach() > 0) & mask).sum()
+    def _count(self, gate: Tensor, mask: Tensor) -> None:
+        """Count at the valid cells."""
+        num_open = ((gate > 0) & mask).sum()
         self._counts += torch.stack((num_open, mask.sum() * gate.size(1)))
-
-
-def _find_gates(model: nn.Module) -> Iterator[Tuple[str, GateCounter]]:
-    """Name and counter of every layer with gates."""
-    layers = MODELS.get('DFAAtt'), MODELS.get('DFAConv1d')
-    depth, other = MODELS.get('ConvAttention'), MODELS.get('TemporalGate')
-    for name, layer in model.named_modules():
-        if isinstance(layer, layers):
-            acts = {
-                part.act: isinstance(part, depth)
-                for part in layer.modules()
-                if isinstance(part, (depth, other))
-            }
-            if acts:
-                yield name, GateCounter(layer, acts)
