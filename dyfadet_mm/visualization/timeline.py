@@ -30,7 +30,8 @@ def draw_timeline(videos: Sequence[Mapping[str, Any]],
                   max_detections: Optional[int] = None,
                   max_lanes: int = 6,
                   title: Optional[str] = None,
-                  width: float = 11.) -> Figure:
+                  width: float = 11.,
+                  room: float = 0.) -> Figure:
     """Draw videos below each other, ground truth above detections.
 
     Detections fade with their score; segments that overlap in time are put
@@ -53,6 +54,7 @@ def draw_timeline(videos: Sequence[Mapping[str, Any]],
             Defaults to 6.
         title (str, optional): Line above the figure. Defaults to None.
         width (float): Width of the figure in inches. Defaults to 11.
+        room (float): Inches that are left free below. Defaults to 0.
 
     Returns:
         Figure: With an Agg canvas; ``figure.savefig(path)`` writes it.
@@ -84,14 +86,14 @@ def draw_timeline(videos: Sequence[Mapping[str, Any]],
     ]
     top = below_title + legends.height + PADDING  # inches from the upper edge
     figure = Figure(
-        figsize=(width, top + sum(heights)), dpi=150, facecolor='white')
+        figsize=(width, top + sum(heights) + room), dpi=150, facecolor='white')
     FigureCanvasAgg(figure)
     _draw_title(figure, titles, letters, below_title)
     legends.add_to(figure, below_title)
     for row, heading, height in zip(rows, headings, heights):
         top += height
-        axes = _new_axes(figure, top - VIDEO_AXIS,
-                         row.height - VIDEO_AXIS - VIDEO_TITLE)
+        axes = new_axes(figure, top - VIDEO_AXIS,
+                        row.height - VIDEO_AXIS - VIDEO_TITLE)
         _draw_video(axes, row, heading, styles, letters, width - LEFT - RIGHT)
     return figure
 
@@ -134,8 +136,8 @@ def _draw_title(figure: Figure, lines: List[str], letters: Lettering,
                 va='center', weight='bold', **letters.font())  # yapf: disable
 
 
-def _new_axes(figure: Figure, bottom: float, height: float) -> Axes:
-    """Axes that end ``bottom`` inches below the upper edge."""
+def new_axes(figure: Figure, bottom: float, height: float) -> Axes:
+    """Axes that end ``bottom`` inches below the upper edge of a figure."""
     width, full_height = figure.get_size_inches()
     return figure.add_axes((LEFT / width, 1 - bottom / full_height,
                             1 - (LEFT + RIGHT) / width, height / full_height))

@@ -59,11 +59,12 @@ def read_inputs(
     return models, ground_truth, classes
 
 
-def name_models(paths: Sequence[str]) -> List[str]:
+def name_models(paths: Sequence[str], what: str = 'predictions') -> List[str]:
     """Short names of files, with as much of the path as tells them apart.
 
     Args:
         paths (Sequence[str]): M files.
+        what (str): What they are, for the error. Defaults to 'predictions'.
 
     Returns:
         list[str]: M different names.
@@ -72,7 +73,7 @@ def name_models(paths: Sequence[str]) -> List[str]:
         ValueError: If a file is there twice.
     """
     if len({osp.realpath(path) for path in paths}) < len(paths):
-        raise ValueError(f'predictions must be different files, but got '
+        raise ValueError(f'{what} must be different files, but got '
                          f'{brief(list(paths))}')
     parts = [
         osp.splitext(osp.abspath(path))[0].split(osp.sep) for path in paths

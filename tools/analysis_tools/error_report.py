@@ -40,7 +40,7 @@ def to_json(reports: Sequence[Report], classes: Sequence[str],
         dict: ``tiou_thresholds``, ``detail_tiou``, ``classes``, and
         ``models``, by their names.
     """
-    return _plain(
+    return plain(
         dict(
             tiou_thresholds=list(tiou),
             detail_tiou=detail_tiou,
@@ -65,17 +65,17 @@ def _sparse(report: Report) -> Dict[str, Any]:
         cells=[(i, j, counts[i, j]) for i, j in np.argwhere(counts)])
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Nested lists, dicts with text as keys, and numbers; NaN is None."""
     if isinstance(value, dict):
         return {
-            ' x '.join(k) if isinstance(k, tuple) else str(k): _plain(v)
+            ' x '.join(k) if isinstance(k, tuple) else str(k): plain(v)
             for k, v in value.items()
         }
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
