@@ -1,4 +1,5 @@
 """Names of our metrics in the tools that read the log of a run."""
+import json
 import os
 import subprocess
 import sys
@@ -7,75 +8,19 @@ from pathlib import Path
 
 import mmcv
 import mmdet
-import numpy as np
 import pytest
-import torch
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-from mmengine.structures import BaseDataElement, InstanceData
-from torch.utils.data import Dataset
+from toy_model import toy_runner
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/analysis_tools'
 MMDET = Path(mmdet.__file__).parent / '.mim/tools/analysis_tools'
 METRICS = ('TADMapMetric', 'TADRecallMetric')
 
 
-class Videos(Dataset):
-    """Four videos with one action each."""
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        truth = dict(gt_segments=np.array([[1., 3.]]), gt_labels=np.array([0]))
-        return dict(
-            inputs=torch.ones(1),
-            data_samples=BaseDataElement(
-                metainfo=dict(video_id=f'v{index}', **truth)))
-
-
-class Detector(BaseModel):
-    """Finds every action."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(1))
-
-    def forward(self, inputs, data_samples, mode):
-        if mode == 'loss':
-            return dict(loss=self.weight.sum())
-        for sample in data_samples:
-            sample.pred_instances = InstanceData(
-                segments=torch.tensor([[1., 3.]]),
-                scores=torch.tensor([0.5]),
-                labels=torch.tensor([0]))
-        return data_samples
-
-
 @pytest.fixture(scope='module')
 def log(tmp_path_factory):
     """scalars.json of a run of two epochs."""
     path = tmp_path_factory.mktemp('run')
-    loader = dict(
-        batch_size=2,
-        num_workers=0,
-        dataset=Videos(),
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        collate_fn=dict(type='pseudo_collate'))
-    Runner(
-        model=Detector(),
-        work_dir=str(path),
-        train_dataloader=loader,
-        val_dataloader=loader,
-        train_cfg=dict(by_epoch=True, max_epochs=2, val_interval=1),
-        val_cfg=dict(),
-        val_evaluator=[dict(type=f'dyfadet_mm.{name}') for name in METRICS],
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_hooks=dict(
-            logger=dict(type='LoggerHook', interval=1),
-            checkpoint=dict(
-                type='CheckpointHook', save_best='tad/average_mAP')),
-        experiment_name=path.name).train()
+    toy_runner(path, 2, METRICS).train()
     assert (path / 'best_tad_average_mAP_epoch_1.pth').exists()
     return str(next(path.glob('*/vis_data/scalars.json')))
 
@@ -122,17 +67,118 @@ def tool():
 
 
 def test_values_stand_at_their_iterations(tool, log):
-    lines = tool.read_log(log)
+    lines = tool.read_run(log)
     assert tool.values_of(lines, 'tad/average_mAP', log) == ([2, 4], [1, 1])
     assert tool.values_of(lines, 'lr', log) == ([1, 2, 3, 4], [0.1] * 4)
     # that of training only
     assert len(tool.values_of(lines, 'time', log)[0]) == 4
 
 
-def test_the_time_of_an_iteration_is_printed(tool, log, capsys):
+def write_part(work_dir, name, *lines, end=''):
+    """Write the log of one part of a run."""
+    path = work_dir / name / 'vis_data/scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(''.join(f'{json.dumps(line)}\n' for line in lines) + end)
+
+
+def training(iteration, loss=1., time=1., epoch=None):
+    """A line of a training with epochs of two iterations."""
+    return dict(
+        loss=loss,
+        time=time,
+        epoch=epoch or (iteration + 1) // 2,
+        iter=iteration,
+        step=iteration)
+
+
+def validation(epoch, **values):
+    """A line of a validation."""
+    named = {f'tad/{name}': value for name, value in values.items()}
+    return dict(named, data_time=9., time=9., step=epoch)
+
+
+@pytest.fixture
+def resumed(tmp_path):
+    """A run of three epochs that was killed twice."""
+    path = tmp_path / 'resumed'
+    # killed in the second epoch, while it wrote
+    write_part(
+        path,
+        '20260101_000000',
+        training(1),
+        training(2, time=5.),
+        validation(1, mAP=0.3, AR=0.6),
+        training(3, loss=50.),
+        end='{"loss": 51')
+    # killed after the validation of the second epoch, before it was saved
+    write_part(path, '20260102_000000', training(3), training(4, time=2.), {
+        'gates/depth': 1.,
+        'step': 4
+    }, validation(2, mAP=0.9, AR=0.1))
+    # killed before it logged anything, and a validation by itself
+    write_part(path, '20260103_000000')
+    write_part(path, '20260104_000000', validation(0, mAP=1., AR=1.))
+    # which makes up for the validation
+    write_part(path, '20260105_000000', validation(2, mAP=0.5, AR=0.2),
+               training(5), training(6, time=6.),
+               validation(3, mAP=0.4, AR=float('nan')))
+    return str(path)
+
+
+def test_parts_of_a_resumed_run_are_put_together(tool, resumed, capsys):
+    lines = tool.read_run(resumed)
+    assert 'scalars.json is cut short' in capsys.readouterr().err
+    assert tool.values_of(lines, 'loss', '') == ([*range(1, 7)], [1] * 6)
+    assert tool.values_of(lines, 'mAP', '') == ([2, 4, 6], [0.3, 0.5, 0.4])
+
+
+def test_best_epochs_are_named(tool, resumed, log, capsys):
+    tool.main(['best_epochs', resumed, log])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        f'{resumed}: 3 validations',
+        'tad/mAP: 0.5000 after epoch 2 (iteration 4), last 0.4000',
+        'tad/AR: 0.6000 after epoch 1 (iteration 2), last 0.2000'
+    ]
+    assert 'tad/average_mAP: 1.0000 after epoch 1 (iteration 2), last 1.0000' \
+        in lines[3:]
+
+
+def test_the_time_of_an_iteration_is_printed(tool, resumed, log, capsys):
+    tool.main(['cal_train_time', resumed])
+    assert capsys.readouterr().out.splitlines() == [
+        resumed, 'slowest epoch 3: 6.0000 s/iter',
+        'fastest epoch 2: 2.0000 s/iter',
+        'standard deviation over epochs: 1.6997 s/iter',
+        'average: 4.3333 s/iter'
+    ]
+    tool.main(['cal_train_time', resumed, '--include-outliers'])
+    assert 'average: 2.6667 s/iter' in capsys.readouterr().out
     tool.main(['cal_train_time', log])
+    assert 'average: 0.' in capsys.readouterr().out
+
+
+def test_names_with_their_mode_are_understood(tool, tmp_path, capsys):
+    write_part(tmp_path, 'a', {
+        'train/loss': 2.,
+        'train/time': 3.,
+        'epoch': 1,
+        'iter': 1,
+        'step': 1
+    }, {
+        'val/tad/mAP': 0.5,
+        'val/data_time': 9.,
+        'val/time': 9.,
+        'step': 1
+    })
+    run = str(tmp_path)
+    assert tool.values_of(tool.read_run(run), 'tad/mAP', '') == ([1], [0.5])
+    tool.main(['cal_train_time', run])
+    tool.main(['best_epochs', run])
     text = capsys.readouterr().out
-    assert 'slowest epoch' in text and 'average: 0.' in text
+    assert 'average: 3.0000 s/iter' in text
+    assert 'val/tad/mAP: 0.5000 after epoch 1 ' in text
+    assert 'val/time' not in text
 
 
 @pytest.mark.parametrize('options, message', [
@@ -144,7 +190,22 @@ def test_errors_are_one_clear_line(tool, log, tmp_path, options, message):
     with pytest.raises(SystemExit, match=message):
         tool.main(['plot_curve', log, '--out', str(out), *options])
     assert not out.exists()
-    bad = tmp_path / 'notes.json'
-    bad.write_text('mine\n')
-    with pytest.raises(SystemExit, match="line 1 of .* but got 'mine"):
-        tool.main(['cal_train_time', str(bad)])
+
+
+@pytest.mark.parametrize('content, message', [
+    ('mine\n', "line 1 of .* but got 'mine"),
+    ('[1]\n{}\n', r"line 1 of .* but got '\[1\]'"),
+    ('', 'with what a training logged, but got none'),
+    ('{"los', 'with what a training logged, but got none'),
+    ('{"loss": 1.0, "iter": 1, "step": 1}\n', 'must have a validation'),
+])
+def test_other_files_are_refused(tool, tmp_path, content, message):
+    path = tmp_path / 'scalars.json'
+    path.write_text(content)
+    with pytest.raises(SystemExit, match=message):
+        tool.main(['best_epochs', str(path)])
+
+
+def test_a_folder_without_logs_is_refused(tool, tmp_path):
+    with pytest.raises(SystemExit, match='must be a work directory'):
+        tool.main(['cal_train_time', str(tmp_path)])

@@ -1,27 +1,42 @@
-"""Plot what runs logged, or tell the time of their iterations.
+"""Plot what runs logged, name their best epochs, or tell the time they took.
 
 Takes the arguments of MMDetection's and MMAction2's tools of this name, and
 every name as it is logged, such as tad/average_mAP, loss or lr:
 
-  analyze_logs.py plot_curve WORK_DIR/*/vis_data/scalars.json \\
-      --keys tad/average_mAP --out curve.png
-  analyze_logs.py cal_train_time WORK_DIR/*/vis_data/scalars.json
+  analyze_logs.py plot_curve work_dirs/a work_dirs/b --keys tad/average_mAP \\
+      --out curve.png
+  analyze_logs.py best_epochs work_dirs/a work_dirs/b
+  analyze_logs.py cal_train_time work_dirs/a
+
+A work directory stands for all parts of a run that was resumed: what was done
+twice counts once, as the last part did it. One part is a file
+work_dirs/a/*/vis_data/scalars.json. The last line of a run that was killed may
+be cut short; it is left out.
 
 MMDetection's tool wants average_mAP instead and plots no recall; MMAction2's
 cannot read the logs of MMEngine.
 """
 import argparse
 import json
+import math
+import os.path as osp
 import sys
-from typing import Dict, List, Optional, Sequence, Tuple
+from glob import escape, glob
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dyfadet_mm.fileio import read_lines
 from dyfadet_mm.visualization import Lettering, save_figure
 
-USER_ERRORS = (KeyError, OSError, ValueError)
+Lines = List[Dict[str, Any]]
+
+USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
+# of a line, what says where it stands
+PLACES = ('step', 'iteration', 'epoch')
+LOGS = 'work directories, or files scalars.json'
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -31,7 +46,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest='task', required=True)
     curve = tasks.add_parser('plot_curve', help='plot values over iterations')
-    curve.add_argument('json_logs', nargs='+', help='files scalars.json')
+    curve.add_argument('json_logs', nargs='+', help=LOGS)
     curve.add_argument(
         '--keys',
         nargs='+',
@@ -43,9 +58,12 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     curve.add_argument('--title', help='line above the plot')
     curve.add_argument(
         '--out', required=True, help='image to write; an old one is replaced')
+    best = tasks.add_parser(
+        'best_epochs', help='best value of every metric of the validations')
+    best.add_argument('json_logs', nargs='+', help=LOGS)
     time = tasks.add_parser(
         'cal_train_time', help='average time of an iteration')
-    time.add_argument('json_logs', nargs='+', help='files scalars.json')
+    time.add_argument('json_logs', nargs='+', help=LOGS)
     time.add_argument(
         '--include-outliers',
         action='store_true',
@@ -53,40 +71,94 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     return parser.parse_args(args)
 
 
-def read_log(path: str) -> List[Dict[str, float]]:
+def read_run(path: str) -> Lines:
+    """Read what a run logged, over all its parts.
+
+    Args:
+        path (str): Its work directory, or ``vis_data/scalars.json`` of one
+            part.
+
+    Returns:
+        list[dict]: Values by name. ``iteration`` and ``epoch`` are added to
+        each line: its own, or of a validation those of the training before.
+
+    Raises:
+        ValueError: If there is no line, or one is not JSON.
+    """
+    is_dir = osp.isdir(path)
+    pattern = osp.join(escape(path), '*', 'vis_data', 'scalars.json')
+    lines: Lines = []
+    for part in sorted(glob(pattern)) if is_dir else [path]:
+        new = read_log(part)
+        first = next((line['iter'] for line in new if 'iter' in line), None)
+        if first is None and is_dir:
+            continue  # a validation alone, of any checkpoint
+        lines = [line for line in lines if line['iteration'] < first]
+        lines += placed(new, lines[-1] if lines else {})
+    if not lines:
+        raise ValueError(
+            f'{path!r} must be a work directory or a file scalars.json with '
+            'what a training logged, but got none of it; a run logs first '
+            'after default_hooks.logger.interval iterations')
+    # a validation that was made up for comes at the same iteration again
+    return list({(each['iteration'], *each): each for each in lines}.values())
+
+
+def read_log(path: str) -> Lines:
     """Read the lines of a log.
 
     Args:
-        path (str): ``vis_data/scalars.json`` of a run.
+        path (str): ``vis_data/scalars.json``.
 
     Returns:
-        list[dict]: Values by name. ``iteration`` is added to each line: its
-        own, or of a validation that of the training line before.
+        list[dict]: Values by name, without a last line that is cut short.
 
     Raises:
-        ValueError: If a line is not JSON.
+        ValueError: If another line is not JSON.
     """
-    lines, iteration = [], 0
-    with open(path, encoding='utf-8') as file:
-        for number, text in enumerate(file, start=1):
-            try:
-                line = json.loads(text)
-                # of lines of the training only
-                iteration = line['step'] if 'iter' in line else iteration
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f'line {number} of {path!r} must be JSON as of '
-                    f'vis_data/scalars.json, but got {text[:60]!r}') from error
-            lines.append(dict(line, iteration=iteration))
+    lines: Lines = []
+    texts = read_lines(
+        path, 'log', 'give a work directory, or one of its '
+        '*/vis_data/scalars.json')
+    for number, text in enumerate(texts, start=1):
+        try:
+            line = json.loads(text)
+            if not isinstance(line['step'], int):
+                raise TypeError
+            lines.append(line)
+        except (KeyError, TypeError, ValueError) as error:
+            if number == len(texts) and text.startswith('{'):
+                print(f'the last line of {path} is cut short', file=sys.stderr)
+                break
+            raise ValueError(
+                f'line {number} of {path!r} must be JSON as of '
+                f'vis_data/scalars.json, but got {text[:60]!r}') from error
     return lines
 
 
-def values_of(lines: Sequence[Dict[str, float]], key: str,
+def placed(lines: Lines, before: Dict[str, Any]) -> Iterator[dict]:
+    """Lines with the iteration and the epoch of the training they belong to.
+
+    Args:
+        lines (list[dict]): As of :func:`read_log`.
+        before (dict): The line before them, which has both, or nothing.
+
+    Yields:
+        dict: The lines.
+    """
+    where = {key: before.get(key, 0) for key in ('iteration', 'epoch')}
+    for line in lines:
+        if 'iter' in line:
+            where = dict(iteration=line['iter'], epoch=line.get('epoch', 1))
+        yield {**line, **where}
+
+
+def values_of(lines: Lines, key: str,
               path: str) -> Tuple[List[float], List[float]]:
     """Iterations and values of one name.
 
     Args:
-        lines (Sequence[dict]): As of :func:`read_log`.
+        lines (list[dict]): As of :func:`read_run`.
         key (str): A logged name, or its end after the last slash.
         path (str): The log, for the message.
 
@@ -117,7 +189,7 @@ def plot_curve(args: argparse.Namespace) -> None:
     Args:
         args (Namespace): As of :func:`parse_args`.
     """
-    curves = [(f'{path} {key}', *values_of(read_log(path), key, path))
+    curves = [(f'{path} {key}', *values_of(read_run(path), key, path))
               for path in args.json_logs for key in args.keys]
     legend = args.legend or [name for name, *_ in curves]
     if len(legend) != len(curves):
@@ -137,6 +209,38 @@ def plot_curve(args: argparse.Namespace) -> None:
     print(f'curves of {len(curves)} keys are in {args.out}')
 
 
+def best_epochs(args: argparse.Namespace) -> None:
+    """Print the best value of every metric, and its epoch.
+
+    Args:
+        args (Namespace): As of :func:`parse_args`.
+    """
+    for path in args.json_logs:
+        # other lines without "iter" are those of hooks
+        validations = [
+            line for line in read_run(path) if 'iter' not in line and any(
+                name.endswith('data_time') for name in line)
+        ]
+        if not validations:
+            raise ValueError(f'{path!r} must have a validation, but got none')
+        print(f'{path}: {len(validations)} validations')
+        for name in validations[-1]:
+            found = [line for line in validations if is_number(line, name)]
+            if name.endswith('time') or name in PLACES or not found:
+                continue
+            choose = min if 'loss' in name else max
+            best = choose(found, key=lambda line: line[name])
+            print(
+                f'{name}: {best[name]:.4f} after epoch {best["epoch"]} '
+                f'(iteration {best["iteration"]}), last {found[-1][name]:.4f}')
+
+
+def is_number(line: Dict[str, Any], name: str) -> bool:
+    """Whether a line has a number of a name that is not NaN."""
+    value = line.get(name)
+    return isinstance(value, (int, float)) and not math.isnan(value)
+
+
 def cal_train_time(args: argparse.Namespace) -> None:
     """Print the average time of an iteration, per epoch and of all.
 
@@ -144,30 +248,40 @@ def cal_train_time(args: argparse.Namespace) -> None:
         args (Namespace): As of :func:`parse_args`.
     """
     for path in args.json_logs:
-        times = {}
-        for line in read_log(path):
-            if 'iter' in line and 'time' in line:
-                times.setdefault(line.get('epoch', 1), []).append(line['time'])
+        times: Dict[int, List[float]] = {}
+        for line in read_run(path):
+            # the other name is that of LogProcessor(log_with_hierarchy=True)
+            time = line.get('time', line.get('train/time'))
+            if 'iter' in line and time is not None:
+                times.setdefault(line['epoch'], []).append(time)
         if not args.include_outliers:
             times = {k: v[1:] or v for k, v in times.items()}
         if not times:
-            raise KeyError(f'{path!r} must have lines of a training with '
-                           '"iter" and "time", but got none')
+            raise ValueError(f'{path!r} must have lines of a training with '
+                             '"iter" and "time", but got none')
         means = {epoch: np.mean(values) for epoch, values in times.items()}
         slowest, fastest = max(means, key=means.get), min(means, key=means.get)
-        print(f'{path}\n'
-              f'slowest epoch {slowest}: {means[slowest]:.4f} s/iter\n'
-              f'fastest epoch {fastest}: {means[fastest]:.4f} s/iter\n'
-              f'average: {np.mean(list(means.values())):.4f} s/iter')
+        print(
+            f'{path}\n'
+            f'slowest epoch {slowest}: {means[slowest]:.4f} s/iter\n'
+            f'fastest epoch {fastest}: {means[fastest]:.4f} s/iter\n'
+            f'standard deviation over epochs: {np.std([*means.values()]):.4f}'
+            ' s/iter\n'
+            f'average: {np.mean(np.concatenate([*times.values()])):.4f} '
+            's/iter')
+
+
+TASKS = dict(
+    plot_curve=plot_curve,
+    best_epochs=best_epochs,
+    cal_train_time=cal_train_time)
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
     try:
-        dict(
-            plot_curve=plot_curve, cal_train_time=cal_train_time)[args.task](
-                args)
+        TASKS[args.task](args)
     except USER_ERRORS as error:
         text = error.args[0] if isinstance(error, KeyError) else error
         sys.exit(f'{type(error).__name__}: {text}')
