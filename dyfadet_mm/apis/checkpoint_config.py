@@ -27,7 +27,7 @@ class NoConfigError(ValueError):
 
 
 def saved_config(checkpoint: Mapping[str, Any]) -> Config:
-    """Read the config that MMEngine saved with a checkpoint.
+    """Read what detection needs of the config saved with a checkpoint.
 
     Args:
         checkpoint (Mapping): As loaded.
@@ -39,17 +39,7 @@ def saved_config(checkpoint: Mapping[str, Any]) -> Config:
         NoConfigError: If there is none, or it says more than values and names
             of registered parts.
     """
-    text = _saved_text(checkpoint)
-    if not isinstance(text, str):
-        raise NoConfigError('it holds no config')
-    if len(text) > MAX_TEXT:
-        raise NoConfigError(f'its config has {len(text)} characters, more '
-                            f'than {MAX_TEXT}')
-    try:
-        values = literal_config(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise NoConfigError('its config is more than values '
-                            f'({brief(str(error))})') from None
+    values = saved_values(checkpoint)
     values = {key: values[key] for key in KEYS if key in values}
     if not isinstance(values.get('model'), dict):
         raise NoConfigError('its config has no model')
@@ -59,6 +49,32 @@ def saved_config(checkpoint: Mapping[str, Any]) -> Config:
     if not OURS.fullmatch(str(extractor)):  # a file that would be run
         values.pop('feature_extractor', None)
     return Config(values)
+
+
+def saved_values(checkpoint: Mapping[str, Any]) -> dict:
+    """Read the whole config that MMEngine saved with a checkpoint.
+
+    Args:
+        checkpoint (Mapping): As loaded.
+
+    Returns:
+        dict: Values by name, to look at: they may name anything as a
+        ``type``, so that nothing is built from them.
+
+    Raises:
+        NoConfigError: If there is none, or it says more than values.
+    """
+    text = _saved_text(checkpoint)
+    if not isinstance(text, str):
+        raise NoConfigError('it holds no config')
+    if len(text) > MAX_TEXT:
+        raise NoConfigError(f'its config has {len(text)} characters, more '
+                            f'than {MAX_TEXT}')
+    try:
+        return literal_config(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise NoConfigError('its config is more than values '
+                            f'({brief(str(error))})') from None
 
 
 def types_of(node: Any) -> Iterator[Any]:

@@ -1,7 +1,8 @@
 """A detector from what a person has: a config, a name, or weights alone."""
 import os.path as osp
 import warnings
-from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (Any, Callable, List, Mapping, Optional, Sequence, Tuple,
+                    Union)
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -18,7 +19,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.weights import check_weights
 from dyfadet_mm.zoo import PREFIX
 from dyfadet_mm.zoo.table import TABLE, find
-from .checkpoint_config import NoConfigError, saved_config
+from .checkpoint_config import NoConfigError, saved_config, saved_values
 
 SCOPE = 'dyfadet_mm'
 WEIGHTS = ('.pth', '.pt', '.tar')
@@ -55,7 +56,7 @@ def init_detector(config: Union[str, Config, None] = None,
             config, or the classes have no names.
     """
     cfg, source = find_config(config, checkpoint)
-    loaded = None if source is None else _load(source)
+    loaded = None if source is None else read_checkpoint(source)
     if cfg is None:
         cfg = _config_of(loaded, source)
     if cfg_options:
@@ -138,8 +139,40 @@ def _from_metafile(name: str) -> Tuple[Config, Optional[str]]:
                      f'{names}, but got {brief(name)}')
 
 
-def _load(source: str) -> dict:
-    """A checkpoint, on the CPU."""
+def read_config(name: str) -> Config:
+    """Read the whole config that a name means, to look at.
+
+    Args:
+        name (str): As ``config`` of :func:`init_detector`.
+
+    Returns:
+        Config: That of a checkpoint is data; what it names as a ``type`` may
+        be anything, and :func:`init_detector` builds from a part of it only.
+
+    Raises:
+        FileNotFoundError, ValueError: As of :func:`init_detector`.
+    """
+    cfg, source = find_config(name, None)
+    if cfg is not None:
+        return cfg
+    return _config_of(
+        read_checkpoint(source), source,
+        lambda checkpoint: Config(saved_values(checkpoint)))
+
+
+def read_checkpoint(source: str) -> dict:
+    """Load a checkpoint on the CPU.
+
+    Args:
+        source (str): Path or address.
+
+    Returns:
+        dict: What it holds.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no weights.
+    """
     if '://' not in source and not osp.isfile(source):
         raise FileNotFoundError(f'there is no checkpoint {source!r}')
     checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu')
@@ -147,11 +180,14 @@ def _load(source: str) -> dict:
     return checkpoint
 
 
-def _config_of(checkpoint: Mapping[str, Any], source: str) -> Config:
+def _config_of(
+        checkpoint: Mapping[str, Any],
+        source: str,
+        read: Callable[[Mapping[str, Any]], Config] = saved_config) -> Config:
     """The config of weights that came without: their own, or of the zoo."""
     name = (checkpoint.get('meta') or {}).get('config')
     try:
-        return saved_config(checkpoint)
+        return read(checkpoint)
     except NoConfigError as error:
         if name in {entry.config for entry in TABLE.values()}:
             return _from_metafile(name)[0]

@@ -159,13 +159,15 @@ def test_train_from_weights_of_the_zoo(install, trained):
     assert trained.is_file()
 
 
-def test_publish_model_of_mmaction_keeps_the_class_names(install, trained):
-    mim(install, 'run', 'mmaction', 'publish_model', trained, 'published.pth')
-    published, = install.cwd.glob('published_*.pth')
+def test_published_weights_keep_the_class_names(install, trained):
+    mim(install, 'run', 'dyfadet_mm', 'publish_model', trained, 'my.pth')
+    published, = install.cwd.glob('my-*.pth')
     content = torch.load(published, weights_only=True)
     assert 'optimizer' not in content
     assert len(content['meta']['dataset_meta']['classes']) == 10
     run_mim(install, 'test', f'--checkpoint={published}')
+    out = mim(install, 'run', 'dyfadet_mm', 'print_config', published)
+    assert "default_scope = 'dyfadet_mm'" in out
 
 
 def test_test_loads_weights_by_their_name(install):
