@@ -34,7 +34,7 @@ env_cfg = dict(
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 
-# for TensorBoard add dict(type='TensorboardVisBackend')
+# for TensorBoard, MLflow and Weights & Biases see docs/logs.md
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='TADVisualizer', vis_backends='${vis_backends}')
 
