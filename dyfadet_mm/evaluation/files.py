@@ -95,13 +95,18 @@ def save_predictions(path: str,
     save_json(path, content)
 
 
-def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
+def load_predictions(path: str,
+                     classes: Sequence[str],
+                     aside: Optional[List[str]] = None) -> Dict[str, dict]:
     """Read a predictions file of the ActivityNet layout.
 
     Args:
         path (str): JSON file with the key ``results``.
         classes (Sequence[str]): Names in label order. Labels of the file are
             looked up among them by name.
+        aside (list[str], optional): Receives a message for every detection
+            that cannot be scored or has another label, which is then left
+            out. Defaults to None, which refuses the file.
 
     Returns:
         dict: ``predictions[video_id] = dict(segments, scores, labels)`` with
@@ -111,19 +116,31 @@ def load_predictions(path: str, classes: Sequence[str]) -> Dict[str, dict]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not JSON of this layout, a key is there twice, a
             number is not finite, a detection ends before it starts, or a
-            label is unknown.
+            label is unknown; with ``aside``, if that leaves no detection.
     """
-    predictions, names = load_predictions_and_classes(path, classes)
+    predictions, names = load_predictions_and_classes(path, classes, aside)
+    unknown = {
+        video_id: video['labels'] >= len(classes)
+        for video_id, video in predictions.items()
+    }
+    first = next((k for k, each in unknown.items() if each.any()), None)
+    if first is None:
+        return predictions
+    if aside is None or all(each.all() for each in unknown.values()):
+        raise ValueError(
+            f'predictions file {path!r}: labels of video {brief(first)} must '
+            f'be among the {len(classes)} classes of the annotations, '
+            f'{_first_of(classes)}, but got {_first_of(names[len(classes):])}'
+            '; labels are matched by name: rename them, or give the class '
+            'names of the model (--classes of eval_predictions.py)')
     for video_id, video in predictions.items():
-        if (video['labels'] >= len(classes)).any():
-            raise ValueError(
-                f'predictions file {path!r}: labels of video '
-                f'{brief(video_id)} must be among the '
-                f'{len(classes)} classes of the annotations, '
-                f'{_first_of(classes)}, but got '
-                f'{_first_of(names[len(classes):])}; labels are matched by '
-                'name: rename them, or give the class names of the model '
-                '(--classes of eval_predictions.py)')
+        aside[:0] = [  # few reasons for many detections
+            f'label {brief(names[label])} is not among the {len(classes)} '
+            'classes of the annotations'
+            for label in video['labels'][unknown[video_id]]
+        ]
+        for key, values in video.items():
+            video[key] = values[~unknown[video_id]]
     return predictions
 
 
@@ -138,7 +155,7 @@ def load_predictions_and_classes(path: str,
         classes (Sequence[str]): Names in label order. Defaults to ().
         aside (list[str], optional): Receives a message for every detection
             that cannot be scored, which is then left out. Defaults to None,
-            which refuses the file.
+            which refuses the file, as does a file with no other ones.
 
     Returns:
         tuple: As of :func:`load_predictions`, and the names in label order:
@@ -161,6 +178,9 @@ def _parse_results(
         video_id: _read_detections(video_id, detections, aside)
         for video_id, detections in results.items()
     }
+    if aside and not any(video['labels'] for video in found.values()):
+        raise ValueError(f'{aside[0]}; none of the {len(aside)} detections '
+                         'can be scored')
     others = {name for video in found.values() for name in video['labels']}
     names = extend_classes(classes, sorted(others))
     ids = {name: label for label, name in enumerate(names)}
@@ -175,13 +195,19 @@ def _read_results(path: str) -> Dict[str, Any]:
     """Detections by video id, as stored in a predictions file."""
     content = read_bytes(path, 'predictions file', 'give the path of one')
     content = load_json_strict(content, f'predictions file {path!r}')
-    if isinstance(content, dict) and 'detect_results' in content:
-        content = dict(results=content['detect_results'])  # of Ego4D
-    results = content.get('results') if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        content = dict(results=content)
+    if 'detect_results' in content:  # of Ego4D
+        content = dict(results=content['detect_results'])
+    if 'results' not in content:
+        hint = ('; it looks like annotations' if 'database' in content else '')
+        raise ValueError(f"predictions file {path!r} must have 'results', but "
+                         f'got the keys {brief(sorted(content))}{hint}')
+    results = content['results']
     if not isinstance(results, dict):
-        raise ValueError(f"predictions file {path!r} must have 'results', a "
-                         'dict of video ids, but got '
-                         f'{type(results).__name__}')
+        raise ValueError(
+            f"predictions file {path!r} must have 'results', a dict from "
+            f'video ids to lists of detections, but got {brief(results)}')
     return results
 
 

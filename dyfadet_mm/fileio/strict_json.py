@@ -8,6 +8,8 @@ from .messages import brief, cut
 
 # digits of a whole number that any float can hold
 MAX_DIGITS = 308
+# how a pickle begins, unless it is of Python 2
+PICKLE = b'\x80'
 _HALF = re.compile('[\ud800-\udfff]')
 
 
@@ -43,6 +45,9 @@ def load_json_strict(content: Union[bytes, str],
     try:
         if isinstance(content, str):
             content = content.encode()
+        if content.startswith(PICKLE):
+            raise ValueError('a pickle, which could run code and is not read; '
+                             'save what it holds as JSON')
         text = content.decode(json.detect_encoding(content))
         data = json.loads(text, object_pairs_hook=merge, parse_int=_to_integer)
     except RecursionError as error:

@@ -76,7 +76,7 @@ def test_a_folder_is_not_replaced(tmp_path):
 @pytest.mark.parametrize('content, message', [
     ('{"results": ', 'must be JSON, but got'),
     ('[]', "must have 'results'"),
-    ('{"results": []}', "must have 'results', .*but got list"),
+    ('{"results": []}', r"must have 'results', a dict .*but got \[\]"),
     ('{"results": {"v": 3}}', "detections of video 'v' must be a list"),
     ('{"results": {"v": [{"label": "run", "score": 1}]}}',
      "detections of video 'v' must be a list"),

@@ -164,7 +164,7 @@ def test_raw_ids_count_for_another_class(tool, annotations, write, capsys):
      r"but got \['fly'\]"),
     (dict(x9=[(0, 1, 0.5, 1)]), [],
      r"^ValueError: videos of the predictions must be .*\['x9'\], 1 of 1"),
-    (dict(v0=[(4, 1, 0.5, 1)]), [],
+    (dict(v0=[(4, 1, 0.5, 1)]), ['--strict'],
      r"^ValueError: predictions file '.*': segments of .*\['v0'\]"),
     (dict(), ['--subset', 'test'
               ], "^ValueError: annotation file '.*': subset must be one of"),

@@ -69,7 +69,7 @@ def test_odd_labels_ids_and_files_without_actions_are_drawn(tmp_path):
                      ['$\\frac$', '\u8df3\u9ad8'])
     annotations = tmp_path / 'annotations.json'
     entry = dict(subset='test', duration=30)
-    annotations.write_text(json.dumps(dict(database={'v_a/$x$': entry})))
+    annotations.write_text(json.dumps(dict(database={'clip_a/$x$': entry})))
     command = [sys.executable, SCRIPT, predictions, str(annotations)]
     out = tmp_path / 'timeline.png'
     done = subprocess.run([*command, '--out', str(out)],
@@ -77,10 +77,10 @@ def test_odd_labels_ids_and_files_without_actions_are_drawn(tmp_path):
                           text=True)
     assert done.returncode == 1
     assert done.stderr.strip().endswith(
-        "--rename-ids '{}' 'v_{}' matches 1 of these 1")
+        "--rename-ids '{}' 'clip_{}' matches 1 of these 1")
     done = subprocess.run([
         *command, '--out',
-        str(out), '--rename-ids', '{}', 'v_{}', '--title', '$x_{$ \u8df3'
+        str(out), '--rename-ids', '{}', 'clip_{}', '--title', '$x_{$ \u8df3'
     ],
                           capture_output=True,
                           text=True)

@@ -17,7 +17,7 @@ from error_report import Report, to_json
 from error_summary import overview, summarize
 from error_tables import make_tables, write_table
 from matplotlib.figure import Figure
-from scored_videos import add_id_options
+from scored_videos import add_reading_options
 
 from dyfadet_mm.evaluation import analyze_errors, detail_errors
 from dyfadet_mm.fileio import atomic_path, check_writable, save_json
@@ -69,19 +69,8 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         default='data',
         help='which actions are short or long: as published, or quintiles '
         'of the data (default: %(default)s)')
-    parser.add_argument(
-        '--ignore-labels',
-        nargs='*',
-        default=['Ambiguous'],
-        help='labels of annotations to leave out (default: %(default)s, of '
-        'THUMOS14)')
-    parser.add_argument(
-        '--strict',
-        action='store_true',
-        help='refuse a file with a detection that cannot be scored, rather '
-        'than leave it out')
     parser.add_argument('--title', default='Error analysis', help='heading')
-    add_id_options(parser)
+    add_reading_options(parser)
     return parser.parse_args(args)
 
 
@@ -165,7 +154,7 @@ def _report(model: Model, ground_truth: dict, classes: Sequence[str],
         details=details,
         overview=overview(errors, details),
         findings=summarize(errors, details, classes),
-        num_aside=len(model.aside))
+        num_aside=model.num_aside)
 
 
 def print_reports(reports: Sequence[Report], folder: str) -> None:
@@ -177,9 +166,6 @@ def print_reports(reports: Sequence[Report], folder: str) -> None:
     """
     for report in reports:
         print(f'{report.name}: {report.overview}')
-        if report.num_aside:
-            print(f'{report.num_aside} detections are left out, as they '
-                  'cannot be scored')
         if report.errors['num_aside']:
             print(f'{report.errors["num_aside"]} detections are of classes '
                   'without actions and put aside')

@@ -2,32 +2,27 @@
 import argparse
 import math
 import os.path as osp
-from dataclasses import dataclass, field
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from scored_videos import check_actions, keep_videos
+from scored_videos import check_actions, keep_videos, read_detections
 
 from dyfadet_mm.evaluation import (load_ground_truth,
-                                   load_predictions_and_classes, rename_videos)
-from dyfadet_mm.fileio import brief, load_database
-
-# how the ids of data sets are spelled by some and not by others
-SPELLINGS = (('{}', 'v_{}'), ('v_{}', '{}'))
+                                   load_predictions_and_classes)
+from dyfadet_mm.fileio import brief
 
 
-@dataclass
-class Model:
+class Model(NamedTuple):
     """The detections of one file.
 
     Args:
         name (str): Of the file, different from all others.
         predictions (dict): By video id.
-        aside (list[str]): Messages on detections that cannot be scored.
+        num_aside (int): Detections that cannot be scored.
     """
 
     name: str
     predictions: Dict[str, dict]
-    aside: List[str] = field(default_factory=list)
+    num_aside: int
 
 
 def read_inputs(
@@ -47,14 +42,12 @@ def read_inputs(
     check_actions(ground_truth, args.annotations)
     models = []
     for name, path in zip(name_models(args.predictions), args.predictions):
-        model = Model(name, {})
         # labels that no action has are put aside and counted later
-        model.predictions, classes = load_predictions_and_classes(
-            path, classes, None if args.strict else model.aside)
-        model.predictions = keep_videos(
-            _spell_ids(model.predictions, args), ground_truth, args,
-            args.annotations)
-        models.append(model)
+        (found,
+         classes), num_aside = read_detections(load_predictions_and_classes,
+                                               path, classes, args.strict)
+        found = keep_videos(found, ground_truth, args, args.annotations)
+        models.append(Model(name, found, num_aside))
     _fill_durations(ground_truth, models)
     return models, ground_truth, classes
 
@@ -83,26 +76,6 @@ def name_models(paths: Sequence[str], what: str = 'predictions') -> List[str]:
         if len(set(names)) == len(names):
             return names
     return list(map(str, paths))  # that differ in their suffixes
-
-
-def _spell_ids(predictions: Dict[str, dict],
-               args: argparse.Namespace) -> Dict[str, dict]:
-    """Put ``v_`` before ids, or take it away, if only that makes them known.
-
-    Options of the user come first.
-    """
-    if args.rename_ids is not None or args.ignore_case:
-        return predictions
-    known = set(load_database(args.annotations))
-    if not predictions or known & set(predictions):
-        return predictions
-    for old, new in SPELLINGS:
-        renamed = rename_videos(predictions, old, new)
-        if set(renamed) <= known:
-            print(f'video ids of the predictions are read as {new!r} for '
-                  f'{old!r}')
-            return renamed
-    return predictions
 
 
 def _fill_durations(ground_truth: Dict[str, dict],

@@ -8,7 +8,8 @@ import argparse
 from typing import Dict, NamedTuple, Optional, Sequence
 
 from eval_predictions import check_new_file, run, summarize
-from scored_videos import add_id_options, check_actions, keep_videos
+from scored_videos import (add_reading_options, check_actions, keep_videos,
+                           read_detections)
 
 from dyfadet_mm.evaluation import (format_table, join_ground_truth,
                                    load_ground_truth, load_predictions,
@@ -56,7 +57,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--classwise', action='store_true', help='print every class')
     parser.add_argument('--json', help='new file for the numbers, fractions')
-    add_id_options(parser)
+    add_reading_options(parser)
     return parser.parse_args(args)
 
 
@@ -86,9 +87,11 @@ def load_task(predictions: str, annotations: str,
     Returns:
         Task: Its content.
     """
-    ground_truth, classes = load_ground_truth(annotations, args.subset)
+    ground_truth, classes = load_ground_truth(
+        annotations, args.subset, ignore_labels=args.ignore_labels)
     check_actions(ground_truth, annotations)
-    found = load_predictions(predictions, classes)
+    found, _ = read_detections(load_predictions, predictions, classes,
+                               args.strict)
     found = keep_videos(found, ground_truth, args, annotations)
     return Task(found, ground_truth, classes)
 

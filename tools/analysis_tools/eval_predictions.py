@@ -4,7 +4,8 @@ import os
 import sys
 from typing import Callable, Optional, Sequence
 
-from scored_videos import add_id_options, check_actions, keep_videos
+from scored_videos import (add_reading_options, check_actions, keep_videos,
+                           read_detections)
 
 from dyfadet_mm.evaluation import (format_recall_table, format_table,
                                    load_ground_truth, load_predictions,
@@ -57,13 +58,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--no-classwise', action='store_true', help='print the means only')
     parser.add_argument('--json', help='new file for the numbers, fractions')
-    add_id_options(parser)
-    parser.add_argument(
-        '--ignore-labels',
-        nargs='*',
-        default=['Ambiguous'],
-        help='labels of annotations to leave out (default: %(default)s, of '
-        'THUMOS14)')
+    add_reading_options(parser)
     return parser.parse_args(args)
 
 
@@ -84,7 +79,9 @@ def evaluate(args: argparse.Namespace) -> dict:
     if args.exclude is not None:
         ground_truth = exclude_videos(ground_truth, args.exclude)
     check_actions(ground_truth, args.annotations)
-    predictions = load_predictions(args.predictions, classes)
+    # the published code leaves out nothing
+    predictions, _ = read_detections(load_predictions, args.predictions,
+                                     classes, args.strict or args.raw_ids)
     predictions = keep_videos(predictions, ground_truth, args,
                               args.annotations)
     result = tad_map(

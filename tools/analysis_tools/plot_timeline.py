@@ -3,11 +3,11 @@ import argparse
 import sys
 from typing import Optional, Sequence
 
-from scored_videos import add_id_options, rename_ids
+from scored_videos import add_reading_options, read_detections, rename_ids
 
 from dyfadet_mm.evaluation import (load_ground_truth,
                                    load_predictions_and_classes, renaming_hint)
-from dyfadet_mm.fileio import brief
+from dyfadet_mm.fileio import brief, load_database
 from dyfadet_mm.visualization import draw_timeline, save_figure
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -40,7 +40,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--max-detections', type=int, help='most detections of a video')
     parser.add_argument('--title', help='line above the figure')
-    add_id_options(parser)
+    add_reading_options(parser)
     return parser.parse_args(args)
 
 
@@ -84,11 +84,14 @@ def plot(args: argparse.Namespace) -> None:
     Args:
         args (Namespace): As of :func:`parse_args`.
     """
-    ground_truth, classes = load_ground_truth(args.annotations, args.subset)
+    ground_truth, classes = load_ground_truth(
+        args.annotations, args.subset, ignore_labels=args.ignore_labels)
     # what is only drawn may have labels of its own
-    predictions, classes = load_predictions_and_classes(
-        args.predictions, classes)
-    predictions = rename_ids(predictions, args, ground_truth)
+    (predictions, classes), _ = read_detections(load_predictions_and_classes,
+                                                args.predictions, classes,
+                                                args.strict)
+    predictions = rename_ids(predictions, args,
+                             load_database(args.annotations))
     videos = []
     for video_id in choose_videos(args, list(ground_truth), predictions):
         truth = ground_truth[video_id]

@@ -1,17 +1,28 @@
-"""Videos of a predictions file beside those of an annotation file."""
+"""A predictions file beside an annotation file, as all tools read them."""
 import argparse
-from typing import Collection, Dict
+from typing import Callable, Collection, Dict, List
 
 from dyfadet_mm.evaluation import match_case, rename_videos, renaming_hint
 from dyfadet_mm.fileio import brief, load_database
 
+# how the ids of data sets are spelled by some and not by others
+SPELLINGS = (('{}', 'v_{}'), ('v_{}', '{}'))
 
-def add_id_options(parser: argparse.ArgumentParser) -> None:
-    """Add what to do where the ids of the two files are spelled differently.
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add what to do with files that are not quite as they should be.
 
     Args:
-        parser (ArgumentParser): Gets ``--rename-ids`` and ``--ignore-case``.
+        parser (ArgumentParser): Gets ``--ignore-labels``, ``--strict``,
+            ``--rename-ids`` and ``--ignore-case``.
     """
+    parser.add_argument(
+        '--ignore-labels',
+        nargs='*',
+        default=['Ambiguous'],
+        help='labels of annotations to leave out (default: %(default)s, of '
+        'THUMOS14)')
+    add_strict_option(parser)
     parser.add_argument(
         '--rename-ids',
         nargs=2,
@@ -24,13 +35,53 @@ def add_id_options(parser: argparse.ArgumentParser) -> None:
         help='match video ids that differ in upper and lower case')
 
 
+def add_strict_option(parser: argparse.ArgumentParser) -> None:
+    """Add what to do with detections that are of no use.
+
+    Args:
+        parser (ArgumentParser): Gets ``--strict``.
+    """
+    parser.add_argument(
+        '--strict',
+        action='store_true',
+        help='refuse a predictions file with a detection that is of no use, '
+        'rather than leave it out')
+
+
+def read_detections(load: Callable, path: str, classes: Collection[str],
+                    strict: bool) -> tuple:
+    """Read a predictions file; what is of no use is left out and counted.
+
+    Args:
+        load (Callable): ``load_predictions``, to which unknown labels are of
+            no use, or ``load_predictions_and_classes``.
+        path (str): The file.
+        classes (Collection[str]): Names in label order.
+        strict (bool): Refuse the file instead.
+
+    Returns:
+        tuple: What ``load`` returns, and the number left out.
+    """
+    aside: List[str] = []
+    found = load(path, classes, None if strict else aside)
+    if aside:
+        reasons = list(dict.fromkeys(aside))
+        print(f'{len(aside)} detections of {path} are left out, as they '
+              f'cannot be scored: {"; ".join(reasons[:3])}'
+              f'{"; ..." if len(reasons) > 3 else ""}')
+    return found, len(aside)
+
+
 def rename_ids(predictions: Dict[str, dict], args: argparse.Namespace,
                known: Collection[str]) -> Dict[str, dict]:
     """Spell video ids as the options say.
 
+    Without options, ``v_`` is put before all ids or taken away if that makes
+    all of them known, where none is.
+
     Args:
         predictions (dict): By video id.
-        args (Namespace): The options of :func:`add_id_options`.
+        args (Namespace): The options of :func:`add_reading_options`.
         known (Collection[str]): Ids of the annotations.
 
     Returns:
@@ -43,6 +94,15 @@ def rename_ids(predictions: Dict[str, dict], args: argparse.Namespace,
         predictions = rename_videos(predictions, *args.rename_ids)
     if args.ignore_case:
         predictions = match_case(predictions, known)
+    if (not predictions or set(known) & set(predictions)
+            or args.rename_ids is not None or args.ignore_case):
+        return predictions
+    for old, new in SPELLINGS:
+        renamed = rename_videos(predictions, old, new)
+        if set(renamed) <= set(known):
+            print(f'video ids of the predictions are read as {new!r} for '
+                  f'{old!r}')
+            return renamed
     return predictions
 
 
@@ -69,7 +129,7 @@ def keep_videos(predictions: Dict[str, dict], ground_truth: Dict[str, dict],
     Args:
         predictions (dict): By video id.
         ground_truth (dict): By video id.
-        args (Namespace): The options of :func:`add_id_options`.
+        args (Namespace): The options of :func:`add_reading_options`.
         ann_file (str): Annotation file, which must know all videos.
 
     Returns:

@@ -8,11 +8,11 @@ import os
 import sys
 from typing import Dict, List, Optional, Sequence
 
-from scored_videos import add_id_options, rename_ids
+from scored_videos import add_reading_options, read_detections, rename_ids
 
 from dyfadet_mm.evaluation import (load_ground_truth,
                                    load_predictions_and_classes, renaming_hint)
-from dyfadet_mm.fileio import brief
+from dyfadet_mm.fileio import brief, load_database
 from dyfadet_mm.visualization import write_report
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -57,7 +57,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--max-detections', type=int, help='most detections of a video')
     parser.add_argument('--title', help='heading of the page')
-    add_id_options(parser)
+    add_reading_options(parser)
     return parser.parse_args(args)
 
 
@@ -125,14 +125,16 @@ def write(args: argparse.Namespace) -> None:
     Args:
         args (Namespace): As of :func:`parse_args`.
     """
-    ground_truth, classes = {}, ()
+    ground_truth, classes, known = {}, (), {}
     if args.annotations is not None:
-        ground_truth, classes = load_ground_truth(args.annotations,
-                                                  args.subset)
+        ground_truth, classes = load_ground_truth(
+            args.annotations, args.subset, ignore_labels=args.ignore_labels)
+        known = load_database(args.annotations)
     # what is only looked at may have labels of its own
-    predictions, classes = load_predictions_and_classes(
-        args.predictions, classes)
-    predictions = rename_ids(predictions, args, ground_truth)
+    (predictions, classes), _ = read_detections(load_predictions_and_classes,
+                                                args.predictions, classes,
+                                                args.strict)
+    predictions = rename_ids(predictions, args, known)
     files = find_files(args.videos)
     videos = []
     for video_id in choose_ids(args, predictions, ground_truth):

@@ -4,6 +4,7 @@ import os
 from typing import Dict, Sequence, Tuple
 
 from converter_inputs import read_classes
+from scored_videos import read_detections
 from video_info import find_videos, read_video_info
 
 from dyfadet_mm.evaluation import detections_of, load_predictions_and_classes
@@ -26,14 +27,17 @@ def read_class_order(path: str) -> Tuple[str, ...]:
     Returns:
         tuple[str]: Names.
     """
-    if path.endswith('.json'):
-        content = load_json_strict(
-            read_bytes(path, 'list of classes', 'give the path of one'),
-            repr(path))
-        if isinstance(content, dict) and 'database' in content:
-            with naming(repr(path)):
-                return resolve_classes(load_database(path))
+    if path.endswith('.json') and _holds_annotations(path, 'list of classes'):
+        with naming(repr(path)):
+            return resolve_classes(load_database(path))
     return read_classes(path)
+
+
+def _holds_annotations(path: str, kind: str) -> bool:
+    """Whether a file of a kind is one of annotations."""
+    content = load_json_strict(
+        read_bytes(path, kind, 'give the path of one'), f'{kind} {path!r}')
+    return isinstance(content, dict) and 'database' in content
 
 
 def read_videos(
@@ -50,13 +54,12 @@ def read_videos(
     classes: Tuple[str, ...] = ()
     for path in args.classes or ():
         classes = extend_classes(classes, read_class_order(path))
-    content = load_json_strict(
-        read_bytes(args.predictions, 'predictions file',
-                   'give the path of one'), repr(args.predictions))
-    if isinstance(content, dict) and 'database' in content:
+    if _holds_annotations(args.predictions, 'predictions file'):
         return read_annotations(args.predictions, classes)
     score_thr = SCORE_THR if args.score_thr is None else args.score_thr
-    found, classes = load_predictions_and_classes(args.predictions, classes)
+    (found, classes), _ = read_detections(load_predictions_and_classes,
+                                          args.predictions, classes,
+                                          args.strict)
     return {
         video_id:
         ToolVideo([

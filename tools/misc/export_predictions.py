@@ -29,11 +29,12 @@ from dyfadet_mm.fileio.annotation_tools import (ToolVideo, write_cvat,
                                                 write_elan, write_label_studio,
                                                 write_table, write_via)
 
-# what reads annotations and videos, in the folder beside this one
-sys.path.append(
-    str(Path(__file__).resolve().parents[1] / 'dataset_converters'))
+# what reads annotations, videos and predictions, in folders beside this one
+for folder in ('dataset_converters', 'analysis_tools'):
+    sys.path.append(str(Path(__file__).resolve().parents[1] / folder))
 from converter_outputs import check_output, user_errors
 from export_inputs import SCORE_THR, complete, read_class_order, read_videos
+from scored_videos import add_strict_option, read_detections
 from video_info import HELP
 
 SUFFIXES = {
@@ -79,6 +80,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         metavar=('OLD', 'NEW'),
         help="change video ids, as in '{}' 'v_{}' to put v_ before them, or "
         "'v_{}' '{}' to take it away")
+    add_strict_option(parser)
     parser.add_argument(
         '--classes',
         nargs='+',
@@ -215,7 +217,8 @@ def read_results(path: str, args: argparse.Namespace) -> Dict[str, List[dict]]:
     Returns:
         dict: Detections by id.
     """
-    found, classes = load_predictions_and_classes(path)
+    (found, classes), _ = read_detections(load_predictions_and_classes, path,
+                                          (), args.strict)
     return rename(detections_of(found, classes, args.score_thr), args)
 
 
@@ -242,7 +245,8 @@ def pair_epic(args: argparse.Namespace) -> Dict[str, dict]:
         raise ValueError('epic-kitchens must have the predictions of nouns, '
                          '--nouns FILE, and --classes VERBS NOUNS, in the '
                          'order of the official ids')
-    verbs, nouns = (load_predictions(path, read_class_order(names))
+    verbs, nouns = (read_detections(load_predictions, path,
+                                    read_class_order(names), args.strict)[0]
                     for path, names in zip((args.predictions,
                                             args.nouns), args.classes))
     alone = sorted(set(verbs) ^ set(nouns))
