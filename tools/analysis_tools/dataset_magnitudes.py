@@ -9,6 +9,8 @@ LARGEST = 1e18
 # times the median of the videos: of their largest values, which heavy tails
 # move by 10 or 100, and of their scales, which nothing moves
 FAR, VERY_FAR, SCALED = 1e3, 1e4, 100
+# between the medians of two data sets, which one extractor gives alike
+APART = 4
 # times the scale of all videos, if all have such values
 ALL_FAR = 1e6
 CHECK = 'feature values'
@@ -74,6 +76,25 @@ def check_magnitudes(surveys: Sequence[Survey]) -> List[Finding]:
             f'{share(len(videos), counts[data])} videos {what}: '
             f'{_list_some(videos)}; {remedy}', len(videos))
         for (data, severity, what, remedy), videos in groups.items()
+    ] + _compare_sets(surveys)
+
+
+def _compare_sets(surveys: Sequence[Survey]) -> List[Finding]:
+    """Name data sets whose features are not as large as those of training."""
+    scales = [
+        _lower_median([
+            r.magnitude.scale for r in survey.readings.values()
+            if r.magnitude is not None
+        ]) for survey in surveys
+    ]
+    return [
+        Finding(
+            'error', other.name, CHECK, f'the median |x| of the features is '
+            f'{scale:.3g}, but {own:.3g} in {first.name}: are they of the '
+            'same extractor, and normalised alike?', len(other.readings))
+        for first, own in zip(surveys[:1], scales) if first.training
+        for other, scale in zip(surveys[1:], scales[1:])
+        if not other.training and max(scale / own, own / scale) > APART
     ]
 
 

@@ -48,7 +48,7 @@ def read_inputs(
                                                path, classes, args.strict)
         found = keep_videos(found, ground_truth, args, args.annotations)
         models.append(Model(name, found, num_aside))
-    _fill_durations(ground_truth, models)
+    fill_durations(ground_truth, models)
     return models, ground_truth, classes
 
 
@@ -78,8 +78,8 @@ def name_models(paths: Sequence[str], what: str = 'predictions') -> List[str]:
     return list(map(str, paths))  # that differ in their suffixes
 
 
-def _fill_durations(ground_truth: Dict[str, dict],
-                    models: Sequence[Model]) -> None:
+def fill_durations(ground_truth: Dict[str, dict],
+                   models: Sequence[Model]) -> None:
     """Take the last time of a video for its duration if no file says it."""
     missing = [k for k, v in ground_truth.items() if math.isinf(v['duration'])]
     for video_id in missing:
