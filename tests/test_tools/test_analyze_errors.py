@@ -15,6 +15,7 @@ SCRIPT = ROOT / 'tools/analysis_tools/analyze_errors.py'
 THUMOS14 = ROOT / '../shared/data/thumos14.json'
 THUMOS14_CLASSES = ['Diving', 'LongJump', 'PoleVault', 'HighJump']
 CLASSES = ['dive', 'jump', 'run', 'throw']
+ALL_CLASSES = CLASSES + THUMOS14_CLASSES
 EVIL = '<img src=x onerror=alert(1)>$\\frac$'
 
 
@@ -91,6 +92,22 @@ def copies(row):
     ]
 
 
+def alarms(video_id, row):
+    """Three more, of high scores, where nothing is annotated."""
+    rng = np.random.default_rng(int(1000 * row['score']))
+    starts = rng.uniform(0, 330, 3).tolist()
+    return [
+        row, *(dict(row, segment=[start, start + 5.], score=float(score))
+               for start, score in zip(starts, rng.uniform(.5, .95, 3)))
+    ]
+
+
+def relabelled(video_id, row):
+    """Any class but the right one."""
+    others = sorted({*ALL_CLASSES} - {row['label']})
+    return [dict(row, label=others[int(1e6 * row['score']) % len(others)])]
+
+
 MISSING = ('dive', 'Diving')
 SWAPPED = {
     'dive': 'jump',
@@ -139,6 +156,13 @@ FAULTS = {
                       'scores'),
     'starts too late': (each(lambda r: resized(r, .45, 0.)), 'localization'),
     'too long': (each(lambda r: resized(r, -.4, .4)), 'localization'),
+    'too short': (each(lambda r: resized(r, .2, -.2)), 'localization'),
+    'shifted by 30 s': (each(lambda r: moved(r, shift=30.)), 'shift of times'),
+    'no actions below 6 s': (only(lambda v, r: length_of(r) > 6),
+                             'missing actions: length XS-M'),
+    'few detections': (only(lambda v, r: r['score'] > .75), 'few detections'),
+    'background alarms': (alarms, 'background'),
+    'other labels': (relabelled, 'wrong labels'),
 }  # yapf: disable
 
 
@@ -196,7 +220,7 @@ def test_sound_detections_have_no_fault(tool, write, annotations, database):
 
 @pytest.mark.parametrize('fault', [
     'shifted by 1 s', 'labels swapped', 'duplicates', 'half the stride',
-    'a class missing'
+    'a class missing', 'shifted by 30 s', 'background alarms'
 ])
 def test_faults_on_thumos14(tool, write, fault):
     if not THUMOS14.exists():

@@ -6,13 +6,22 @@ from error_findings import SIDES, Evidence, Finding, percent
 
 
 def _no_detections(e: Evidence) -> Iterator[Finding]:
-    """Nothing at all, or whole videos without detections."""
+    """Nothing at all, too few, or whole videos without detections."""
     if not e.errors['num_detections']:
         yield Finding(
             2., 'no detections', 'There is not one detection.', 'videos.csv',
             'Lower min_score, look at the losses of the training, and see '
             'that the checkpoint was loaded.')
         return
+    number = e.errors['num_detections']
+    if number < 0.5 * e.num:
+        yield Finding(
+            1.2 * (1 - number / e.num), 'few detections',
+            f'There are {number} detections for {e.num} actions, so that '
+            f'{percent(1 - number / e.num)} of them cannot be found.',
+            'videos.csv',
+            'Lower score_thr and min_score, and raise the number of '
+            'detections per video (max_num).')
     empty = [row for row in e.details['videos'] if not row['detections']]
     share = sum(row['actions'] for row in empty) / e.num
     if share:
@@ -71,9 +80,10 @@ def _times(e: Evidence) -> Iterator[Finding]:
 
 def _both_ends_move(e: Evidence) -> bool:
     """Whether what is met still has start and end wrong by the shift."""
-    shift = e.details['alignment']['shift_s']
-    bounds = e.details['boundaries']
-    if e.loose_recall < 0.3:  # too few to tell
+    fit = e.details['alignment']
+    shift, bounds = fit['shift_s'], e.details['boundaries']
+    # too few to tell; or so much is gained that what is met is neighbours
+    if e.loose_recall < 0.3 or fit['recall_shifted'] > 2 * fit['recall'] + 0.1:
         return True
     return all(
         np.median(bounds[f'{side}_s']) / -shift > 0.3
@@ -108,9 +118,12 @@ def _labels(e: Evidence) -> Iterator[Finding]:
     else:
         impact = e.errors['impact']
         yield Finding(
-            impact['wrong label'] + impact['confusion'], 'wrong labels',
+            # without true positives, nothing has an impact
+            max(impact['wrong label'] + impact['confusion'], 0.3 * share),
+            'wrong labels',
             f'{percent(share)} of the actions are found first under the name '
-            f'of another class; most often {named}.', 'confusion.csv',
+            f'of another class; most often {named}.',
+            'confusion.csv',
             'More data of these classes, or scores of a video classifier '
             'beside those of the detector.')
 
