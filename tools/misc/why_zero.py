@@ -82,9 +82,9 @@ def diagnose(args: argparse.Namespace) -> Diagnosis:
         FileNotFoundError: If one is not there.
     """
     cfg = load_config(args)
-    if not cfg.get('test_dataloader'):
-        raise ValueError(f'the config {args.config!r} must have a '
-                         'test_dataloader')
+    for key in ('model', 'test_dataloader'):
+        if not cfg.get(key):
+            raise ValueError(f'the config {args.config!r} must have {key!r}')
     dataset = cfg.test_dataloader.dataset
     if args.max_videos is not None and 'ann_file' in dataset:  # no wrapper
         dataset.indices = args.max_videos
@@ -104,9 +104,8 @@ def diagnose(args: argparse.Namespace) -> Diagnosis:
     try:
         trials = Trials(cfg, args.checkpoint, checkpoint, tests)
     except ERRORS as error:
-        return Diagnosis(
-            suspects or [Cause('the test fails', text_of(error), '')], [],
-            None)
+        suspects.append(Cause('the test fails', text_of(error), ''))
+        return Diagnosis(suspects, [], None)
     tried = trials.causes()
     if trials.is_low or tried:
         return Diagnosis(suspects + tried, [], trials)

@@ -15,10 +15,10 @@ from dyfadet_mm.fileio import brief
 from dyfadet_mm.registry import MODELS
 
 # errors in the data by which there is nothing to test
-FATAL = ('model', 'annotation file', 'subset', 'entries', 'reversed actions',
-         'actions', 'missing features', 'unreadable features',
-         'NaN or infinity', 'transposed features', 'feature dimension',
-         'pipeline', 'class scores')
+FATAL = ('annotation file', 'subset', 'entries', 'reversed actions', 'actions',
+         'missing features', 'unreadable features', 'NaN or infinity',
+         'transposed features', 'feature dimension', 'pipeline',
+         'class scores')
 # and those that cost mAP if half of the videos have them, the surest first
 COMMON = ('identical features', 'feature values', 'stride and fps', 'seconds',
           'labels', 'actions outside', 'durations')
@@ -51,7 +51,10 @@ def weights_of(checkpoint: Dict[str, Any]) -> Dict[str, Tensor]:
         dict: Tensors by name.
     """
     state = checkpoint.get('state_dict', checkpoint)
-    return {re.sub(r'^module\.', '', name): x for name, x in state.items()}
+    return {
+        re.sub(r'^module\.', '', name): x
+        for name, x in state.items() if isinstance(x, Tensor)
+    }
 
 
 def check_numbers(state: Dict[str, Tensor]) -> Iterator[Cause]:
@@ -181,12 +184,12 @@ def check_data(
     total = sum(len(each.videos) for each in tests)
     found: Dict[str, List[Cause]] = {name: [] for name in (*FATAL, *COMMON)}
     for each in report.findings:
-        if (each.check in found
-                and (each.check == 'model' or 'test' in each.data) and
-            (each.severity == 'error' or each.check == 'feature values')
-                and (each.check in FATAL or 2 * each.count >= total)):
+        counts = each.check in FATAL or 2 * each.count >= total
+        is_bad = each.severity == 'error' or each.check == 'feature values'
+        if each.check in found and 'test' in each.data and counts and is_bad:
+            # the message says what to do
             found[each.check].append(
-                # the message says what to do
                 Cause(each.check, f'{each.data}: {each.message}', ''))
-    return tests, *(
-        sum((found[name] for name in names), []) for names in (FATAL, COMMON))
+    certain, suspects = ([cause for name in names for cause in found[name]]
+                         for names in (FATAL, COMMON))
+    return tests, certain, suspects
