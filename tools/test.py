@@ -37,6 +37,21 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--dump', metavar='PKL', help='pickle what the model returned')
     parser.add_argument(
+        '--dump-raw',
+        metavar='DIR',
+        help='save what the network says before NMS into a new or empty '
+        'folder, for tools/analysis_tools/tune_postprocess.py')
+    parser.add_argument(
+        '--raw-dtype',
+        choices=['float16', 'float32'],
+        default='float16',
+        help='of the numbers in it: float32 are exactly those of the network '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help='let --dump-raw replace the files of an earlier one')
+    parser.add_argument(
         '--show-dir', help='folder for timelines of every video')
     parser.add_argument(
         '--interval',
@@ -100,6 +115,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         write_predictions(cfg, args.out)
     if args.dump is not None:
         dump_results(cfg, args.dump)
+    if args.dump_raw is not None:
+        dump_raw(cfg, args.dump_raw, args.raw_dtype, args.force)
     return cfg
 
 
@@ -169,6 +186,25 @@ def dump_results(cfg: Config, path: str) -> None:
     cfg.test_evaluator = [
         *evaluators(cfg),
         dict(type='dyfadet_mm.DumpMetric', out_file_path=path)
+    ]
+
+
+def dump_raw(cfg: Config, folder: str, dtype: str, force: bool) -> None:
+    """Add the hook that saves what the network says before NMS.
+
+    Args:
+        cfg (Config): Changed in place.
+        folder (str): Where it goes.
+        dtype (str): Of the numbers.
+        force (bool): Whether an earlier one is replaced.
+    """
+    cfg.custom_hooks = [
+        *(cfg.get('custom_hooks') or []),
+        dict(
+            type='dyfadet_mm.RawPredictionsHook',
+            out_dir=folder,
+            dtype=dtype,
+            force=force)
     ]
 
 

@@ -17,6 +17,9 @@ from .file_names import FileNames
 from .folder_lock import FolderLock, InUseError
 from .literal_config import literal_config
 from .messages import MissingFieldError, brief, cut, naming
+from .raw_predictions import (RawPredictions, RawVideo, average_raw_videos,
+                              load_raw_predictions, raw_paths, save_raw_facts,
+                              save_raw_video)
 from .reading import UnreadableFileError, read_bytes, read_lines
 from .strict_json import load_json_strict
 from .video_entries import actions_of, label_name, parse_video, to_number
@@ -27,16 +30,18 @@ from .videos import VideoError, VideoInfo, VideoReader, probe_video
 __all__ = [
     'AtomicLocalBackend', 'BaseFeatureReader', 'CONTAINERS', 'CSVReader',
     'FileNames', 'FolderLock', 'GRID_FILE', 'HDF5Reader', 'InUseError',
-    'MissingFieldError', 'NpyReader', 'NpzReader', 'SlowFastPickleReader',
-    'TorchReader', 'UnreadableFileError', 'VIDEO_SUFFIXES', 'VideoError',
-    'VideoInfo', 'VideoReader', 'WriteError', 'actions_of', 'atomic_path',
-    'brief', 'check_classes', 'check_grid', 'check_video_id', 'check_writable',
+    'MissingFieldError', 'NpyReader', 'NpzReader', 'RawPredictions',
+    'RawVideo', 'SlowFastPickleReader', 'TorchReader', 'UnreadableFileError',
+    'VIDEO_SUFFIXES', 'VideoError', 'VideoInfo', 'VideoReader', 'WriteError',
+    'actions_of', 'atomic_path', 'average_raw_videos', 'brief',
+    'check_classes', 'check_grid', 'check_video_id', 'check_writable',
     'class_name', 'cut', 'exclude_videos', 'extend_classes', 'features_exist',
     'find_empty_classes', 'find_reversed', 'find_videos', 'grid_path',
     'label_name', 'literal_config', 'load_database', 'load_grid',
-    'load_json_strict', 'missing_features_message', 'naming', 'parse_video',
-    'probe_video', 'read_bytes', 'read_class_list', 'read_entries',
-    'read_lines', 'remove_duplicates', 'remove_parts', 'remove_short',
-    'resolve_classes', 'save_grid', 'save_json', 'select_subset',
+    'load_raw_predictions', 'load_json_strict', 'missing_features_message',
+    'naming', 'parse_video', 'probe_video', 'raw_paths', 'read_bytes',
+    'read_class_list', 'read_entries', 'read_lines', 'remove_duplicates',
+    'remove_parts', 'remove_short', 'resolve_classes', 'save_grid',
+    'save_json', 'save_raw_facts', 'save_raw_video', 'select_subset',
     'subset_name', 'to_number', 'write_video'
 ]

@@ -14,6 +14,8 @@ import torch
 import warm_python
 from mmengine.config import Config
 
+from dyfadet_mm.fileio import load_raw_predictions
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / 'tools'
 # the Makefile names the demo's config
@@ -218,6 +220,7 @@ def test_two_processes_train_and_score_every_video_once(folder):
         '--work-dir=two',
         '--out=two.json',
         '--dump=two.pkl',
+        '--dump-raw=raw',
         '--cfg-options',
         *TINY,
         'test_dataloader.batch_size=1',
@@ -229,6 +232,9 @@ def test_two_processes_train_and_score_every_video_once(folder):
     with open(folder / 'two.pkl', 'rb') as file:
         seen = [each['video_id'] for each in pickle.load(file)]
     assert len(seen) == len(set(seen)) == NUM_VAL
+    # each process has written its own videos, the first one the rest
+    raw = load_raw_predictions(str(folder / 'raw'))
+    assert sorted(raw.videos) == sorted(seen)
 
 
 @pytest.mark.parametrize('flag', ['--local_rank=1', '--local-rank=1'])

@@ -7,6 +7,7 @@ from .gate_watch_hook import GateWatchHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .positives_check_hook import PositivesCheckHook
 from .progress_hook import ProgressHook
+from .raw_predictions_hook import RawPredictionsHook
 from .runner_parts import built_train_loop, unwrap_datasets
 from .score_fusion_hook import ScoreFusionHook
 from .set_epoch_hook import SetEpochHook
@@ -17,7 +18,7 @@ from .visualization_hook import TADVisualizationHook
 __all__ = [
     'EmptyClassesHook', 'FiniteCheckHook', 'GateWatchHook',
     'PositivesCheckHook', 'PlainCheckpointHook', 'ProgressHook',
-    'ScoreFusionHook', 'SetEpochHook', 'ClassNamesHook', 'SettingsCheckHook',
-    'TADCheckpointHook', 'TADVisualizationHook', 'TrainingCheckHook',
-    'built_train_loop', 'unwrap_datasets'
+    'RawPredictionsHook', 'ScoreFusionHook', 'SetEpochHook', 'ClassNamesHook',
+    'SettingsCheckHook', 'TADCheckpointHook', 'TADVisualizationHook',
+    'TrainingCheckHook', 'built_train_loop', 'unwrap_datasets'
 ]
