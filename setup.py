@@ -129,6 +129,7 @@ setup(
         mim=read_requirements('mminstall'),
         optional=read_requirements('optional'),
         tests=read_requirements('tests'),
+        tune=read_requirements('tune'),
         video=read_requirements('video')),
     classifiers=[
         'Development Status :: 4 - Beta',
