@@ -1,8 +1,7 @@
-"""Is what a file holds a checkpoint with weights, and are they numbers?"""
-from typing import Any, Optional
+"""The weights of a checkpoint: are there any, which, and are they numbers?"""
+from typing import Any, Dict, Mapping, Optional
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 MAX_TEXT = 300  # characters of a list of names in an error
 
@@ -34,12 +33,36 @@ def _has_tensor(value: Any) -> bool:
     seen, stack = set(), [value]
     while stack:
         value = stack.pop()
-        if isinstance(value, torch.Tensor):
+        if isinstance(value, Tensor):
             return True
         if isinstance(value, dict) and id(value) not in seen:
             seen.add(id(value))
             stack += value.values()
     return False
+
+
+def raw_weights(checkpoint: Mapping[str, Any]) -> Optional[Dict[str, Tensor]]:
+    """The weights that a training with averages has trained.
+
+    ``EMAHook`` of MMEngine saves the averages in ``state_dict``, and the raw
+    weights in ``ema_state_dict``.
+
+    Args:
+        checkpoint (Mapping): As loaded.
+
+    Returns:
+        dict[str, Tensor], optional: A whole ``state_dict``; None for a
+        checkpoint with one copy of the weights.
+    """
+    other = checkpoint.get('ema_state_dict')
+    if not other:
+        return None
+    prefix = 'module.'
+    trained = {
+        name[len(prefix):]: value
+        for name, value in other.items() if name.startswith(prefix)
+    }
+    return {**checkpoint['state_dict'], **trained}
 
 
 def find_not_finite(model: nn.Module) -> Optional[str]:

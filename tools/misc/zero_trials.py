@@ -18,7 +18,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from scipy.optimize import linear_sum_assignment
 from torch import nn
-from zero_causes import Cause, weights_of
+from zero_causes import Cause
 
 from dyfadet_mm.apis.checkpoint_config import NoConfigError, saved_config
 from dyfadet_mm.engine.hooks.gate_watch_hook import GateCounter
@@ -26,6 +26,7 @@ from dyfadet_mm.evaluation import (BaseTADMetric, analyze_errors,
                                    detail_errors, tad_map)
 from dyfadet_mm.fileio import brief
 from dyfadet_mm.utils.gates import find_gates
+from dyfadet_mm.utils.weights import raw_weights
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 # mAP below which a sound detector is not to be expected
@@ -96,7 +97,8 @@ def evaluate(cfg: Config,
         runner.test_loop.evaluator.metrics = [keeper]
         change(runner.model)
         gates = {
-            each.name: GateCounter(each) for each in find_gates(runner.model)
+            each.name: GateCounter(each)
+            for each in find_gates(runner.model)
         }
         for each in gates.values():
             each.start()
@@ -310,15 +312,10 @@ class Trials:
 
     def raw_weights(self) -> Iterator[Cause]:
         """The weights that were trained, beside the averaged ones."""
-        other = self.checkpoint.get('ema_state_dict')
-        if not other:
+        weights = raw_weights(self.checkpoint)
+        if weights is None:
             return
-        content = dict(
-            meta=self.checkpoint.get('meta'),
-            state_dict={
-                k: v
-                for k, v in weights_of(other).items() if k != 'steps'
-            })
+        content = dict(meta=self.checkpoint.get('meta'), state_dict=weights)
         with tempfile.TemporaryDirectory() as folder:
             path = osp.join(folder, 'raw.pth')
             torch.save(content, path)

@@ -22,6 +22,7 @@ from dyfadet_mm.apis import init_detector
 from dyfadet_mm.apis.checkpoint_config import saved_config
 from dyfadet_mm.apis.detector import read_checkpoint, read_config
 from dyfadet_mm.fileio import atomic_path
+from dyfadet_mm.utils.weights import raw_weights
 from dyfadet_mm.visualization.outputs import check_new
 
 USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
@@ -56,8 +57,7 @@ def choose_weights(checkpoint: Mapping[str, Any],
     """Choose one of the two copies that a training with averages saves.
 
     Args:
-        checkpoint (Mapping): As loaded. ``EMAHook`` saves the averages in
-            ``state_dict``, and the raw weights in ``ema_state_dict``.
+        checkpoint (Mapping): As loaded.
         raw (bool): Whether to choose the raw ones.
 
     Returns:
@@ -67,20 +67,15 @@ def choose_weights(checkpoint: Mapping[str, Any],
     Raises:
         ValueError: If raw weights are asked for, and there is one copy.
     """
-    weights = checkpoint.get('state_dict', checkpoint)
-    other = checkpoint.get('ema_state_dict')
-    if not raw:
-        return weights, None if other is None else 'averaged'
-    if other is None:
+    trained = raw_weights(checkpoint)
+    if raw and trained is None:
         raise ValueError('--raw needs a checkpoint with averaged and raw '
                          'weights, but this one has one copy of the weights; '
                          'leave --raw out')
-    prefix = 'module.'
-    trained = {
-        name[len(prefix):]: value
-        for name, value in other.items() if name.startswith(prefix)
-    }
-    return {**weights, **trained}, 'raw'
+    if raw:
+        return trained, 'raw'
+    averaged = checkpoint.get('state_dict', checkpoint)
+    return averaged, None if trained is None else 'averaged'
 
 
 def publish(args: argparse.Namespace) -> str:
