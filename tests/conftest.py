@@ -1,8 +1,11 @@
 """Mends before any test imports OpenMMLab's packages, and a clean start."""
+import copy
 import gc
 import importlib
 import os
 import random
+from functools import lru_cache
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -40,6 +43,29 @@ def pytest_collection_modifyitems(items):
     """Put the long files first, in the order above."""
     rank = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def configs_are_read_once():
+    """Keep what the files of ``configs/`` and ``projects/`` hold.
+
+    MMEngine writes and removes a file and a folder for each base of a config
+    that is read, and a test or its runner reads one many times.
+    """
+    from mmengine.config import Config
+    read = Config._file2dict
+    read_once = lru_cache(maxsize=None)(read)
+    ours = tuple(f'{Path(__file__).parents[1] / name}{os.sep}'
+                 for name in ('configs', 'projects'))
+
+    def file2dict(filename, *args, **kwargs):
+        path = os.path.abspath(filename)
+        if not path.startswith(ours):
+            return read(filename, *args, **kwargs)
+        return copy.deepcopy(read_once(path, *args, **kwargs))
+
+    with patch.object(Config, '_file2dict', file2dict):
+        yield
 
 
 @pytest.fixture(autouse=True, scope='module')

@@ -97,18 +97,17 @@ def build_wheel(checkout, folder):
     return path
 
 
-def make_install(folder, target, source, warm=True):
+def make_install(folder, target, source):
     """Install into an environment of its own, and write tiny data.
 
     Args:
         folder (Path): For the environment.
         target (Sequence): What pip gets.
         source (Path): The checkout.
-        warm (bool): Whether the interpreter has its heavy packages imported
-            before it is called. Defaults to True.
 
     Returns:
-        Install: What was made.
+        Install: What was made. Its interpreter has the heavy packages
+        imported before it is called; that in ``env`` has not.
     """
     python, site = make_environment(folder / 'env')
     run(python,
@@ -120,8 +119,7 @@ def make_install(folder, target, source, warm=True):
         cwd=folder)
     cwd = folder / 'elsewhere'
     cwd.mkdir()
-    if warm:
-        python = warm_python.program_for(folder, python, site)
+    python = warm_python.program_for(folder, python, site)
     run(python,
         source / 'tools' / 'dataset_converters' / 'digit_streams.py',
         '--train=16',

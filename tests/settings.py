@@ -4,9 +4,7 @@
 two do not build; their rows hold what the recipes put in the place of unknown
 options.
 """
-import copy
 import csv
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -48,19 +46,9 @@ def published_settings():
         }
 
 
-@lru_cache(maxsize=None)
-def _read(path):
-    return Config.fromfile(path)
-
-
-def read_config(path):
-    """A config, of which the file is read once."""
-    return copy.deepcopy(_read(str(path)))
-
-
 def load_recipe(name):
     """The config of a recipe."""
-    return read_config(CONFIGS / f'{name}.py')
+    return Config.fromfile(CONFIGS / f'{name}.py')
 
 
 def build_without_memory(model):

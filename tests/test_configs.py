@@ -7,7 +7,6 @@ from mmengine.dataset import Compose
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope, init_default_scope
-from settings import read_config
 
 from dyfadet_mm.registry import (DATASETS, HOOKS, METRICS, MODELS,
                                  PARAM_SCHEDULERS, VISUALIZERS)
@@ -22,7 +21,7 @@ RECIPES = sorted(
 
 @pytest.fixture(params=RECIPES, ids=lambda path: path.stem)
 def cfg(request):
-    cfg = read_config(request.param)
+    cfg = Config.fromfile(request.param)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         init_default_scope(cfg.default_scope)
         yield cfg

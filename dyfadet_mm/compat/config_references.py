@@ -55,10 +55,9 @@ def references(cfg: Config) -> Dict[str, str]:
     Returns:
         dict[str, str]: Text, such as ``'${lr}'``, by dotted place.
     """
-    _restore(cfg, ())
-    found = {'.'.join(map(str, p)): text for p, text in _find(_root(cfg), ())}
-    _resolve(cfg)
-    return found
+    found = [(path, each.text) for path, each in _followed(cfg)]
+    found += _find(_root(cfg), ())
+    return {'.'.join(map(str, path)): text for path, text in found}
 
 
 def names_in(text: str) -> Tuple[str, ...]:
@@ -107,17 +106,22 @@ def _root(cfg: Config) -> Optional[ConfigDict]:
     return cfg.__dict__.get('_cfg_dict')
 
 
-def _restore(cfg: Config, but: Iterable[Path]) -> None:
-    """Write references back to the places that still have their values."""
+def _followed(cfg: Config) -> Iterator[Tuple[Path, Reference]]:
+    """References whose places still have their values."""
     for path, reference in cfg.__dict__.get('_references', {}).items():
-        if path in but:
-            continue
         try:
-            node = _lookup(_root(cfg), path[:-1])
-            if _lookup(node, path[-1:]) == reference.value:
-                _assign(node, path[-1], reference.text)
+            follows = _lookup(_root(cfg), path) == reference.value
         except (KeyError, IndexError, TypeError, ValueError):
             continue  # a part of the config that is gone
+        if follows:
+            yield path, reference
+
+
+def _restore(cfg: Config, but: Iterable[Path]) -> None:
+    """Write references back to the places that still have their values."""
+    for path, reference in _followed(cfg):
+        if path not in but:
+            _assign(_lookup(_root(cfg), path[:-1]), path[-1], reference.text)
 
 
 def _resolve(cfg: Config) -> None:
@@ -126,7 +130,7 @@ def _resolve(cfg: Config) -> None:
     for path, text in list(_find(root, ())):
         value = _value(root, text, ())
         if value != text:
-            found[path] = Reference(text, copy.deepcopy(value))
+            found[path] = Reference(text, value)
     for path, reference in found.items():
         node = _lookup(root, path[:-1])
         _assign(node, path[-1], copy.deepcopy(reference.value))

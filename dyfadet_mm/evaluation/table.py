@@ -1,12 +1,8 @@
 """The results of the metrics as tables for people."""
-from io import StringIO
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from terminaltables import AsciiTable
 
 from dyfadet_mm.fileio import class_name
 
@@ -28,16 +24,14 @@ def format_table(result: Dict[str, np.ndarray],
     Returns:
         str: Lines of text, without a trailing newline.
     """
-    table = _new_table('Average precision (%) at tIoU', 'class',
-                       tiou_thresholds)
+    rows = [['class', *_heads(tiou_thresholds)]]
     if classwise:
-        rows = zip(result['labels'].tolist(), result['num_gt'], result['AP'].T)
-        for label, num_gt, ap in rows:
-            name = Text(class_name(label, classes))  # no mark-up in names
-            table.add_row(name, *_cells(num_gt, ap))
-        table.add_section()
-    table.add_row('mAP', *_cells(result['num_gt'].sum(), result['mAP']))
-    return _as_text(table)
+        found = zip(result['labels'].tolist(), result['num_gt'],
+                    result['AP'].T)
+        rows += [[class_name(label, classes), *_cells(num_gt, ap)]
+                 for label, num_gt, ap in found]
+    rows += [['mAP', *_cells(result['num_gt'].sum(), result['mAP'])]]
+    return _as_text('Average precision (%) at tIoU', rows, footer=classwise)
 
 
 def format_recall_table(result: Dict[str, np.ndarray],
@@ -53,10 +47,10 @@ def format_recall_table(result: Dict[str, np.ndarray],
     Returns:
         str: Lines of text, without a trailing newline.
     """
-    table = _new_table('Recall (%) at tIoU', 'metric', tiou_thresholds)
-    for k, recall in zip(ks, result['recall']):
-        table.add_row(f'Recall@{k}x', *_cells(result['num_gt'].sum(), recall))
-    return _as_text(table)
+    rows = [['metric', *_heads(tiou_thresholds)]]
+    rows += [[f'Recall@{k}x', *_cells(result['num_gt'].sum(), recall)]
+             for k, recall in zip(ks, result['recall'])]
+    return _as_text('Recall (%) at tIoU', rows)
 
 
 def format_proposal_table(result: Dict[str, np.ndarray],
@@ -73,32 +67,28 @@ def format_proposal_table(result: Dict[str, np.ndarray],
     Returns:
         str: Lines of text, without a trailing newline.
     """
-    table = _new_table('Average recall (%) at tIoU', 'metric', tiou_thresholds)
-    for number in avg_proposals:
-        recall = result['recall'][:, number - 1]  # (K, )
-        table.add_row(f'AR@{number}', *_cells(result['num_gt'], recall))
-    return _as_text(table)
+    rows = [['metric', *_heads(tiou_thresholds)]]
+    rows += [[
+        f'AR@{number}',
+        *_cells(result['num_gt'], result['recall'][:, number - 1])
+    ] for number in avg_proposals]
+    return _as_text('Average recall (%) at tIoU', rows)
 
 
-def _new_table(title: str, first: str,
-               tiou_thresholds: Sequence[float]) -> Table:
-    """A table without rows; ``first`` heads the names."""
-    table = Table(title=title, box=box.ASCII, title_style='')
-    table.add_column(first)
-    for name in ('actions', *(f'{t:.2f}' for t in tiou_thresholds), 'mean'):
-        table.add_column(name, justify='right')
-    return table
+def _heads(tiou_thresholds: Sequence[float]) -> List[str]:
+    """Heads of the columns after the first."""
+    return ['actions', *(f'{t:.2f}' for t in tiou_thresholds), 'mean']
 
 
-def _as_text(table: Table) -> str:
-    """Lines of a table, wide enough that no cell is cut."""
-    console = Console(file=StringIO(), width=1000, color_system=None)
-    console.print(table)
-    lines = console.file.getvalue().splitlines()
-    return '\n'.join(line.rstrip() for line in lines)
+def _as_text(title: str, rows: List[List[str]], footer: bool = False) -> str:
+    """A table with its title above; ``footer`` sets the last row apart."""
+    table = AsciiTable(rows)
+    table.justify_columns = dict.fromkeys(range(1, len(rows[0])), 'right')
+    table.inner_footing_row_border = footer
+    return f'{title}\n{table.table}'
 
 
-def _cells(num_gt: int, values: np.ndarray) -> Sequence[str]:
+def _cells(num_gt: int, values: np.ndarray) -> List[str]:
     """Cells of one row after its name; ``values`` is (K, )."""
     percents = [*(100 * values), 100 * values.mean()]
     return [str(num_gt), *(f'{percent:.2f}' for percent in percents)]

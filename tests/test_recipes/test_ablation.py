@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from one_step import check_one_step, run_one_step
 from real_layouts import (THUMOS14, annotate, grid, random_feats, save_npy,
                           write_thumos14)
-from settings import ROOT, build_without_memory, load_recipe, read_config
+from settings import ROOT, build_without_memory, load_recipe
 from spelled_out import comparable
 
 from dyfadet_mm.engine import merge_options
@@ -46,7 +46,7 @@ def thumos14(tmp_path_factory):
 
 def load(path, **options):
     """A recipe with options."""
-    return merge_options(read_config(path), options)
+    return merge_options(Config.fromfile(path), options)
 
 
 def formation(gate):
@@ -112,7 +112,7 @@ def test_recipe_has_the_parts_of_its_name(recipe):
 
 
 def test_recipes_differ_in_their_parts_alone(recipe):
-    cfg = read_config(recipe).to_dict()
+    cfg = Config.fromfile(recipe).to_dict()
     for part in ('backbone', 'head'):
         # an encoder or head adds to what all have, but for the depth D
         shared = dict(BASE['model'][part])
@@ -134,7 +134,7 @@ def test_live_recipes_differ_from_published_ones_in_their_start(recipe):
     configs = []
     for name in ([kind, *more], [kind, 'live', *more]):
         path = ABLATION / f'{"-".join(name)}_{head}{SUFFIX}.py'
-        cfg = read_config(path).to_dict()
+        cfg = Config.fromfile(path).to_dict()
         stds.append(cfg['model']['backbone'].pop('init_std'))
         configs.append(cfg)
     assert configs[0] == configs[1]
