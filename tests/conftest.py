@@ -106,7 +106,8 @@ def nothing_kept():
 def plain_config_text():
     """Let configs be logged and saved as they are: yapf takes long.
 
-    Commands format them, and so does a test that calls ``stop`` of this.
+    Commands of an installed package format them, and so do those with the true
+    interpreter and a test that calls ``stop`` of this.
     """
     plain = patch('mmengine.config.config.FormatCode', lambda text, **options:
                   (text, False))

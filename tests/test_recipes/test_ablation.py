@@ -1,6 +1,7 @@
 """The recipes of the ablations: their parts, and that nothing else differs."""
 import copy
 import re
+from functools import lru_cache
 
 import pytest
 import torch
@@ -34,6 +35,12 @@ def parts(path):
 @pytest.fixture(params=RECIPES, ids=lambda path: '_'.join(parts(path)))
 def recipe(request):
     return request.param
+
+
+@lru_cache(maxsize=None)
+def model_of(path):
+    """The model of a recipe, whose weights hold no numbers."""
+    return build_without_memory(load(path).model)
 
 
 @pytest.fixture(scope='module')
@@ -101,7 +108,7 @@ def head_name(head):
 
 
 def test_recipe_has_the_parts_of_its_name(recipe):
-    model = build_without_memory(load(recipe).model)
+    model = model_of(recipe)
     layers = [*model.backbone.stem, *model.backbone.branch]
     assert len(layers) == 2 + 5
     encoder, = {layer_name(layer) for layer in layers}
@@ -279,7 +286,6 @@ def test_readme_has_every_recipe():
 
 def test_readme_counts_parameters(recipe):
     rows = [row for row in README.splitlines() if f'({recipe.name})' in row]
-    model = build_without_memory(load(recipe).model)
-    millions = sum(x.numel() for x in model.parameters()) / 1e6
+    millions = sum(x.numel() for x in model_of(recipe).parameters()) / 1e6
     for row in rows:
         assert re.search(r' (\d+\.\d{3}) ', row)[1] == f'{millions:.3f}'

@@ -103,13 +103,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope='module')
 def trained(folder):
     """The folder after one epoch in work directory ``run``."""
-    check(
-        run_tool(
-            folder,
-            'train',
-            '--work-dir=run',
-            '--seed=3',
-            python=warm_python.TRUE_PYTHON))
+    check(run_tool(folder, 'train', '--work-dir=run', '--seed=3'))
     return folder
 
 

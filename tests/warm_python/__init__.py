@@ -5,7 +5,8 @@ command of ours then works for a fraction of a second. Here a server imports
 them once and forks for every command. ``sys.executable`` of the tests is a
 small program that hands command line, environment, folder and open files to
 it, waits, and ends as the command ended. The command has a process of its own
-as ever, in which modules, registries and loggers are as after the imports.
+as ever, in which modules, registries and loggers are as after the imports;
+only the text of a config is not formatted.
 
 The true interpreter runs what the server cannot stand for: other options
 than a script, a module or ``-c``, another setting of the interpreter or of

@@ -36,6 +36,9 @@ def connect(path: str):
 def main() -> None:
     """Let the server run the command, or the true interpreter."""
     path, python, program, site, *args = sys.argv[1:]
+    if args[:1] == ['-u']:  # as PyTorch's launcher calls it
+        os.environ['PYTHONUNBUFFERED'] = '1'
+        args = args[1:]
     warm = can_be_warm(args, os.path.basename(path))
     sock = connect(path) if warm else None
     if sock is not None:

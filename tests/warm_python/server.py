@@ -26,7 +26,8 @@ OTHERS = ('torch', 'torch._dynamo', 'torch.distributed.launch', 'mmengine.hub',
 ONCE = ('PYTHON', 'OMP_', 'MKL_', 'GOMP_', 'TORCH_', 'MPL', 'LC_', 'LANG',
         'CUDA', 'LD_PRELOAD', 'MALLOC')
 #: Of these, what a command may have otherwise.
-FREE = ('PYTHONPATH', 'PYTHONWARNINGS', 'PYTHONUNBUFFERED', 'OMP_WAIT_POLICY')
+FREE = ('PYTHONPATH', 'PYTHONWARNINGS', 'PYTHONUNBUFFERED', 'OMP_WAIT_POLICY',
+        'TORCH_NCCL_ASYNC_ERROR_HANDLING')
 ENV = dict(os.environ)
 
 
@@ -248,6 +249,9 @@ def main(folder):
         from dyfadet_mm.utils import register_all_modules
         register_all_modules(False)
         sys.path.remove(str(ROOT))
+        # configs are saved as they are, as in the tests: yapf takes long
+        from mmengine.config import config
+        config.FormatCode = lambda text, **options: (text, False)
         warnings.filters.remove(quiet)
         serve(ours)
         os._exit(0)

@@ -63,15 +63,16 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def train(folder, tmp_path):
+@pytest.fixture(scope='module')
+def train(folder, tmp_path_factory):
     """Train a small detector."""
 
-    def _train(*hooks, name='run', **options):
+    def _train(*hooks, **options):
+        path = tmp_path_factory.mktemp('run')
         cfg = Config.fromfile(small_data.write_config(folder, base=BASE))
         cfg.merge_from_dict({
-            'work_dir': str(tmp_path / name),
-            'experiment_name': f'{tmp_path.name}_{name}',
+            'work_dir': str(path),
+            'experiment_name': path.name,
             'randomness': dict(seed=0),
             'train_cfg.val_begin': 9,
             'model.head.gate_bias': 0.6,
@@ -83,14 +84,25 @@ def train(folder, tmp_path):
         for hook in hooks:
             runner.register_hook(hook)
         runner.train()
-        text, = (tmp_path / name).glob('*/*.log')
+        text, = path.glob('*/*.log')
         return SimpleNamespace(
             model=runner.model,
-            path=tmp_path / name,
+            path=path,
             log=text.read_text(),
-            lines=logged(tmp_path / name))
+            lines=logged(path))
 
     return _train
+
+
+@pytest.fixture(scope='module')
+def count():
+    return CountHooks()
+
+
+@pytest.fixture(scope='module')
+def whole(train, count):
+    """A training of two epochs, whose hooks were counted."""
+    return train(count)
 
 
 def logged(work_dir):
@@ -110,15 +122,13 @@ def warnings(log):
     return [line for line in log.splitlines() if 'the gate is' in line]
 
 
-def test_shares_are_logged_once_per_epoch_and_not_printed(train):
-    count = CountHooks()
-    run = train(count)
-    assert list(run.lines) == [3, 6]
-    for shares in run.lines.values():
+def test_shares_are_logged_once_per_epoch_and_not_printed(whole, count):
+    assert list(whole.lines) == [3, 6]
+    for shares in whole.lines.values():
         assert shares.keys() == PATHS
         # GeReTanH at 0.6 is open; some channels of the scale paths shut
         assert all(0.5 < share <= 1 for share in shares.values())
-    assert not warnings(run.log) and 'gates/' not in run.log
+    assert not warnings(whole.log) and 'gates/' not in whole.log
     # in and after the three iterations of both epochs
     acts, layers = len(PATHS), len(PATHS)
     assert count.found == [0, 0, 0, 0, acts + layers, 0] * 2
@@ -182,16 +192,14 @@ def test_every_so_many_iterations_of_a_loop_without_epochs(train):
     assert 'iteration 4' not in run.log
 
 
-def test_a_resumed_training_goes_on(train):
-    whole = train()
-    rest = train(
-        name='resumed', load_from=str(whole.path / 'epoch_1.pth'), resume=True)
+def test_a_resumed_training_goes_on(train, whole):
+    rest = train(load_from=str(whole.path / 'epoch_1.pth'), resume=True)
     assert rest.lines == {6: whole.lines[6]}
 
 
-def test_the_training_is_the_same_bit_by_bit(train):
-    ours = train().model.state_dict()
-    other = train(name='rare', **{'default_hooks.gate_watch.interval': 100})
+def test_the_training_is_the_same_bit_by_bit(train, whole):
+    ours = whole.model.state_dict()
+    other = train(**{'default_hooks.gate_watch.interval': 100})
     assert not other.lines
     for name, value in other.model.state_dict().items():
         assert torch.equal(value, ours[name]), name
