@@ -12,11 +12,14 @@ import pytest
 import warm_python
 
 #: What takes longest is begun first, or one worker ends long after the other.
-LONG = ('test_mim', 'test_one_step', 'test_combinations', 'test_config_rules',
-        'test_ablation', 'test_killed_training', 'test_packaging',
-        'test_fuzz_annotations', 'test_compare', 'test_check_dataset',
-        'test_fuzz_converters', 'test_docs', 'test_golden_parity',
-        'test_opentad_parity', 'test_train_test')
+LONG = ('test_docs', 'test_packaging', 'test_mim', 'test_config_rules',
+        'test_ablation', 'test_one_step', 'test_compare',
+        'test_killed_training', 'test_graphs', 'test_train_test',
+        'test_check_dataset', 'test_combinations', 'test_actionformer',
+        'test_mmaction_scores', 'test_fast_path',
+        'test_import_changes_nothing', 'test_configs', 'test_inferencer',
+        'test_stream', 'test_gate_watch_hook', 'test_fuzz_converters',
+        'test_mmdet_parts', 'test_tridet', 'test_single_stage_tad')
 
 
 def pytest_addoption(parser):
