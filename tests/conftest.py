@@ -10,13 +10,14 @@ from unittest.mock import patch
 
 import pytest
 import warm_python
+from hypothesis import HealthCheck, settings
 
 #: What takes longest is begun first, or one worker ends long after the other.
-LONG = ('test_docs', 'test_packaging', 'test_mim', 'test_config_rules',
-        'test_ablation', 'test_one_step', 'test_compare',
+LONG = ('test_export_onnx', 'test_docs', 'test_packaging', 'test_mim',
+        'test_config_rules', 'test_ablation', 'test_one_step', 'test_compare',
         'test_killed_training', 'test_graphs', 'test_train_test',
-        'test_check_dataset', 'test_combinations', 'test_actionformer',
-        'test_mmaction_scores', 'test_fast_path',
+        'test_configure', 'test_check_dataset', 'test_combinations',
+        'test_actionformer', 'test_mmaction_scores', 'test_fast_path',
         'test_import_changes_nothing', 'test_configs', 'test_inferencer',
         'test_stream', 'test_gate_watch_hook', 'test_fuzz_converters',
         'test_mmdet_parts', 'test_tridet', 'test_single_stage_tad')
@@ -33,6 +34,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Start what the workers share, and import only where tests run."""
     os.environ.setdefault('MPLBACKEND', 'agg')
+    # a busy machine is no fault of what is tested
+    settings.register_profile(
+        'busy', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile('busy')
     worker = hasattr(config, 'workerinput')
     if not worker:
         server = warm_python.start()
