@@ -13,8 +13,19 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add what to do with files that are not quite as they should be.
 
     Args:
-        parser (ArgumentParser): Gets ``--ignore-labels``, ``--strict``,
-            ``--rename-ids`` and ``--ignore-case``.
+        parser (ArgumentParser): Gets ``--strict`` and the options of
+            :func:`add_matching_options`.
+    """
+    add_strict_option(parser)
+    add_matching_options(parser)
+
+
+def add_matching_options(parser: argparse.ArgumentParser) -> None:
+    """Add what brings videos and actions of two files together.
+
+    Args:
+        parser (ArgumentParser): Gets ``--ignore-labels``, ``--rename-ids``
+            and ``--ignore-case``.
     """
     parser.add_argument(
         '--ignore-labels',
@@ -22,7 +33,6 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         default=['Ambiguous'],
         help='labels of annotations to leave out (default: %(default)s, of '
         'THUMOS14)')
-    add_strict_option(parser)
     parser.add_argument(
         '--rename-ids',
         nargs=2,
@@ -81,7 +91,7 @@ def rename_ids(predictions: Dict[str, dict], args: argparse.Namespace,
 
     Args:
         predictions (dict): By video id.
-        args (Namespace): The options of :func:`add_reading_options`.
+        args (Namespace): The options of :func:`add_matching_options`.
         known (Collection[str]): Ids of the annotations.
 
     Returns:
@@ -129,7 +139,7 @@ def keep_videos(predictions: Dict[str, dict], ground_truth: Dict[str, dict],
     Args:
         predictions (dict): By video id.
         ground_truth (dict): By video id.
-        args (Namespace): The options of :func:`add_reading_options`.
+        args (Namespace): The options of :func:`add_matching_options`.
         ann_file (str): Annotation file, which must know all videos.
 
     Returns:

@@ -11,7 +11,7 @@ from typing import (Any, Dict, Iterable, List, NamedTuple, Optional, Sequence,
 import torch
 from eval_predictions import THRESHOLDS, check_new_file, run
 from postprocess_search import Settings, nested, own_settings, search
-from scored_videos import add_id_options, check_actions, keep_videos
+from scored_videos import add_matching_options, check_actions, keep_videos
 from torch import Tensor
 
 from dyfadet_mm.evaluation import load_ground_truth, save_predictions, tad_map
@@ -55,13 +55,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         metavar='JSON',
         help='write the detections of all videos, with the settings found')
     parser.add_argument('--json', help='new file for the numbers, fractions')
-    parser.add_argument(
-        '--ignore-labels',
-        nargs='*',
-        default=['Ambiguous'],
-        help='labels of annotations to leave out (default: %(default)s, of '
-        'THUMOS14)')
-    add_id_options(parser)
+    add_matching_options(parser)
     return parser.parse_args(args)
 
 
