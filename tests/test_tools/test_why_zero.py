@@ -188,6 +188,11 @@ def first_epoch(case):
     case.checkpoint['meta']['epoch'] = 1
 
 
+def few_iterations(case):
+    spoil(case.weights)
+    case.checkpoint['meta']['iter'] = 6
+
+
 def high_threshold(case):
     case.options['model.postprocessor.score_thr'] = 0.99
 
@@ -251,6 +256,7 @@ FAULTS = {
     too_few_names: 'number of classes',
     bad_average: 'averaged weights',
     first_epoch: 'training has not finished',
+    few_iterations: 'training is too short',
     high_threshold: 'score threshold',
     no_such_subset: 'subset',
     zero_features: 'feature values',

@@ -132,7 +132,9 @@ def read_videos(model: nn.Module,
     if args.video is not None and args.video not in ids:
         raise ValueError('--video must be one of the videos, '
                          f'{brief(ids)}, but got {args.video!r}')
-    yield from zip(ids, track(batches, 'Videos', len(ids)))
+    # the bar is asked first, so that it sees the end
+    for data, video_id in zip(track(batches, 'Videos', len(ids)), ids):
+        yield video_id, data
 
 
 def _from_dataset(model: nn.Module,

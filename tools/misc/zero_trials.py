@@ -33,6 +33,8 @@ THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 LOW = 0.3
 # of published recipes
 SCORE_THR = 0.001
+# the shortest training in docs/training.md that is of use has 240
+FEW_ITERATIONS = 200
 # of the test data, which the times of detections and the features depend on
 DATA_KEYS = ('feat_stride', 'feat_num_frames', 'fps', 'data_prefix',
              'file_prefix', 'file_suffix', 'pipeline')
@@ -363,12 +365,19 @@ class Trials:
 
     def epochs(self) -> Iterator[Cause]:
         """A training that has only begun."""
-        epoch = (self.checkpoint.get('meta') or {}).get('epoch')
+        meta = self.checkpoint.get('meta') or {}
+        epoch, iteration = meta.get('epoch'), meta.get('iter')
         total = (self.cfg.get('train_cfg') or {}).get('max_epochs')
         if isinstance(epoch, int) and total and epoch < total / 2:
             yield Cause('training has not finished',
                         f'the checkpoint is of epoch {epoch} of {total}',
                         'Train on: tools/train.py --resume.')
+        elif isinstance(iteration, int) and iteration < FEW_ITERATIONS:
+            yield Cause(
+                'training is too short',
+                f'the checkpoint is of iteration {iteration}; no recipe ends '
+                f'before {FEW_ITERATIONS}', 'Train for more epochs, or with '
+                'smaller batches (max_epochs and batch_size of the config).')
 
 
 def move(predictions: Videos, factor: float, shift: float) -> Videos:
