@@ -149,8 +149,7 @@ def export(model: nn.Module,
             if dynamic and 'Constraints violated' in str(error):
                 raise ExportError(
                     'every layer must do the same for any length with '
-                    '--dynamic, but one does not, as a SinusoidPosition that '
-                    'stretches its table does; use --length') from error
+                    '--dynamic, but one does not; use --length') from error
             layer = name_of_layer(model, error)
             raise ExportError(
                 f'{layer} must be a graph of tensors, but '

@@ -1,7 +1,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
@@ -46,26 +45,20 @@ class SinusoidPosition(nn.Module):
         self.register_buffer('table', table, persistent=False)
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Add the encoding to the valid cells.
-
-        Args:
-            x (Tensor): Features, (B, C, T).
-            cells (Cells): Of the features.
-
-        Returns:
-            Tensor: Features with positions, (B, C, T).
-        """
-        total = x.size(2)
-        table = self._rows(total)
-        if (cells.padding is Padding.IGNORED and total > self.max_seq_len):
-            table = torch.cat([
-                F.pad(self._rows(max(length, 1)), (0, total - length))
-                for length in cells.lengths
-            ])
-        return x + table.to(x.dtype) * cells.mask
-
-    def _rows(self, length: int) -> Tensor:
-        """Encoding of a grid, (1, C, length)."""
-        if length > self.max_seq_len:
-            return F.interpolate(self.table, length, mode='linear')
-        return self.table[..., :length]
+        """Add the encoding to the valid cells of (B, C, T)."""
+        kind = torch.promote_types(self.table.dtype, torch.float32)
+        steps = torch.arange(x.size(2), device=x.device, dtype=kind)
+        length = steps[None, -1:] + 1  # (1 or B, 1)
+        if cells.padding is Padding.IGNORED:
+            length = cells.mask.sum(2)
+        # as F.interpolate, and the steps themselves where they are in the
+        # table; in tensors, so that a graph serves all lengths
+        rows = self.max_seq_len
+        position = (steps + 0.5) * (rows / length.clamp(min=rows)) - 0.5
+        position = position.clamp(0, rows - 1)  # (1 or B, T)
+        left = position.long()
+        right = (left + 1).clamp(max=rows - 1)
+        table = self.table[0]  # (C, max_seq_len)
+        code = torch.lerp(table[:, left], table[:, right],
+                          (position - left).to(table))
+        return x + code.transpose(0, 1).to(x.dtype) * cells.mask
