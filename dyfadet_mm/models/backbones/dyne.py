@@ -1,8 +1,8 @@
-from typing import Optional
+from typing import Optional, Sequence, Union
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType
-from .pyramid_encoder import PyramidEncoder
+from .pyramid_encoder import PyramidEncoder, per_level
 
 
 @MODELS.register_module()
@@ -11,8 +11,10 @@ class DynEBackbone(PyramidEncoder):
 
     Args:
         in_channels (int): Channels of the video features.
-        kernel_size (int): Odd kernel k_w of the branch layers; the stem's is
-            1. Defaults to 1.
+        kernel_size (int | Sequence[int]): Odd kernel k_w of the branch
+            layers; or one entry for the stem and one for each branch layer,
+            where the first one is not read: the stem's kernel is 1. Defaults
+            to 1.
         factor (float): w, width of the wide window. Defaults to 5.
         mlp_channels (int, optional): Hidden channels of the MLPs. Defaults
             to 4 * C.
@@ -20,9 +22,16 @@ class DynEBackbone(PyramidEncoder):
             Defaults to 0.1.
         init_std (float): Standard deviation of the depth-wise weights at the
             start, see :class:`DynELayer`. Defaults to 0.
+        arch (Sequence[int]): Number of embedding convolutions, of stem
+            layers, of branch layers. Defaults to (2, 2, 5).
         norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
             an empty dict.
+        layer (dict): Further arguments of all layers, and their type.
+            Defaults to that of :class:`DynELayer`.
         kwargs: Further arguments of :class:`PyramidEncoder`.
+
+    Raises:
+        ValueError: If ``kernel_size`` does not fit the number of layers.
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Sec. 3.2.
@@ -34,23 +43,29 @@ class DynEBackbone(PyramidEncoder):
 
     def __init__(self,
                  in_channels: int,
-                 kernel_size: int = 1,
+                 kernel_size: Union[int, Sequence[int]] = 1,
                  factor: float = 5.,
                  mlp_channels: Optional[int] = None,
                  drop_path_rate: float = 0.1,
                  init_std: float = 0.,
+                 arch: Sequence[int] = (2, 2, 5),
                  norm_cfg: ConfigType = dict(),
+                 layer: ConfigType = dict(type='dyfadet_mm.DynELayer'),
                  **kwargs) -> None:
         layer = dict(
-            type='dyfadet_mm.DynELayer',
+            layer,
             factor=factor,
             mlp_channels=mlp_channels,
             init_std=init_std,
             norm_cfg=norm_cfg)
+        _, *kernels = per_level('kernel_size', kernel_size, arch)
         super().__init__(
             in_channels,
             stem_layer=dict(layer, kernel_size=1),
-            branch_layer=dict(
-                layer, kernel_size=kernel_size, drop_path_rate=drop_path_rate),
+            branch_layer=[
+                dict(layer, kernel_size=each, drop_path_rate=drop_path_rate)
+                for each in kernels
+            ],
+            arch=arch,
             norm_cfg=norm_cfg,
             **kwargs)

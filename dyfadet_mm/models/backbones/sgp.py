@@ -1,37 +1,16 @@
-from typing import Optional, Sequence, Union
-
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.typing import ConfigType
-from .pyramid_encoder import PyramidEncoder, per_level
+from .dyne import DynEBackbone
 
 
 @MODELS.register_module()
-class SGPBackbone(PyramidEncoder):
-    """TriDet's encoder: a pyramid of :class:`SGPLayer`.
+class SGPBackbone(DynEBackbone):
+    """TriDet's encoder: a :class:`DynEBackbone` of :class:`SGPLayer`.
 
     Args:
         in_channels (int): Channels of the video features.
-        kernel_size (int | Sequence[int]): Odd kernel k_w of the branch
-            layers; or one entry for the stem and one for each branch layer,
-            where the first one is not read: the stem's kernel is 1. Defaults
-            to 1.
-        factor (float): k, width of the wide window. Defaults to 5.
-        mlp_channels (int, optional): Hidden channels of the MLPs. Defaults
-            to 4 * C.
-        drop_path_rate (float): Stochastic depth of the branch layers.
-            Defaults to 0.1.
-        init_std (float): Standard deviation of the depth-wise weights at the
-            start, see :class:`DynELayer`. Defaults to 0.
         downsample (str): How the branch layers halve the grid, see
             :class:`SGPLayer`. Defaults to ``'max'``.
-        arch (Sequence[int]): Number of embedding convolutions, of stem
-            layers, of branch layers. Defaults to (2, 2, 5).
-        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
-            an empty dict.
-        kwargs: Further arguments of :class:`PyramidEncoder`.
-
-    Raises:
-        ValueError: If ``kernel_size`` does not fit the number of layers.
+        kwargs: Further arguments of :class:`DynEBackbone`.
 
     Reference:
         Shi et al., TriDet: Temporal Action Detection with Relative Boundary
@@ -40,30 +19,9 @@ class SGPBackbone(PyramidEncoder):
 
     def __init__(self,
                  in_channels: int,
-                 kernel_size: Union[int, Sequence[int]] = 1,
-                 factor: float = 5.,
-                 mlp_channels: Optional[int] = None,
-                 drop_path_rate: float = 0.1,
-                 init_std: float = 0.,
                  downsample: str = 'max',
-                 arch: Sequence[int] = (2, 2, 5),
-                 norm_cfg: ConfigType = dict(),
                  **kwargs) -> None:
-        layer = dict(
-            type='dyfadet_mm.SGPLayer',
-            factor=factor,
-            mlp_channels=mlp_channels,
-            init_std=init_std,
-            downsample=downsample,
-            norm_cfg=norm_cfg)
-        _, *kernels = per_level('kernel_size', kernel_size, arch)
         super().__init__(
             in_channels,
-            stem_layer=dict(layer, kernel_size=1),
-            branch_layer=[
-                dict(layer, kernel_size=each, drop_path_rate=drop_path_rate)
-                for each in kernels
-            ],
-            arch=arch,
-            norm_cfg=norm_cfg,
+            layer=dict(type='dyfadet_mm.SGPLayer', downsample=downsample),
             **kwargs)
