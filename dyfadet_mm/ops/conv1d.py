@@ -16,7 +16,7 @@ Reference:
     Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 """
 from functools import lru_cache
-from typing import Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -31,23 +31,12 @@ MAX_TAPS = 5  # r; kernels with more are cut into parts
 POINTS = (0., 1., -1., 2., -.5, -2., .5)
 # below that many channels in or out, the sums cost what the products save
 MIN_CHANNELS = 256
-# products of matrices want whole vectors
-COLUMN_MULTIPLE = 16
 # tiles of m rows at a time, few enough for the cache
 MIN_BLOCK, BLOCK_SIZE = 256, 2**20
 
 
-class MinimalKernel(NamedTuple):
-    """Taps at the points of minimal filtering."""
-
-    #: For every part of at most ``MAX_TAPS`` taps, (a, C, O'), with O' the
-    #: next multiple of ``COLUMN_MULTIPLE``.
-    parts: Tuple[Tensor, ...]
-    out_channels: int  #: O
-
-
 def conv1d(x: Tensor,
-           kernel: Union[Tensor, MinimalKernel],
+           weight: Tensor,
            bias: Optional[Tensor] = None,
            stride: int = 1,
            groups: int = 1) -> Tensor:
@@ -55,9 +44,7 @@ def conv1d(x: Tensor,
 
     Args:
         x (Tensor): Features, (B, C, T).
-        kernel (Tensor | MinimalKernel): An odd number K of taps,
-            (O, C / groups, K), or what :func:`minimal_kernel` makes of them
-            for neither stride nor groups.
+        weight (Tensor): An odd number K of taps, (O, C / groups, K).
         bias (Tensor, optional): (O, ). Defaults to None.
         stride (int): r, output cell i belongs to input cell r i. Defaults to
             1.
@@ -66,89 +53,181 @@ def conv1d(x: Tensor,
     Returns:
         Tensor: (B, O, ceil(T / r)).
     """
-    if isinstance(kernel, Tensor):
-        if stride == groups == 1 and _is_narrow(x, kernel):
-            return _narrow_conv(x, kernel, bias)
-        if x.device.type != 'cpu':
-            return F.conv1d(x, kernel, bias, stride,
-                            kernel.size(2) // 2, 1, groups)
-        # as images, because only those keep the channels-last order here
-        return F.conv2d(
-            x[:, :, None],
-            kernel[:, :, None],
-            bias,
-            stride=(1, stride),
-            padding=(0, kernel.size(2) // 2),
-            groups=groups).squeeze(2)
-    rows, length = x.transpose(1, 2), x.size(2)
-    if len(x) > 1:  # zeros between videos
-        rows = F.pad(rows, (0, 0, 0, _num_taps(kernel) // 2))
-    if bias is not None:
-        bias = F.pad(bias, (0, -len(bias) % COLUMN_MULTIPLE))
-    y = _MinimalConv.apply(rows.flatten(0, 1), bias, *kernel.parts)
-    y = y[:, :kernel.out_channels].unflatten(0, (len(x), -1))[:, :length]
-    return y.transpose(1, 2)
+    if x.device.type != 'cpu':
+        return F.conv1d(x, weight, bias, stride,
+                        weight.size(2) // 2, 1, groups)
+    if weight[0].numel() == 1 and groups == len(weight):
+        # of which the convolution of a CPU is slow
+        rows, scale = x[..., ::stride].transpose(1, 2), weight.flatten()
+        rows = rows * scale if bias is None else torch.addcmul(
+            bias, rows, scale)
+        return rows.transpose(1, 2)
+    if stride == groups == 1 and not is_traced():
+        if _saves_products(x, weight):
+            return _minimal_conv(x, weight, bias)
+        if weight.size(0) * weight.size(2) <= x.size(1):
+            return _narrow_conv(x, weight, bias)
+    # as images, because only those keep the channels-last order here
+    return F.conv2d(
+        x[:, :, None],
+        weight[:, :, None].contiguous(),
+        bias,
+        stride=(1, stride),
+        padding=(0, weight.size(2) // 2),
+        groups=groups).squeeze(2)
 
 
-def saves_products(x: Tensor, out_channels: int) -> bool:
-    """Whether minimal filtering is faster for features (B, C, T).
-
-    Args:
-        x (Tensor): Features.
-        out_channels (int): O.
-
-    Returns:
-        bool: True on a CPU in full precision with many channels; a GPU has
-        its own fast convolutions.
-    """
-    return (x.device.type == 'cpu' and not is_traced()
-            and compute_dtype(x) in (torch.float32, torch.float64)
-            and min(x.size(1), out_channels) >= MIN_CHANNELS)
-
-
-def minimal_kernel(weight: Tensor) -> MinimalKernel:
-    """Evaluate taps (O, C, K) at the points of minimal filtering."""
-    taps = weight.permute(2, 1, 0)
-    taps = F.pad(taps, (0, -taps.size(2) % COLUMN_MULTIPLE))
-    parts = tuple(
-        torch.tensordot(_Transforms.of(len(part), part).taps, part, 1)
-        for part in taps.tensor_split(-(-len(taps) // MAX_TAPS)))
-    return MinimalKernel(parts, len(weight))
-
-
-def _is_narrow(x: Tensor, kernel: Tensor) -> bool:
-    """Whether a convolution has few outputs, and runs on a CPU."""
-    return (x.device.type == 'cpu' and not is_traced()
-            and kernel.size(0) * kernel.size(2) <= x.size(1))
-
-
-def _narrow_conv(x: Tensor, kernel: Tensor, bias: Optional[Tensor]) -> Tensor:
+def _narrow_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     """Convolution with few outputs: one product, of which taps are views."""
-    num_out, _, num_taps = kernel.shape
-    rows = x.transpose(1, 2) @ kernel.permute(1, 2, 0).flatten(1)
+    num_out, _, num_taps = weight.shape
+    rows = x.transpose(1, 2) @ weight.permute(1, 2, 0).flatten(1)
     rows = F.pad(rows, (0, 0, num_taps // 2, num_taps // 2))
     y = sum(rows[:, s:s + x.size(2), s * num_out:(s + 1) * num_out]
             for s in range(num_taps))
     return (y if bias is None else y + bias).transpose(1, 2)
 
 
-def _num_taps(kernel: MinimalKernel) -> int:
-    return sum(len(part) - NUM_OUTPUTS + 1 for part in kernel.parts)
+def _saves_products(x: Tensor, weight: Tensor) -> bool:
+    """Whether minimal filtering is faster: many channels, full precision."""
+    return (weight.size(2) > 1 and min(weight.shape[:2]) >= MIN_CHANNELS
+            and compute_dtype(x) in (torch.float32, torch.float64))
 
 
-class _Transforms(NamedTuple):
-    """The matrices of minimal filtering."""
+def _minimal_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    """Convolution by minimal filtering."""
+    rows, length = x.transpose(1, 2), x.size(2)
+    if len(x) > 1:  # zeros between videos
+        rows = F.pad(rows, (0, 0, 0, weight.size(2) // 2))
+    y = _MinimalConv.apply(rows.flatten(0, 1), weight, bias)
+    return y.unflatten(0, (len(x), -1))[:, :length].transpose(1, 2)
 
+
+class _MinimalConv(torch.autograd.Function):
+    """Minimal filtering; keeps the rows, not what they become at points."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor,
+                bias: Optional[Tensor]) -> Tensor:
+        """Rows (N, C) and a weight (O, C, K) to (N, O)."""
+        ctx.save_for_backward(x, weight)
+        tiles = _Tiles(x, weight.size(2))
+        kernels = [part.kernel(weight) for part in tiles.parts]
+        out = x.new_empty(tiles.num, NUM_OUTPUTS, len(weight))
+        for block in tiles.blocks():
+            for i, (part, kernel) in enumerate(zip(tiles.parts, kernels)):
+                products = tiles.at_points(part, block) @ kernel.mT
+                products = products.transpose(0, 1)  # (tiles, a, O)
+                if i == 0:
+                    torch.matmul(part.outputs, products, out=out[block])
+                else:
+                    out[block] += part.outputs @ products
+            if bias is not None:
+                out[block] += bias
+        return out.flatten(0, 1)[:len(x)]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+        x, weight = ctx.saved_tensors
+        # features of a file need none, and have the most channels
+        needs_rows, _, needs_bias = ctx.needs_input_grad
+        grad_bias = grad.sum(0) if needs_bias else None
+        tiles = _Tiles(x, weight.size(2))
+        tail = tiles.num * NUM_OUTPUTS - len(x)
+        grad = F.pad(grad, (0, 0, 0, tail)).unflatten(0, (-1, NUM_OUTPUTS))
+        grad_weight = torch.empty_like(weight)
+        grad_rows = torch.zeros_like(tiles.rows) if needs_rows else None
+        for part in tiles.parts:
+            kernel = part.kernel(weight)  # (a, O, C)
+            grad_kernel = torch.zeros_like(kernel)
+            for block in tiles.blocks():
+                spread = part.outputs.t() @ grad[block]  # (tiles, a, O)
+                spread = spread.transpose(0, 1).contiguous()
+                grad_kernel.baddbmm_(spread.mT, tiles.at_points(part, block))
+                if needs_rows:
+                    spread = part.inputs.t() @ (spread @ kernel).transpose(
+                        0, 1)
+                    tiles.add_windows(grad_rows, part, block, spread)
+            grad_weight[..., part.taps] = part.grad_weight(grad_kernel)
+        if needs_rows:
+            grad_rows = grad_rows[tiles.pad:tiles.pad + len(x)]
+        return grad_rows, grad_weight, grad_bias
+
+
+class _Part(NamedTuple):
+    """At most ``MAX_TAPS`` taps, and the matrices of their filtering."""
+
+    taps: slice
     outputs: Tensor  #: A, (m, a)
-    taps: Tensor  #: G, (a, r)
+    points: Tensor  #: G, (a, r)
     inputs: Tensor  #: B, (a, a)
 
-    @classmethod
-    def of(cls, num_taps: int, like: Tensor) -> '_Transforms':
-        """The matrices for r taps, in the dtype of ``like``."""
-        # no tensors are kept: they would belong to the mode they arose in
-        return cls(*(torch.from_numpy(matrix).to(like.dtype)
-                     for matrix in _matrices(num_taps)))
+    def kernel(self, weight: Tensor) -> Tensor:
+        """Taps of (O, C, K) at the points, (a, O, C)."""
+        taps = weight[..., self.taps].permute(2, 0, 1)
+        # no copy of all taps: their places are equally far apart
+        return (self.points @ taps.flatten(1)).unflatten(1, taps.shape[1:])
+
+    def grad_weight(self, grad_kernel: Tensor) -> Tensor:
+        """Gradient of the taps, (O, C, r), from that at the points."""
+        grad = grad_kernel.flatten(1).t() @ self.points
+        return grad.unflatten(0, grad_kernel.shape[1:])
+
+
+class _Tiles:
+    """Rows cut into tiles of m outputs, with the windows these read.
+
+    Args:
+        x (Tensor): Rows, (N, C).
+        num_taps (int): K.
+    """
+
+    def __init__(self, x: Tensor, num_taps: int) -> None:
+        self.parts = []
+        for taps in np.array_split(range(num_taps), -(-num_taps // MAX_TAPS)):
+            # no tensors are kept: they would belong to the mode they arose in
+            matrices = (
+                torch.from_numpy(each).to(x.dtype)
+                for each in _matrices(len(taps)))
+            self.parts.append(_Part(slice(taps[0], taps[-1] + 1), *matrices))
+        self.pad = num_taps // 2
+        self.num = -(-len(x) // NUM_OUTPUTS)
+        # faster than to concatenate
+        self.rows = x.new_empty(self.num * NUM_OUTPUTS + 2 * self.pad,
+                                x.size(1))
+        last = self.pad + len(x)
+        self.rows[:self.pad], self.rows[last:] = 0, 0
+        self.rows[self.pad:last] = x
+
+    def blocks(self) -> Iterator[slice]:
+        """Slices of tiles."""
+        numbers = (NUM_OUTPUTS + MAX_TAPS - 1) * self.rows.size(1)
+        size = max(BLOCK_SIZE // numbers, MIN_BLOCK)
+        for start in range(0, self.num, size):
+            yield slice(start, min(start + size, self.num))
+
+    def windows(self, rows: Tensor, first: int, shape: Tuple[int,
+                                                             ...]) -> Tensor:
+        """Views of rows, (tiles, rows of each, C), that begin every m."""
+        rows = rows[first:]
+        return rows.as_strided(shape,
+                               (NUM_OUTPUTS * rows.stride(0), *rows.stride()),
+                               rows.storage_offset())
+
+    def at_points(self, part: _Part, block: slice) -> Tensor:
+        """Windows of a part of the kernel at its points, (a, tiles, C)."""
+        windows = self.windows(
+            self.rows, block.start * NUM_OUTPUTS + part.taps.start,
+            (block.stop - block.start, len(part.inputs), self.rows.size(1)))
+        return (part.inputs @ windows).transpose(0, 1).contiguous()
+
+    def add_windows(self, total: Tensor, part: _Part, block: slice,
+                    windows: Tensor) -> None:
+        """Add windows (tiles, a, C) to where :meth:`at_points` read them."""
+        first = block.start * NUM_OUTPUTS + part.taps.start
+        for start in range(0, windows.size(1), NUM_OUTPUTS):
+            piece = windows[:, start:start + NUM_OUTPUTS]
+            self.windows(total, first + start, piece.shape).add_(piece)
 
 
 @lru_cache(maxsize=None)
@@ -164,104 +243,7 @@ def _matrices(num_taps: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     inputs = np.linalg.inv(evaluate(num_points)).T
     scale = np.abs(inputs).max(1, keepdims=True)  # keeps numbers near 1
-    return (evaluate(NUM_OUTPUTS).T.copy(), evaluate(num_taps) * scale,
-            inputs / scale)
-
-
-class _MinimalConv(torch.autograd.Function):
-    """Minimal filtering; keeps the rows, not what they become at points."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, bias: Optional[Tensor], *kernel:
-                Tensor) -> Tensor:
-        """Rows (N, C) and parts of a kernel (a, C, O) to (N, O)."""
-        ctx.save_for_backward(x, *kernel)
-        tiles = _Tiles(x, kernel)
-        out = x.new_empty(tiles.num, NUM_OUTPUTS, kernel[0].size(2))
-        for block in tiles.blocks():
-            for i, (part, matrices) in enumerate(zip(kernel, tiles.matrices)):
-                products = torch.bmm(tiles.at_points(i, block), part)
-                products = products.transpose(0, 1)  # (tiles, a, O)
-                if i == 0:
-                    torch.matmul(matrices.outputs, products, out=out[block])
-                else:
-                    out[block] += matrices.outputs @ products
-            if bias is not None:
-                out[block] += bias
-        return out.flatten(0, 1)[:len(x)]
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
-        x, *kernel = ctx.saved_tensors
-        # features of a file need none, and have the most channels
-        needs_rows, needs_bias, *_ = ctx.needs_input_grad
-        grad_bias = grad.sum(0) if needs_bias else None
-        tiles = _Tiles(x, kernel)
-        tail = tiles.num * NUM_OUTPUTS - len(x)
-        grad = F.pad(grad, (0, 0, 0, tail)).unflatten(0, (-1, NUM_OUTPUTS))
-        grad_kernel = [torch.zeros_like(part) for part in kernel]
-        grad_rows = torch.zeros_like(tiles.rows) if needs_rows else None
-        for block in tiles.blocks():
-            for i, (part, matrices) in enumerate(zip(kernel, tiles.matrices)):
-                spread = matrices.outputs.t() @ grad[block]  # (tiles, a, O)
-                spread = spread.transpose(0, 1).contiguous()
-                points = tiles.at_points(i, block)
-                grad_kernel[i].baddbmm_(points.transpose(1, 2), spread)
-                if not needs_rows:
-                    continue
-                spread = torch.bmm(spread, part.transpose(1, 2))
-                spread = matrices.inputs.t() @ spread.transpose(0, 1)
-                tiles.add_windows(grad_rows, i, block, spread)
-        if needs_rows:
-            grad_rows = grad_rows[tiles.pad:tiles.pad + len(x)]
-        return (grad_rows, grad_bias, *grad_kernel)
-
-
-class _Tiles:
-    """Rows cut into tiles of m outputs, with the windows these read.
-
-    Args:
-        x (Tensor): Rows, (N, C).
-        kernel (Sequence[Tensor]): Parts of a kernel, (a, C, O).
-    """
-
-    def __init__(self, x: Tensor, kernel: Tuple[Tensor, ...]) -> None:
-        taps = [len(part) - NUM_OUTPUTS + 1 for part in kernel]
-        self.matrices = [_Transforms.of(num, x) for num in taps]
-        self.starts = [sum(taps[:i]) for i in range(len(taps))]
-        self.pad = sum(taps) // 2
-        self.num = -(-len(x) // NUM_OUTPUTS)
-        behind = self.num * NUM_OUTPUTS - len(x) + self.pad
-        margin = x.new_zeros(max(self.pad, behind), x.size(1))
-        self.rows = torch.cat((margin[:self.pad], x, margin[:behind]))
-
-    def blocks(self) -> Iterator[slice]:
-        """Slices of tiles."""
-        numbers = max(map(len, (m.inputs for m in self.matrices)))
-        numbers *= self.rows.size(1)
-        size = max(BLOCK_SIZE // numbers, MIN_BLOCK)
-        for start in range(0, self.num, size):
-            yield slice(start, min(start + size, self.num))
-
-    def at_points(self, part: int, block: slice) -> Tensor:
-        """Windows of a part of the kernel at its points, (a, tiles, C)."""
-        inputs = self.matrices[part].inputs
-        first = block.start * NUM_OUTPUTS + self.starts[part]
-        rows = self.rows[first:]
-        windows = rows.as_strided(
-            (block.stop - block.start, len(inputs), rows.size(1)),
-            (NUM_OUTPUTS * rows.stride(0), *rows.stride()),
-            rows.storage_offset())
-        return (inputs @ windows).transpose(0, 1).contiguous()
-
-    def add_windows(self, total: Tensor, part: int, block: slice,
-                    windows: Tensor) -> None:
-        """Add windows (tiles, a, C) to where :meth:`at_points` read them."""
-        num_tiles, num_points, channels = windows.shape
-        first = block.start * NUM_OUTPUTS + self.starts[part]
-        for start in range(0, num_points, NUM_OUTPUTS):
-            piece = windows[:, start:start + NUM_OUTPUTS]
-            rows = total[first + start:]
-            rows.as_strided(piece.shape, (NUM_OUTPUTS * channels, channels, 1),
-                            rows.storage_offset()).add_(piece)
+    matrices = evaluate(
+        NUM_OUTPUTS).T, evaluate(num_taps) * scale, inputs / scale
+    # row by row, which products with wide matrices want
+    return tuple(map(np.ascontiguousarray, matrices))

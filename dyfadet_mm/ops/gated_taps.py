@@ -2,7 +2,7 @@
 
 With the shifted grid ``x_s(t) = x(t + s - K // 2)``, zero outside::
 
-    y(t) = sum_s W_s (M_s(r t) * x_s(r t)^q) + b
+    y(t) = sum_s W_s (M_s(r t) * x_s(r t)) + b
 
 Reference:
     Yang et al., DyFADet, ECCV 2024, Sec. 3.1, Eq. (1)-(4).
@@ -21,9 +21,8 @@ BLOCK_SIZE = 2**20
 
 def gated_taps(x: Tensor,
                gate: Tensor,
-               kernels: Tensor,
+               weight: Tensor,
                bias: Tensor,
-               power: int = 1,
                stride: int = 1) -> Tensor:
     """Mix the weighed taps.
 
@@ -33,42 +32,39 @@ def gated_taps(x: Tensor,
     Args:
         x (Tensor): Features, (B, C, T).
         gate (Tensor): M, (B, C or 1, K or 1, T'), T' = ceil(T / r).
-        kernels (Tensor): ``W_s`` of every tap, transposed, (K, C, O).
+        weight (Tensor): ``W_s`` of every tap, (O, C, K).
         bias (Tensor): (O, ).
-        power (int): q, 1 or 2. Defaults to 1.
         stride (int): r. Defaults to 1.
 
     Returns:
         Tensor: (B, O, T').
     """
     if is_traced():
-        return gated_taps_reference(x, gate, kernels, bias, power, stride)
+        return gated_taps_reference(x, gate, weight, bias, stride)
     dtype, length = compute_dtype(x), gate.size(3)
     rows, gate = x.transpose(1, 2), gate.permute(0, 3, 1, 2)
     if len(x) > 1:  # zeros between videos, each begins at a whole stride
-        gap = len(kernels) // 2 + stride
+        gap = weight.size(2) // 2 + stride
         gap -= (x.size(2) + gap) % stride
         rows = F.pad(rows, (0, 0, 0, gap))
         rest = rows.size(1) // stride - length
         gate = F.pad(gate, (0, 0, 0, 0, 0, rest))
     y = _GatedTaps.apply(
         rows.flatten(0, 1).to(dtype),
-        gate.flatten(0, 1).to(dtype), kernels.to(dtype), bias.to(dtype), power,
-        stride)
+        gate.flatten(0, 1).to(dtype), weight.to(dtype), bias.to(dtype), stride)
     return y.unflatten(0, (len(x), -1))[:, :length].transpose(1, 2)
 
 
 def gated_taps_reference(x: Tensor,
                          gate: Tensor,
-                         kernels: Tensor,
+                         weight: Tensor,
                          bias: Tensor,
-                         power: int = 1,
                          stride: int = 1) -> Tensor:
     """:func:`gated_taps` by its definition."""
-    taps = shifted_grid(x, len(kernels))[..., ::stride]  # Eq. (1)
-    weighed = gate * taps**power  # Eq. (3), (B, C, K, T')
-    weighed = weighed.permute(0, 3, 2, 1).flatten(2)
-    mixed = F.linear(weighed, kernels.flatten(0, 1).t(), bias)  # Eq. (4)
+    taps = shifted_grid(x, weight.size(2))[..., ::stride]  # Eq. (1)
+    weighed = gate * taps  # Eq. (3), (B, C, K, T')
+    weighed = weighed.permute(0, 3, 1, 2).flatten(2)
+    mixed = F.linear(weighed, weight.flatten(1), bias)  # Eq. (4)
     return mixed.transpose(1, 2)
 
 
@@ -89,66 +85,61 @@ def shifted_grid(x: Tensor, kernel_size: int) -> Tensor:
 
 
 class _GatedTaps(torch.autograd.Function):
-    """On rows; keeps features, gate and kernels, no weighed tap."""
+    """On rows; keeps features, gate and weight, no weighed tap."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, gate: Tensor, kernels: Tensor, bias: Tensor,
-                power: int, stride: int) -> Tensor:
+    def forward(ctx, x: Tensor, gate: Tensor, weight: Tensor, bias: Tensor,
+                stride: int) -> Tensor:
         """Rows (N, C) and gate (M, C or 1, K or 1) to (M, O)."""
-        ctx.save_for_backward(x, gate, kernels)
-        ctx.power, ctx.stride = power, stride
-        taps = _taps(x, len(kernels), stride, len(gate))  # (M, K, C)
-        gate = gate.transpose(1, 2)
-        out = x.new_empty(len(gate), kernels.size(2))
+        ctx.save_for_backward(x, gate, weight)
+        ctx.stride = stride
+        taps = _taps(x, weight.size(2), stride, len(gate))  # (M, K, C)
+        kernel, gate = _kernel(weight).t(), gate.transpose(1, 2)
+        out = x.new_empty(len(gate), len(weight))
         blocks = _blocks(taps)
-        # one buffer, in the order of the kernels
+        # one buffer, in the order of the kernel
         buffer = x.new_empty(taps[blocks[0]].shape)
         for block in blocks:
             tap = taps[block]
             weighed = torch.mul(gate[block], tap, out=buffer[:len(tap)])
-            if power == 2:
-                weighed *= tap
-            torch.addmm(
-                bias,
-                weighed.flatten(1),
-                kernels.flatten(0, 1),
-                out=out[block])
+            torch.addmm(bias, weighed.flatten(1), kernel, out=out[block])
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
-        x, gate, kernels = ctx.saved_tensors
-        num_taps, stride = len(kernels), ctx.stride
+        x, gate, weight = ctx.saved_tensors
+        num_taps, stride = weight.size(2), ctx.stride
         taps = _taps(x, num_taps, stride, len(gate))
+        kernel = _kernel(weight)
         grad_gate = torch.empty_like(gate)
-        grad_kernels = torch.zeros_like(kernels)
+        grad_kernel = torch.zeros_like(kernel)
         before, behind = _margins(x, num_taps, stride, len(gate))
         grad_rows = x.new_zeros(before + len(x) + behind, x.size(1))
         # the dimensions that the gate is shared along
         shared = [dim for dim in (1, 2) if gate.size(dim) == 1]
         for block in _blocks(taps):
-            # all of them (m, K, C), in the order of the kernels
+            # all of them (m, K, C), in the order of the kernel
             gates, tap = gate[block].transpose(1, 2), taps[block]
-            factor = gates * tap if ctx.power == 2 else gates
-            weighed = torch.mul(factor, tap, out=x.new_empty(tap.shape))
-            grad_kernels.flatten(0, 1).addmm_(
-                weighed.flatten(1).t(), grad[block])
-            part = (grad[block] @ kernels.flatten(0, 1).t()).view(tap.shape)
-            for s in range(num_taps):  # d M x^q / dx = q M x^(q - 1)
+            weighed = torch.mul(gates, tap, out=x.new_empty(tap.shape))
+            grad_kernel.addmm_(grad[block].t(), weighed.flatten(1))
+            part = (grad[block] @ kernel).view(tap.shape)
+            for s in range(num_taps):
                 first = block.start * stride + s
                 last = first + (len(part) - 1) * stride + 1
                 grad_rows[first:last:stride].addcmul_(
-                    part[:, s],
-                    factor[:, s if factor.size(1) > 1 else 0],
-                    value=ctx.power)
+                    part[:, s], gates[:, s if gates.size(1) > 1 else 0])
             part *= tap
-            if ctx.power == 2:
-                part *= tap
             by_tap = part.transpose(1, 2)  # (m, C, K)
             grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
         grad_x = grad_rows[before:before + len(x)]
-        return grad_x, grad_gate, grad_kernels, grad.sum(0), None, None
+        grad_weight = grad_kernel.unflatten(1, (num_taps, -1)).transpose(1, 2)
+        return grad_x, grad_gate, grad_weight, grad.sum(0), None
+
+
+def _kernel(weight: Tensor) -> Tensor:
+    """Taps of (O, C, K) one after the other, (O, K * C)."""
+    return weight.transpose(1, 2).flatten(1)
 
 
 def _margins(x: Tensor, num_taps: int, stride: int,

@@ -282,7 +282,8 @@ class PackedPyramid(PackedCells):
         for x, kept, places in zip(feats, self._kept, self._places):
             for video, num, size in zip(x.unbind(), kept, places):
                 rows += video.t()[:num], blank.expand(size - num, -1)
-        return torch.cat(rows).t()[None]
+        # in this order, by whose strides convolutions know a video of rows
+        return torch.cat(rows)[None].transpose(1, 2)
 
     def unpack(self, x: Tensor) -> Tuple[Tensor, ...]:
         """Features (B, C, T_l) of (1, C, N); what was cut off is zero."""
@@ -336,8 +337,7 @@ class PackedPyramid(PackedCells):
              add_pairs(middle + finer[0], coarser[1]), coarsest + finer[1]),
             1).transpose(1, 2)
         if self._reach > 0:  # cell 2t + 1 may be outside the grid
-            behind = self.ends[1, :, 0] + 1
-            x[:, :, behind] = 0
+            x.index_fill_(2, self.ends[1, :, 0] + 1, 0)
         return x
 
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyfadet_mm.models import MaskedConv1d
-from dyfadet_mm.ops import conv1d, minimal_kernel, saves_products
+from dyfadet_mm.ops import conv1d
 
 # the package has the function of that name
 module = importlib.import_module('dyfadet_mm.ops.conv1d')
-LAYOUTS = [lambda weight: weight, minimal_kernel]
+FORMS = [conv1d, module._minimal_conv]
 
 
 def reference(x, weight, bias=None):
@@ -27,7 +27,7 @@ def grads(y, leaves):
 
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
-    lay_out=st.sampled_from(LAYOUTS),
+    form=st.sampled_from(FORMS),
     half=st.integers(0, 6),
     num_videos=st.integers(1, 3),
     length=st.integers(1, 40),
@@ -35,8 +35,8 @@ def grads(y, leaves):
     out_channels=st.integers(1, 18),
     with_bias=st.booleans(),
     seed=st.integers(0, 99))
-def test_equals_a_convolution_and_its_gradients(lay_out, half, num_videos,
-                                                length, channels, out_channels,
+def test_equals_a_convolution_and_its_gradients(form, half, num_videos, length,
+                                                channels, out_channels,
                                                 with_bias, seed):
     torch.manual_seed(seed)
     leaves = [
@@ -45,7 +45,8 @@ def test_equals_a_convolution_and_its_gradients(lay_out, half, num_videos,
         torch.randn(out_channels)
     ][:2 + with_bias]
     x, weight, *bias = leaves = [v.double().requires_grad_() for v in leaves]
-    ours = conv1d(x, lay_out(weight), *bias)
+    bias = bias or [None]
+    ours = form(x, weight, *bias)
     theirs = reference(x, weight, *bias)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
     for a, b in zip(grads(ours, leaves), grads(theirs, leaves)):
@@ -60,9 +61,7 @@ def test_gradients_are_those_of_the_function(num_taps, length):
         torch.randn(3)
     ]
     leaves = [each.double().requires_grad_() for each in leaves]
-    assert torch.autograd.gradcheck(
-        lambda x, weight, bias: conv1d(x, minimal_kernel(weight), bias),
-        leaves)
+    assert torch.autograd.gradcheck(module._minimal_conv, leaves)
 
 
 def test_more_rows_than_fit_one_block(monkeypatch):
@@ -70,7 +69,7 @@ def test_more_rows_than_fit_one_block(monkeypatch):
     monkeypatch.setattr(module, 'BLOCK_SIZE', 1)
     x = torch.randn(1, 3, 43).double().requires_grad_()
     weight = torch.randn(4, 3, 9).double()
-    ours, theirs = conv1d(x, minimal_kernel(weight)), reference(x, weight)
+    ours, theirs = module._minimal_conv(x, weight, None), reference(x, weight)
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(grads(ours, x), grads(theirs, x))
 
@@ -80,8 +79,8 @@ def test_rounds_like_the_direct_convolution(num_taps):
     x = torch.randn(1, 512, 500)
     weight = torch.randn(64, 512, num_taps) / (512 * num_taps)**0.5
     exact = reference(x.double(), weight.double())
-    direct, minimal = ((conv1d(x, lay_out(weight)) - exact).abs().max()
-                       for lay_out in LAYOUTS)
+    direct, minimal = ((form(x, weight, None) - exact).abs().max()
+                       for form in FORMS)
     assert minimal < max(3 * direct, 1e-5)
 
 
@@ -95,14 +94,28 @@ def test_matrices_take_one_product_a_point(num_taps):
     torch.testing.assert_close(y, F.conv1d(x[None, None], w[None, None])[0, 0])
 
 
-def test_only_wide_layers_in_full_precision():
-    wide, narrow = torch.zeros(1, 256, 3), torch.zeros(1, 255, 3)
-    assert saves_products(wide, 256) and saves_products(wide.double(), 512)
-    assert not saves_products(wide, 20) and not saves_products(narrow, 512)
-    assert not saves_products(wide.bfloat16(), 512)
-    assert not saves_products(wide.to('meta'), 512)
+@pytest.mark.parametrize('channels, out_channels, num_taps, dtype, minimal',
+                         [(256, 256, 3, torch.float32, True),
+                          (256, 300, 5, torch.float64, True),
+                          (255, 256, 3, torch.float32, False),
+                          (256, 255, 3, torch.float32, False),
+                          (256, 256, 1, torch.float32, False),
+                          (256, 256, 3, torch.bfloat16, False),
+                          (256, 20, 3, torch.float32, False)])
+def test_only_wide_layers_in_full_precision(channels, out_channels, num_taps,
+                                            dtype, minimal, monkeypatch):
+    found = []
+    monkeypatch.setattr(module, '_minimal_conv',
+                        lambda *args: found.append(args))
+    x = torch.zeros(1, channels, 3, dtype=dtype)
+    weight = torch.zeros(out_channels, channels, num_taps, dtype=dtype)
+    conv1d(x, weight)
+    assert bool(found) is minimal
+    found.clear()
+    conv1d(x.to('meta'), weight.to('meta'))
     with torch.autocast('cpu', torch.bfloat16):
-        assert not saves_products(wide, 512)
+        conv1d(x, weight)
+    assert bool(found) is (minimal and dtype == torch.float64)
 
 
 def test_training_works_after_a_call_in_inference_mode(monkeypatch):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, Padding, Pyramid
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d, build_layer
+from ..layers import MaskedConv1d, build_layer, build_norm
 
 
 @MODELS.register_module()
@@ -92,8 +92,8 @@ class PyramidEncoder(BaseModule):
                     embed_kernel_size,
                     bias=not embed_norm))
             self.embed_norms.append(
-                ChannelLayerNorm(embed_channels, **norm_cfg
-                                 ) if embed_norm else nn.Identity())
+                build_norm(embed_channels, norm_cfg, self
+                           ) if embed_norm else nn.Identity())
         self.position = None
         if position is not None:
             self.position = build_layer(

@@ -6,13 +6,12 @@ from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 import torch
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from dyfadet_mm.ops import compute_dtype, is_traced
 from dyfadet_mm.structures import Cells, Padding
 from dyfadet_mm.structures.pyramid import keep_tables
-from ..layers.derived import Derived, DerivesWeights
 
 #: (features, cells) to tensors, in any tuples, lists and dicts.
 Network = Callable[[Tensor, Cells], Any]
@@ -106,7 +105,7 @@ class CudaGraph:
         return outputs
 
 
-class GraphedNetwork(DerivesWeights):
+class GraphedNetwork(nn.Module):
     """Runs a network by CUDA graphs where it can, in testing.
 
     One graph serves all videos of a bucket: batches of one shape whose videos
@@ -151,6 +150,15 @@ class GraphedNetwork(DerivesWeights):
         """Drop all graphs."""
         with self._lock:
             self._graphs.clear()
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Also called by ``eval``."""
+        self.forget()
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        self.forget()
+        super()._load_from_state_dict(*args, **kwargs)
 
     def __len__(self) -> int:
         """Graphs that there are."""
@@ -205,11 +213,7 @@ class GraphedNetwork(DerivesWeights):
         if key not in self._graphs:
             while len(self._graphs) >= self.max_graphs:
                 self._graphs.popitem(last=False)
-            graph = self._record(inputs, cells)
-            after, held = self._state()
-            if after != state:  # what is derived has been computed anew
-                self._graphs.clear()
-            state, self._graphs[key] = after, graph
+            self._graphs[key] = self._record(inputs, cells)
         self._seen = state, held
         self._graphs.move_to_end(key)
         return self._graphs[key][:3]
@@ -231,21 +235,16 @@ class GraphedNetwork(DerivesWeights):
         """What all graphs depend on, and the objects that it is about."""
         network = self._network[0]
         owner = getattr(network, '__self__', network)
-        tensors, derived = [], []
-        for module in owner.modules():
-            tensors += module._parameters.values()
-            tensors += module._buffers.values()
-            if isinstance(module, DerivesWeights):
-                derived += [
-                    value._kept for value in vars(module).values()
-                    if isinstance(value, Derived)
-                ]
-        tensors = [x for x in tensors if x is not None]
-        state = tuple(
+        tensors = [*owner.parameters(), *owner.buffers()]
+        state = [
+            # tensors made in inference mode have no version
             (id(x), x.data_ptr(), None if x.is_inference() else x._version)
-            for x in tensors)
+            for x in tensors
+        ]
+        # layers that leave out what is zero
+        state += [getattr(x, 'is_dead', False) for x in owner.modules()]
         # as long as these are held, no other object has their id
-        return state + tuple(map(id, derived)), tensors + derived
+        return tuple(state), tensors
 
     def __getstate__(self) -> dict:
         state = self.__dict__.copy()

@@ -9,7 +9,7 @@ from dyfadet_mm.ops.checks import NotFiniteError
 from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.structures import Cells, Padding, Pyramid
-from dyfadet_mm.utils.checks import check_takes_cells
+from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
                                      TensorTuple)
@@ -106,8 +106,9 @@ class SingleStageTAD(BaseModel):
                 raise ValueError('window must be None with a head that has no '
                                  f'decode_by_feat, but got {window} with '
                                  f'{type(self.head).__name__}')
+            stride = 2**(self.head.num_levels - 1)
             self.windows = SlidingWindows(
-                **window, stride=2**(self.head.num_levels - 1))
+                **complete_cfg(window, 'window', self, stride=stride))
         self.graphs = GraphedNetwork(self._network) if cuda_graph else None
         self.score_fusion = None
         if score_fusion is not None:

@@ -8,7 +8,7 @@ from .dyne_layer import DynELayer
 from .encoder_ops import DeformConv1d, DynamicConv1d, PlainConv1d, TD3dConv1d
 from .local_attention import LocalAttentionLayer
 from .masked_conv import MaskedConv1d
-from .norm import ChannelLayerNorm
+from .norm import ChannelLayerNorm, build_norm
 from .position import SinusoidPosition
 from .sgp_layer import SGPLayer
 from .squeeze_excitation import SqueezeExcitation
@@ -18,5 +18,5 @@ __all__ = [
     'DFAConv1d', 'DeformConv1d', 'DynELayer', 'DynamicConv1d', 'GeReTanH',
     'LocalAttentionLayer', 'MaskedConv1d', 'PlainConv1d', 'ReTanH', 'SGPLayer',
     'ScaledDropPath', 'SinusoidPosition', 'SqueezeExcitation', 'TD3dConv1d',
-    'TapAttention', 'TemporalGate', 'build_layer'
+    'TapAttention', 'TemporalGate', 'build_layer', 'build_norm'
 ]

@@ -5,7 +5,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
 from .masked_conv import MaskedConv1d
-from .norm import ChannelLayerNorm
+from .norm import build_norm
 
 
 @MODELS.register_module()
@@ -36,7 +36,7 @@ class ConvPath(BaseModule):
         self.stride = stride
         self.conv = MaskedConv1d(
             in_channels, out_channels, kernel_size, stride=stride)
-        self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
+        self.norm = build_norm(out_channels, norm_cfg, self)
 
     def init_weights(self) -> None:
         """Zero the bias of the convolution."""
@@ -44,14 +44,6 @@ class ConvPath(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Convolve and normalise.
-
-        Args:
-            x (Tensor): Features, zero in the gaps, (1, C_in, N).
-            cells (Cells): Of these features.
-
-        Returns:
-            Tensor: Features, zero on padding, (1, C_out, ceil(N / stride)).
-        """
+        """Map (1, C_in, N) to (1, C_out, ceil(N / stride))."""
         mask = cells.mask[..., ::self.stride]
-        return self.norm(self.conv(x, mask)) * mask
+        return self.norm(self.conv(x, mask), mask)

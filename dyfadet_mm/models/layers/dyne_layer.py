@@ -8,22 +8,15 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
+from dyfadet_mm.utils.checks import complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .drop_path import ScaledDropPath
 from .masked_conv import DepthwiseConv1d, PointwiseConv1d
-from .norm import ChannelLayerNorm, MaskedGroupNorm
+from .norm import MaskedGroupNorm, build_norm
 
 
 def scaled_kernel_size(kernel_size: int, factor: float) -> int:
-    """Kernel of the wide window branch: the factor applied, made odd.
-
-    Args:
-        kernel_size (int): Kernel of the window branch.
-        factor (float): w, how much wider the wide window is.
-
-    Returns:
-        int: An odd kernel size.
-    """
+    """Kernel of the wide window: ``factor`` times the other, made odd."""
     size = round((kernel_size + 1) * factor)
     return size + 1 - size % 2
 
@@ -93,7 +86,7 @@ class DynELayer(BaseModule):
         self.stride = stride
         self.init_std = init_std
 
-        self.norm = ChannelLayerNorm(channels, **norm_cfg)
+        self.norm = build_norm(channels, norm_cfg, self)
         self.psi = DepthwiseConv1d(channels, kernel_size)
         self.window = DepthwiseConv1d(channels, kernel_size)
         self.wide = DepthwiseConv1d(channels,
@@ -104,8 +97,12 @@ class DynELayer(BaseModule):
         self.is_dead = False
 
         hidden = mlp_channels or 4 * channels
-        self.group_norm = MaskedGroupNorm(
-            math.gcd(num_groups, channels), channels, **norm_cfg)
+        self.group_norm = MaskedGroupNorm(**complete_cfg(
+            norm_cfg,
+            'norm_cfg',
+            self,
+            num_groups=math.gcd(num_groups, channels),
+            num_channels=channels))
         self.mlp = nn.Sequential(
             PointwiseConv1d(channels, hidden), nn.GELU(),
             PointwiseConv1d(hidden, channels))
@@ -129,15 +126,7 @@ class DynELayer(BaseModule):
         self._settle()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Encode one level.
-
-        Args:
-            x (Tensor): Features, (B, C, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, (B, C, ceil(T / stride)).
-        """
+        """Encode one level, (B, C, T) to (B, C, ceil(T / stride))."""
         if self.stride == 2:
             x = self._halve(x, cells)
         cells = cells.at(self.stride)
@@ -208,7 +197,12 @@ class DynELayer(BaseModule):
 
 def _all_zero(params: Iterable[Tensor]) -> bool:
     """Whether tensors hold nothing but zeros, as far as they hold numbers."""
-    return not any(x.is_meta or bool(x.detach().any()) for x in params)
+    params = [x.detach() for x in params]
+    if any(x.is_meta for x in params):
+        return False
+    # asked together, as the host may have to wait for the answer
+    found = [x.any() for x in params]
+    return not torch.stack([x.to(found[0].device) for x in found]).any()
 
 
 def halve(x: Tensor, counted: Optional[Tensor] = None) -> Tensor:

@@ -14,7 +14,7 @@ from .band_attention import band_attention
 from .drop_path import ScaledDropPath
 from .dyne_layer import halve
 from .masked_conv import PointwiseConv1d
-from .norm import ChannelLayerNorm
+from .norm import build_norm
 
 
 class Projection(nn.Module):
@@ -37,7 +37,7 @@ class Projection(nn.Module):
             padding=1,
             groups=channels,
             bias=False)
-        self.norm = ChannelLayerNorm(channels, **norm_cfg)
+        self.norm = build_norm(channels, norm_cfg, self)
         self.linear = PointwiseConv1d(channels, channels)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -85,15 +85,7 @@ class LocalAttention(nn.Module):
             trunc_normal_(self.rel_pe, std=math.sqrt(2 / channels))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Attend.
-
-        Args:
-            x (Tensor): Features on the grid before the stride, (B, C, T).
-            mask (Tensor): Valid cells after the stride, (B, 1, T').
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C, T').
-        """
+        """Attend, (B, C, T) with the mask behind the stride to (B, C, T')."""
         out = band_attention(
             self.query(x, mask), self.key(x, mask), self.value(x, mask),
             mask[:, 0].bool(), self.num_heads, self.reach,
@@ -162,11 +154,11 @@ class LocalAttentionLayer(BaseModule):
             raise ValueError('window must be odd with use_rel_pe=True, but '
                              f'got {window}')
         self.stride = stride
-        self.norm1 = ChannelLayerNorm(channels, **norm_cfg)
+        self.norm1 = build_norm(channels, norm_cfg, self)
         self.attention = LocalAttention(channels, num_heads, window, stride,
                                         use_rel_pe, dropout, norm_cfg)
         self.drop_path_attn = ScaledDropPath(channels, drop_path_rate)
-        self.norm2 = ChannelLayerNorm(channels, **norm_cfg)
+        self.norm2 = build_norm(channels, norm_cfg, self)
         self.mlp = nn.Sequential(
             PointwiseConv1d(channels, 4 * channels), nn.GELU(),
             nn.Dropout(dropout), PointwiseConv1d(4 * channels, channels),
@@ -181,15 +173,7 @@ class LocalAttentionLayer(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Encode one level.
-
-        Args:
-            x (Tensor): Features, (B, C, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C, ceil(T / stride)).
-        """
+        """Encode one level, (B, C, T) to (B, C, ceil(T / stride))."""
         h = cells.clean(self.norm1(x))
         if self.stride == 2:
             x = halve(x, cells.counted)

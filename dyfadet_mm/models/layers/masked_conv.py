@@ -1,14 +1,12 @@
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dyfadet_mm.ops import conv1d, is_traced, minimal_kernel, saves_products
+from dyfadet_mm.ops import conv1d
 from dyfadet_mm.registry import MODELS
-from .derived import Derived, DerivesWeights
 
 
 @MODELS.register_module()
-class MaskedConv1d(DerivesWeights, nn.Conv1d):
+class MaskedConv1d(nn.Conv1d):
     """1-D convolution that zeroes the padding.
 
     Args:
@@ -41,24 +39,11 @@ class MaskedConv1d(DerivesWeights, nn.Conv1d):
             padding=kernel_size // 2,
             groups=groups,
             bias=bias)
-        self._minimal = Derived(minimal_kernel)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Convolve.
-
-        Args:
-            x (Tensor): Features, (B, C_in, T).
-            mask (Tensor): Valid cells of the output, (B, 1, T').
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C_out, T'),
-            T' = ceil(T / r).
-        """
-        stride = self.stride[0]
-        if (self.groups == stride == 1 and self.kernel_size[0] > 1
-                and saves_products(x, self.out_channels)):
-            return conv1d(x, self._minimal(self.weight), self.bias) * mask
-        return conv1d(x, self.weight, self.bias, stride, self.groups) * mask
+        """Convolve (B, C_in, T), with the mask of the output, (B, 1, T')."""
+        y = conv1d(x, self.weight, self.bias, self.stride[0], self.groups)
+        return y * mask
 
 
 class PointwiseConv1d(nn.Conv1d):
@@ -102,18 +87,4 @@ class DepthwiseConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, (B, C, T) to (B, C, ceil(T / r))."""
-        stride = self.stride[0]
-        # several sums of a CPU are faster than its convolution
-        if (self.kernel_size[0] > 3 or torch.is_grad_enabled()
-                or x.device.type != 'cpu' or is_traced()):
-            return conv1d(x, self.weight, self.bias, stride, self.groups)
-        pad, length = self.kernel_size[0] // 2, x.size(2)
-        rows = F.pad(x.transpose(1, 2), (0, 0, pad, pad))
-        taps = [
-            rows[:, s:s + length:stride] for s in range(self.kernel_size[0])
-        ]
-        weights = self.weight.squeeze(1).unbind(1)
-        y = torch.addcmul(self.bias, taps[0], weights[0])
-        for tap, weight in zip(taps[1:], weights[1:]):
-            y.addcmul_(tap, weight)
-        return y.transpose(1, 2)
+        return conv1d(x, self.weight, self.bias, self.stride[0], self.groups)

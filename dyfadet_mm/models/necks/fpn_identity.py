@@ -5,7 +5,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Pyramid
 from dyfadet_mm.utils.checks import check_num_levels
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
-from ..layers import ChannelLayerNorm
+from ..layers import build_norm
 
 
 @MODELS.register_module()
@@ -34,7 +34,7 @@ class IdentityFPN(BaseModule):
         self.in_channels = self.out_channels = channels
         self.num_levels = num_levels
         self.norms = ModuleList(
-            ChannelLayerNorm(channels, **norm_cfg) if norm else nn.Identity()
+            build_norm(channels, norm_cfg, self) if norm else nn.Identity()
             for _ in range(num_levels))
 
     def forward(self, pyramid: Pyramid) -> Pyramid:

@@ -15,6 +15,7 @@ from dyfadet_mm.ops.host import detect_batch, is_on_host, to_float, to_host
 from dyfadet_mm.ops.soft_nms import best_first
 from dyfadet_mm.registry import TASK_UTILS
 from dyfadet_mm.structures import grid_to_seconds
+from dyfadet_mm.utils.checks import complete_cfg
 from dyfadet_mm.utils.typing import OptConfigType
 
 Levels = Sequence[Tuple[Tensor, Tensor]]
@@ -62,7 +63,8 @@ class SegmentPostprocessor:
                              f'at least 1, but got {str(pre_nms_topk)[:80]}')
         if nms is not None:  # refuses wrong arguments now, not in a test
             with torch.device('cpu'):  # a model may be built without numbers
-                soft_nms(torch.zeros(0, 2), torch.zeros(0), **nms)
+                none = dict(segments=torch.zeros(0, 2), scores=torch.zeros(0))
+                soft_nms(**complete_cfg(nms, 'nms', self, **none, labels=None))
         self.score_thr = check_number('score_thr', score_thr)
         self.pre_nms_topk = pre_nms_topk
         self.topk_per_level = topk_per_level

@@ -133,7 +133,7 @@ def convert(model):
 
 @pytest.mark.parametrize('change', [
     in_place, edit_data, replace_data, assign, load, load_a_part, convert,
-    nn.Module.train, nn.Module.eval, lambda model: model.head.eval()
+    nn.Module.train, nn.Module.eval
 ])
 @torch.no_grad()
 def test_graphs_are_dropped_where_weights_change(model, change):
@@ -144,6 +144,20 @@ def test_graphs_are_dropped_where_weights_change(model, change):
     assert_right(model)
     [new] = model.graphs._graphs.values()
     assert new is not old
+
+
+@torch.no_grad()
+def test_a_layer_that_was_left_out_comes_back(model):
+    """Also where it is told alone that its data has been edited."""
+    layer = model.backbone.branch[0]
+    convs = layer.fc, layer.phi, layer.psi, layer.window, layer.wide
+    for factor in (0., 1.):
+        for conv in convs:
+            conv.weight.data.fill_(factor)
+            conv.bias.data.fill_(factor)
+        layer.eval()
+        assert layer.is_dead is (factor == 0)
+        assert_right(model)
 
 
 def test_copies_have_graphs_of_their_own(model):

@@ -138,6 +138,7 @@ def test_training_and_raw_outputs_see_the_whole_video():
     (dict(size=3), 'size of window must be at least .* 4, but got 3'),
     (dict(size=8, overlap=1), r'overlap of window must be in \[0, 1\)'),
     (dict(size=8, overlap=-0.5), r'overlap of window must be in \[0, 1\)'),
+    (dict(size=8, stride=2), r"window of .* must not set \['stride'\]"),
 ])
 def test_windows_out_of_range_are_refused(window, words):
     with pytest.raises(ValueError, match=words):

@@ -1,8 +1,11 @@
 import pytest
 import torch
 from slow_layers import slow_layer_norm
+from torch import nn
 
-from dyfadet_mm.models import ChannelLayerNorm
+from dyfadet_mm.models import (ChannelLayerNorm, ConvAttention, ConvBackbone,
+                               ConvPath, DFAAtt, DynELayer, IdentityFPN,
+                               LocalAttentionLayer)
 
 
 @pytest.mark.parametrize('length', [1, 2, 3, 6])
@@ -42,3 +45,25 @@ def test_every_parameter_gets_a_gradient():
     out = norm(torch.randn(1, 4, 6))
     (out * torch.randn_like(out)).sum().backward()
     assert all(parameter.grad.any() for parameter in norm.parameters())
+
+
+@pytest.mark.parametrize('build', [
+    lambda **cfg: ConvAttention(16, **cfg),
+    lambda **cfg: ConvPath(16, 16, **cfg), lambda **cfg: DFAAtt(16, 16, **cfg),
+    lambda **cfg: DynELayer(16, **cfg),
+    lambda **cfg: IdentityFPN(16, 2, **cfg),
+    lambda **cfg: LocalAttentionLayer(16, **cfg),
+    lambda **cfg: ConvBackbone(4, embed_channels=16, **cfg)
+])
+def test_channels_that_norm_cfg_sets_as_well_are_refused(build):
+    build(norm_cfg=dict(eps=1e-6))
+    with pytest.raises(
+            ValueError, match=r"norm_cfg of \w+ must not set \['channels'\]"):
+        build(norm_cfg=dict(channels=8))
+
+
+def test_a_mask_zeroes_what_is_outside():
+    norm, mask = ChannelLayerNorm(3), torch.tensor([[[True, True, False]]])
+    nn.init.normal_(norm.bias)
+    x = torch.randn(1, 3, 3)
+    assert torch.equal(norm(x, mask), norm(x) * mask)

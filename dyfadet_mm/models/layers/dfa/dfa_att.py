@@ -3,13 +3,12 @@ from typing import Optional
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from dyfadet_mm.ops import fold_shift, saves_products, shift_sums, shifted_conv
+from dyfadet_mm.ops import shift_sums, shifted_conv
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import PackedCells
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from ..build import build_layer
-from ..derived import Derived, DerivesWeights
-from ..norm import ChannelLayerNorm
+from ..norm import build_norm
 from .dfa_conv import TapMix
 from .gate import GERETANH, TemporalGate
 
@@ -47,19 +46,11 @@ class TapAttention(BaseModule):
                                  init_bias, stride)
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
-        """Compute the factor of the attended taps, M.
-
-        Args:
-            x (Tensor): Features, (1, C, N).
-            cells (PackedCells): Of these features.
-
-        Returns:
-            Tensor: (1, C or 1, K or 1, N').
-        """
+        """M of features (1, C, N), (1, C or 1, K or 1, N')."""
         return self.gate(x)
 
 
-class ShiftedConv1d(DerivesWeights, nn.Conv1d):
+class ShiftedConv1d(nn.Conv1d):
     """Dense convolution of the shifted grid, C * K channels.
 
     Args:
@@ -72,16 +63,11 @@ class ShiftedConv1d(DerivesWeights, nn.Conv1d):
                  kernel_size: int) -> None:
         super().__init__(channels * kernel_size, out_channels, kernel_size)
         self.register_buffer('sums', shift_sums(kernel_size), persistent=False)
-        self._folded = Derived(fold_shift)
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Shift and convolve, (1, C, N) to (1, O, N)."""
-        folded = self._folded(
-            self.weight,
-            self.sums,
-            minimal=saves_products(x, self.out_channels))
         ends = cells.ends[..., :self.kernel_size[0] // 2]
-        return shifted_conv(x, folded, self.bias, ends)
+        return shifted_conv(x, self.weight, self.bias, self.sums, ends)
 
 
 @MODELS.register_module()
@@ -118,7 +104,7 @@ class ConvAttention(BaseModule):
         self.init_bias = init_bias
         self.stride = stride
         self.conv = ShiftedConv1d(channels, channels, kernel_size)
-        self.norm = ChannelLayerNorm(channels, **norm_cfg)
+        self.norm = build_norm(channels, norm_cfg, self)
         self.gate = ShiftedConv1d(channels, 1, kernel_size)
         self.act = MODELS.build(act_cfg)
 
@@ -129,17 +115,9 @@ class ConvAttention(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
-        """Compute the factor of the attended taps, A.
-
-        Args:
-            x (Tensor): Features, zero in the gaps, (1, C, N).
-            cells (PackedCells): Of these features.
-
-        Returns:
-            Tensor: (1, C, 1, N').
-        """
-        value = self.norm(self.conv(x, cells))
-        attention = value * self.act(self.gate(x, cells))
+        """A of features (1, C, N), zero in the gaps, (1, C, 1, N')."""
+        attention = self.act(self.gate(x, cells)) * self.norm(
+            self.conv(x, cells))
         return attention[:, :, None, ::self.stride]
 
 
@@ -190,18 +168,10 @@ class DFAAtt(BaseModule):
             kernel_size=kernel_size,
             stride=stride)
         self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
-        self.norm = ChannelLayerNorm(out_channels, **norm_cfg)
+        self.norm = build_norm(out_channels, norm_cfg, self)
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
-        """Attend.
-
-        Args:
-            x (Tensor): Features, zero in the gaps, (1, C_in, N).
-            cells (PackedCells): Of these features.
-
-        Returns:
-            Tensor: Features, zero on padding, (1, C_out, ceil(N / r)).
-        """
-        attention = self.attention(x, cells)
-        mixed = self.mix(x, attention, self.attention.power)
-        return self.norm(mixed) * cells.mask[..., ::self.stride]
+        """Attend, (1, C_in, N) to (1, C_out, ceil(N / r)), zero on padding."""
+        attended = x if self.attention.power == 1 else x**self.attention.power
+        mixed = self.mix(attended, self.attention(x, cells))
+        return self.norm(mixed, cells.mask[..., ::self.stride])

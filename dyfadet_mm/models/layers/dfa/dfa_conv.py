@@ -5,12 +5,11 @@ from dyfadet_mm.ops import gated_taps
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import OptConfigType
-from ..derived import Derived, DerivesWeights
 from .gate import GERETANH, TemporalGate
 
 
-class TapMix(DerivesWeights, nn.Conv1d):
-    """``sum_s W_s (M_s * x_s^q) + b`` with the shifted grid ``x_s``.
+class TapMix(nn.Conv1d):
+    """``sum_s W_s (M_s * x_s) + b`` with the shifted grid ``x_s``.
 
     The weight is stored as the published code stores it, that of a 1x1
     convolution of C * K channels, the taps of a channel together.
@@ -30,27 +29,11 @@ class TapMix(DerivesWeights, nn.Conv1d):
         super().__init__(in_channels * num_taps, out_channels, 1)
         self.num_taps = num_taps
         self.step = stride
-        self._kernels = Derived(split_taps)
 
-    def forward(self, x: Tensor, gate: Tensor, power: int = 1) -> Tensor:
-        """Mix the taps.
-
-        Args:
-            x (Tensor): Features, (B, C, T).
-            gate (Tensor): M, (B, C or 1, K or 1, T').
-            power (int): q, 1 or 2. Defaults to 1.
-
-        Returns:
-            Tensor: (B, O, T').
-        """
-        kernels = self._kernels(self.weight, num_taps=self.num_taps)
-        return gated_taps(x, gate, kernels, self.bias, power, self.step)
-
-
-def split_taps(weight: Tensor, num_taps: int) -> Tensor:
-    """``W_s`` of every tap, transposed, (O, C * K, 1) to (K, C, O)."""
-    weight = weight.view(len(weight), -1, num_taps)
-    return weight.permute(2, 1, 0).contiguous()
+    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
+        """Mix (B, C, T) by a gate (B, C or 1, K or 1, T') to (B, O, T')."""
+        weight = self.weight.view(self.out_channels, -1, self.num_taps)
+        return gated_taps(x, gate, weight, self.bias, self.step)
 
 
 @MODELS.register_module()
@@ -104,15 +87,7 @@ class DFAConv1d(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Convolve with input-dependent taps.
-
-        Args:
-            x (Tensor): Features, (B, C_in, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C_out, ceil(T / r)).
-        """
+        """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
         x = x * cells.mask
         mixed = self.mix(x, self.gate(x))  # Eq. (4)
         return mixed * cells.at(self.stride).mask

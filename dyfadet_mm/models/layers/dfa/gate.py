@@ -126,13 +126,6 @@ class TemporalGate(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weigh the taps.
-
-        Args:
-            x (Tensor): Features, (B, C, T).
-
-        Returns:
-            Tensor: Weights, shaped by the table of the class.
-        """
+        """Weights for features (B, C, T), shaped as in the table."""
         gate = self.act(self.conv(x))  # Eq. (2)
         return gate.unflatten(1, self.axes)
