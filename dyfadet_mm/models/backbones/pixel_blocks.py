@@ -28,14 +28,7 @@ class PixelBlocks(BaseModule):
         self.brightest = brightest
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Measure blocks.
-
-        Args:
-            clips (Tensor): Frames in [0, 1], (B, 3, T, H, W).
-
-        Returns:
-            Tensor: Mean over the frames of a clip, (B, ``size`` ** 2).
-        """
+        """Mean brightness of clips (B, 3, T, H, W) in [0, 1], (B, size^2)."""
         grey = clips.mean((1, 2))  # (B, H, W)
         blocks = F.adaptive_avg_pool2d(grey, self.size).flatten(1)
         return self.darkest + (self.brightest - self.darkest) * blocks

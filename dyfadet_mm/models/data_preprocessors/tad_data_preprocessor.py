@@ -79,14 +79,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         self.channel_dropout = channel_dropout
 
     def padded_len(self, length: int) -> int:
-        """Length that a video has alone in its batch.
-
-        Args:
-            length (int): Valid cells of the video.
-
-        Returns:
-            int: Cells with padding.
-        """
+        """Cells that a video has alone in its batch, with padding."""
         if self.pad_to == 'max_seq_len' and length <= self.max_seq_len:
             return self.max_seq_len
         return math.ceil(length / self.size_divisor) * self.size_divisor

@@ -86,14 +86,7 @@ class SlidingWindows:
         self.step = max(step, stride)
 
     def starts(self, length: int) -> List[int]:
-        """First cells of the windows.
-
-        Args:
-            length (int): Cells of a video.
-
-        Returns:
-            list[int]: Multiples of ``stride``, in order.
-        """
+        """First cells of the windows of a video, multiples of ``stride``."""
         if length <= self.size:
             return [0]
         # rounded up: the last window may be a little shorter
@@ -113,15 +106,7 @@ class SlidingWindows:
         return (start + end + self.stride) // (2 * self.stride) * self.stride
 
     def spans(self, length: int) -> List[Tuple[int, int, int, Optional[int]]]:
-        """Windows of one video.
-
-        Args:
-            length (int): Cells of the video.
-
-        Returns:
-            list[tuple]: ``start``, ``length``, ``first`` and ``last`` of
-            every :class:`Window`.
-        """
+        """``start``, ``length``, ``first``, ``last`` of a video's windows."""
         starts = self.starts(length)
         ends = [min(start + self.size, length) for start in starts]
         seams = list(map(self.seam, starts[1:], ends))

@@ -201,11 +201,7 @@ class BaseTADHead(BaseModule):
         super().init_weights()
 
     def lower_classes(self, labels: Sequence[int]) -> None:
-        """Start classes without training data at a probability of 1e-6.
-
-        Args:
-            labels (Sequence[int]): Their labels.
-        """
+        """Start classes without training data at a probability of 1e-6."""
         with torch.no_grad():
             self.conv_cls.bias[list(labels)] = logit(1e-6)
 
@@ -270,17 +266,7 @@ class BaseTADHead(BaseModule):
 
     def get_targets(self, points: Points,
                     batch_gt_instances: InstanceList) -> Tuple[Tensor, Tensor]:
-        """Targets of every point of every video.
-
-        Args:
-            points (Points): P points of all levels.
-            batch_gt_instances (list[InstanceData]): For each video,
-                ``grid_segments`` (N, 2) and ``labels`` (N,).
-
-        Returns:
-            tuple[Tensor, Tensor]: Multi-hot classes (B, P, A) and offsets in
-            strides (B, P, 2), of no meaning for negative points.
-        """
+        """``labels`` and ``offsets`` of :class:`PointTargets` for P points."""
         labels, offsets = [], []
         for gt in batch_gt_instances:
             target = self.assigner.assign(points, gt.grid_segments, gt.labels,
@@ -314,16 +300,7 @@ class BaseTADHead(BaseModule):
 
     def batch_targets(self, masks: TensorTuple,
                       batch_gt_instances: InstanceList) -> PointTargets:
-        """Targets of all points, the P of all levels in one row.
-
-        Args:
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
-            batch_gt_instances (list[InstanceData]): For each video,
-                ``grid_segments`` (N, 2) and ``labels`` (N,).
-
-        Returns:
-            PointTargets: Of every point of every video.
-        """
+        """Targets of all points, see :meth:`loss_by_feat`."""
         valid = torch.cat(masks, 2)[:, 0]  # (B, P)
         points = Points.cat(
             self.points([mask.size(2) for mask in masks], valid.device))

@@ -37,16 +37,7 @@ class ConvTower(BaseModule):
             ChannelLayerNorm(out_channels) for _ in range(num_layers))
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Run the layers.
-
-        Args:
-            x (Tensor): Features of all levels, zero in the gaps,
-                (1, C_in, N).
-            cells (Cells): Of these features.
-
-        Returns:
-            Tensor: Features, zero in the gaps, (1, C_out, N).
-        """
+        """Run the layers, (1, C_in, N) to (1, C_out, N), zero in the gaps."""
         for conv, norm in zip(self.convs, self.norms):
             x = cells.clean(norm(conv(x, cells.mask)).relu())
         return x

@@ -88,16 +88,7 @@ class DyLayer(BaseModule):
         self.alpha = nn.Parameter(torch.tensor(1.))
 
     def forward(self, x: Tensor, pyramid: PackedPyramid) -> Tensor:
-        """Run one layer of the tower.
-
-        Args:
-            x (Tensor): Features of all levels, zero in the gaps,
-                (1, C_in, N).
-            pyramid (PackedPyramid): What its cells are.
-
-        Returns:
-            Tensor: Features, zero on padding, (1, C_out, N).
-        """
+        """Run one layer, (1, C_in, N) to (1, C_out, N), zero on padding."""
         fused = self.alpha * x
         top = pyramid.num_levels - 1
         if top > 0:  # Eq. (8)

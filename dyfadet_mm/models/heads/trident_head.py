@@ -128,11 +128,7 @@ class TridentHead(BaseTADHead):
         super().init_weights()
 
     def lower_classes(self, labels: Sequence[int]) -> None:
-        """Start classes without training data at a probability of 1e-6.
-
-        Args:
-            labels (Sequence[int]): Their labels.
-        """
+        """Start classes without training data at a probability of 1e-6."""
         super().lower_classes(labels)
         with torch.no_grad():
             for conv in (self.conv_start, self.conv_end):

@@ -70,15 +70,7 @@ class ConvLayer(BaseModule):
         self.stride = stride
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Encode one level.
-
-        Args:
-            x (Tensor): Features, (B, C, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, (B, C, ceil(T / stride)).
-        """
+        """Encode one level, (B, C, T) to (B, C, ceil(T / stride))."""
         x, out_cells = cells.clean(x), cells.at(self.stride)
         y = self.conv1(x, cells)
         y = self.conv2(y.relu(), out_cells)

@@ -25,13 +25,6 @@ class ScaledDropPath(nn.Module):
         self.scale = nn.Parameter(torch.full((channels, ), init_scale))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale the branch and drop it at random.
-
-        Args:
-            x (Tensor): Residual branch, (B, C, T).
-
-        Returns:
-            Tensor: Scaled branch, (B, C, T).
-        """
+        """Scale a residual branch (B, C, T) and drop it at random."""
         return drop_path(self.scale[:, None] * x, self.drop_prob,
                          self.training)

@@ -44,15 +44,7 @@ class SqueezeExcitation(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Weigh the channels.
-
-        Args:
-            x (Tensor): Features, zero on padding, (B, C, T).
-            mask (Tensor): Valid cells, (B, 1, T).
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C, T).
-        """
+        """Weigh the channels of (B, C, T), zero on padding."""
         count = mask.sum(2).clamp(min=1)  # (B, 1)
         hidden = self.reduce(x.sum(2) / count).relu()
         return x * self.expand(hidden).sigmoid()[:, :, None]

@@ -19,16 +19,7 @@ class DeformConv1d(BaseModule):
     start at zero, so that the layer starts as a convolution. ``x(p)`` is
     linear between two cells; cells outside the grid and padding are zero.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        stride (int): r; output cell i belongs to input cell r * i. Defaults
-            to 1.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
-
-    Raises:
-        ValueError: If ``kernel_size`` is even.
+    Args: Those of :class:`PlainConv1d`, and ``init_cfg``.
 
     Reference:
         Dai et al., Deformable Convolutional Networks, ICCV 2017; in one
@@ -56,15 +47,7 @@ class DeformConv1d(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Convolve at learned positions.
-
-        Args:
-            x (Tensor): Features, (B, C_in, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
-        """
+        """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
         x = x * cells.mask
         offsets = self.offset(x, cells)  # (B, K, T')
         starts = torch.arange(0, x.size(2), self.stride, device=x.device)

@@ -68,15 +68,7 @@ class DynamicConv1d(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Convolve with the kernels of every cell.
-
-        Args:
-            x (Tensor): Features, (B, C_in, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
-        """
+        """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
         length, pad = x.size(2), self.kernel_size // 2
         x = (x * cells.mask).transpose(1, 2)  # (B, T, C_in)
         kernel = self.kernel(x[:, ::self.stride])

@@ -36,13 +36,5 @@ class PlainConv1d(MaskedConv1d):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Convolve.
-
-        Args:
-            x (Tensor): Features, (B, C_in, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
-        """
+        """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
         return super().forward(x, cells.at(self.stride[0]).mask)

@@ -17,16 +17,7 @@ class TD3dConv1d(DeformConv1d):
     ``m * x``. U, u and the offsets start at zero, so that the layer starts as
     a convolution. The 1x1 convolution e has no bias, which a softmax ignores.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        stride (int): r; output cell i belongs to input cell r * i. Defaults
-            to 1.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
-
-    Raises:
-        ValueError: If ``kernel_size`` is even.
+    Args: Those of :class:`PlainConv1d`, and ``init_cfg``.
 
     Note:
         The simplest form of temporal deformable convolution for features of
@@ -52,15 +43,7 @@ class TD3dConv1d(DeformConv1d):
         super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
-        """Convolve with the kernel of the video.
-
-        Args:
-            x (Tensor): Features, (B, C_in, T).
-            cells (Cells): Of the input.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C_out, ceil(T / stride)).
-        """
+        """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
         x = x * cells.mask
         score = self.attention(x.transpose(1, 2)).transpose(1, 2)  # (B, 1, T)
         # finite, so that a video without valid cells has a softmax too
