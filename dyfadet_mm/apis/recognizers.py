@@ -9,11 +9,11 @@ import torch
 from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.weights import check_weights
+from dyfadet_mm.utils.backbone_outputs import maps_of
+from dyfadet_mm.utils.weights import load_weights
 
 ModelType = Union[str, Config, dict, nn.Module, Callable]
 
@@ -134,39 +134,6 @@ def _build(cfg: Config) -> nn.Module:
         return MODELS.build(model)
 
 
-def load_weights(module: nn.Module, checkpoint: str) -> None:
-    """Load what makes the features; a classifier on top may be another.
-
-    Args:
-        module (nn.Module): A recognizer, or a module alone.
-        checkpoint (str): Path or URL.
-
-    Raises:
-        ValueError: If weights are missing or of another shape.
-    """
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    check_weights(content, checkpoint)
-    given = content.get('state_dict', content)
-    given = {key.removeprefix('module.'): each for key, each in given.items()}
-    needed = {
-        key: each
-        for key, each in module.state_dict().items()
-        if (not hasattr(module, 'backbone') or key.startswith('backbone.'))
-        and not key.endswith('num_batches_tracked')
-    }
-    wrong = [
-        key for key, each in needed.items()
-        if key not in given or given[key].shape != each.shape
-    ]
-    if wrong:
-        raise ValueError(
-            f'checkpoint {checkpoint!r} must have the weights of the config, '
-            f'but {len(wrong)} of {len(needed)} are missing or of another '
-            f'shape, such as {wrong[0]!r}; take the config that it was '
-            'trained with')
-    module.load_state_dict({key: given[key] for key in needed}, strict=False)
-
-
 def _digest(module: Any, checkpoint: Optional[str]) -> Optional[str]:
     """SHA-256 of the checkpoint's file, or of the weights without one."""
     digest = hashlib.sha256()
@@ -233,9 +200,4 @@ def pool(outputs: Any) -> Tensor:
     """
     if isinstance(outputs, Tensor):
         return outputs.flatten(2).mean(2) if outputs.ndim > 3 else outputs
-    outputs = [
-        each for part in outputs
-        for each in (part if isinstance(part, (list, tuple)) else [part])
-    ]
-    maps = [each for each in outputs if each.ndim > 2]
-    return torch.cat([pool(each) for each in maps or outputs], 1)
+    return torch.cat([pool(each) for each in maps_of(outputs)], 1)

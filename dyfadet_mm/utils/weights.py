@@ -1,6 +1,7 @@
 """The weights of a checkpoint: are there any, which, and are they numbers?"""
 from typing import Any, Dict, Mapping, Optional
 
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 MAX_TEXT = 300  # characters of a list of names in an error
@@ -26,6 +27,45 @@ def check_weights(checkpoint: Any, source: str) -> None:
         raise ValueError(f'checkpoint must hold the weights of a model, but '
                          f'{source!r} holds {problem}; give a file that '
                          'tools/train.py saved, or a state_dict')
+
+
+def load_weights(module: nn.Module,
+                 checkpoint: str,
+                 without: Optional[str] = None) -> None:
+    """Load what makes the features; a classifier on top may be another.
+
+    Args:
+        module (nn.Module): A recognizer, or what has its backbone as
+            ``backbone``, or a module alone.
+        checkpoint (str): Path or URL.
+        without (str, optional): Part of the names of weights that are not
+            loaded. Defaults to None.
+
+    Raises:
+        ValueError: If weights are missing or of another shape.
+    """
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    check_weights(content, checkpoint)
+    given = content.get('state_dict', content)
+    given = {key.removeprefix('module.'): each for key, each in given.items()}
+    needed = {
+        key: each
+        for key, each in module.state_dict().items()
+        if (not hasattr(module, 'backbone') or key.startswith('backbone.'))
+        and not key.endswith('num_batches_tracked') and (
+            without is None or without not in key)
+    }
+    wrong = [
+        key for key, each in needed.items()
+        if key not in given or given[key].shape != each.shape
+    ]
+    if wrong:
+        raise ValueError(
+            f'checkpoint {checkpoint!r} must have the weights of the config, '
+            f'but {len(wrong)} of {len(needed)} are missing or of another '
+            f'shape, such as {wrong[0]!r}; take the config that it was '
+            'trained with')
+    module.load_state_dict({key: given[key] for key in needed}, strict=False)
 
 
 def _has_tensor(value: Any) -> bool:
