@@ -33,6 +33,7 @@ MODEL_PARTS = dict(
     layers=set(),
     data_preprocessors={'layers'},
     backbones={'layers'},
+    frame_encoders={'layers'},
     necks={'layers'},
     heads={'layers', 'task_modules'},  # the type of the points, no parts
     task_modules=set(),

@@ -34,8 +34,13 @@ CONFIGS = dict(
     SqueezeExcitation=dict(channels=4),
     TD3dConv1d=dict(in_channels=4, out_channels=5),
     TapAttention=dict(channels=4),
+    TemporalAdapter=dict(channels=4),
     TemporalGate=dict(channels=4),
     # features
+    FrameEncoder=dict(
+        backbone=dict(type='dyfadet_mm.PixelBlocks'),
+        mode='snippet',
+        clip_len=1),
     PixelBlocks=dict(),
     # encoder and neck
     ConvBackbone=dict(in_channels=4, embed_channels=8),

@@ -12,11 +12,13 @@ from .norm import ChannelLayerNorm, build_norm
 from .position import SinusoidPosition
 from .sgp_layer import SGPLayer
 from .squeeze_excitation import SqueezeExcitation
+from .temporal_adapter import TemporalAdapter
 
 __all__ = [
     'ChannelLayerNorm', 'ConvAttention', 'ConvLayer', 'ConvPath', 'DFAAtt',
     'DFAConv1d', 'DeformConv1d', 'DynELayer', 'DynamicConv1d', 'GeReTanH',
     'LocalAttentionLayer', 'MaskedConv1d', 'PlainConv1d', 'ReTanH', 'SGPLayer',
     'ScaledDropPath', 'SinusoidPosition', 'SqueezeExcitation', 'TD3dConv1d',
-    'TapAttention', 'TemporalGate', 'build_layer', 'build_norm'
+    'TapAttention', 'TemporalAdapter', 'TemporalGate', 'build_layer',
+    'build_norm'
 ]
