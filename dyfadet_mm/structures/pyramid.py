@@ -334,11 +334,10 @@ class PackedPyramid(PackedCells):
         coarser = coarser.split([size // 2 for size in sizes[:2]], 1)
         x = torch.cat(
             (add_pairs(finest, coarser[0]),
-             add_pairs(middle + finer[0], coarser[1]), coarsest + finer[1]),
-            1).transpose(1, 2)
+             add_pairs(middle + finer[0], coarser[1]), coarsest + finer[1]), 1)
         if self._reach > 0:  # cell 2t + 1 may be outside the grid
-            x.index_fill_(2, self.ends[1, :, 0] + 1, 0)
-        return x
+            x.index_fill_(1, self.ends[1, :, 0] + 1, 0)
+        return x.transpose(1, 2)
 
 
 def to_device(numbers: Sequence, device: torch.device) -> Tensor:

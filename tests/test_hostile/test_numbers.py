@@ -102,6 +102,9 @@ def train(rank, size, folder, *config):
             [model.state_dict(), ema.module.state_dict()],
             f'{folder}/{size}.pth')
     if size > 1:
+        # first what holds the group: freed last, it would wait for a thread
+        # that waits for Python
+        del wrapped
         distributed.destroy_process_group()
 
 

@@ -82,6 +82,8 @@ def train(cfg, work_dir):
     if cfg.val_dataloader is not None:
         cfg.merge_from_dict({'val_dataloader.dataset.indices': 1})
     cfg.work_dir = str(work_dir)
+    # two runs of one second would share their logged values
+    cfg.experiment_name = str(work_dir)
     runner = Runner.from_cfg(cfg)
     runner.train()
     assert runner.iter == 2

@@ -59,7 +59,7 @@ def test_operations_are_those_that_pytorch_counts(tool, init_std, monkeypatch):
     shape, found = tool.count(CONFIG, (2, 8, 96), options)
     assert shape == (2, 8, 96)
     model = build(options)
-    for name in ('ops.conv1d', 'ops.gated_taps', 'models.layers.masked_conv'):
+    for name in ('ops.conv1d', 'ops.gated_taps'):
         # a trace is of the plain forms
         module = importlib.import_module(f'dyfadet_mm.{name}')
         monkeypatch.setattr(module, 'is_traced', lambda: True)

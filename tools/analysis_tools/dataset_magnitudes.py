@@ -70,13 +70,17 @@ def check_magnitudes(surveys: Sequence[Survey]) -> List[Finding]:
             key = (survey.name, severity, what, remedy)
             groups.setdefault(key, {})[name] = text
     counts = {survey.name: len(survey.readings) for survey in surveys}
-    return [
+    findings = [
         Finding(
             severity, data, CHECK, f'features of '
             f'{share(len(videos), counts[data])} videos {what}: '
             f'{_list_some(videos)}; {remedy}', len(videos))
         for (data, severity, what, remedy), videos in groups.items()
-    ] + _compare_sets(surveys)
+    ]
+    named = {each.data for each in findings}
+    return findings + [
+        each for each in _compare_sets(surveys) if each.data not in named
+    ]
 
 
 def _compare_sets(surveys: Sequence[Survey]) -> List[Finding]:
