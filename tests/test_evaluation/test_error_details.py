@@ -144,6 +144,17 @@ def test_shift_of_times_is_found(shift):
     assert out['recall_shifted'] == 1 > out['recall']
 
 
+@pytest.mark.parametrize('whole', [1, 100])
+def test_times_relative_to_the_video_are_found(whole):
+    found, truth, durations = many()
+    durations = {key: 200. + 30 * key for key in durations}
+    for key, video in found.items():
+        video['segments'] = video['segments'] * whole / durations[key]
+    out = detail_errors(found, truth, durations)['alignment']
+    assert (out['whole'], out['recall_relative']) == (whole, 1)
+    assert out['recall_scaled'] < 0.9
+
+
 def test_good_times_stay():
     out = detail_errors(*many())['alignment']
     assert (out['factor'], out['shift_s']) == (1, 0)

@@ -146,6 +146,8 @@ FAULTS = {
     'stride of 16 for 15': (each(lambda r: moved(r, 16 / 15)),
                             'factor of times'),
     'frames': (each(lambda r: moved(r, 30.)), 'factor of times'),
+    'percent of the video': (each(lambda r: moved(r, 100 / 330)),
+                             'relative times'),
     'a class missing': (only(lambda v, r: r['label'] not in MISSING),
                         'missing classes'),
     'videos missing': (only(lambda v, r: v[-1] not in '246'),

@@ -48,16 +48,26 @@ def _truncated(e: Evidence) -> Iterator[Finding]:
 
 
 def _times(e: Evidence) -> Iterator[Finding]:
-    """All times are moved or stretched."""
+    """All times are moved, stretched, or relative."""
     fit = e.details['alignment']
     stretched = fit['recall_scaled'] - fit['recall']
     moved = fit['recall_shifted'] - fit['recall']
     if not _both_ends_move(e):
         moved = 0.
-    if max(stretched, moved) < 0.05:
+    relative = fit['recall_relative'] - fit['recall']
+    if max(stretched, moved, relative) < 0.05:
         return
     was = f'{percent(fit["recall"])} of the actions are met as it is'
-    if stretched >= moved:
+    if relative >= max(stretched, moved):
+        yield Finding(
+            1.5 * relative, 'relative times',
+            f'All times seem to be shares of the video, of {fit["whole"]} in '
+            f'all: as such, {percent(fit["recall_relative"])} of the actions '
+            f'are met by the best detections; {was}.',
+            'errors.json, alignment',
+            'Multiply all times by the duration of the video; segments must '
+            'be in seconds.')
+    elif stretched >= moved:
         yield Finding(
             1.5 * stretched, 'factor of times',
             f'All times seem wrong by a factor: multiplied by '

@@ -14,13 +14,17 @@ FACTORS = np.array([
     24 / 25, 24 / 30, 25 / 24, 16 / 15, 6 / 5, 5 / 4, 4 / 3, 3 / 2, 2, 3, 4,
     25, 30
 ])  # yapf: disable
+# what a whole video is in files of relative times: 1, or 100 percent
+WHOLES = (1, 100)
 MAX_PAIRS = 60_000
 # differences of tIoU that mean nothing
 SLACK = 0.002
 STEP_S = 0.1
 
 
-def fit_times(matches: Matches, tiou: float = 0.5) -> Dict[str, float]:
+def fit_times(matches: Matches,
+              durations: np.ndarray,
+              tiou: float = 0.5) -> Dict[str, float]:
     """Find the shift and the factor of times with the greatest recall.
 
     Of every video and class, twice as many detections as actions are tried,
@@ -28,12 +32,14 @@ def fit_times(matches: Matches, tiou: float = 0.5) -> Dict[str, float]:
 
     Args:
         matches (Matches): Detections and actions.
+        durations (ndarray): Of the video of each action, in seconds, (G, ).
         tiou (float): From which an action is found. Defaults to 0.5.
 
     Returns:
         dict: ``recall`` as it is; ``shift_s`` to be added to all times and
         ``recall_shifted`` with it; ``factor`` to multiply all times by and
-        ``recall_scaled``. Recalls are fractions.
+        ``recall_scaled``; ``whole``, 1 or 100, if times are such a share of
+        the duration, and ``recall_relative``. Recalls are fractions.
     """
     detection, action = _pairs(matches)
     if not len(action):
@@ -42,7 +48,9 @@ def fit_times(matches: Matches, tiou: float = 0.5) -> Dict[str, float]:
             shift_s=0.,
             recall_shifted=0.,
             factor=1.,
-            recall_scaled=0.)
+            recall_scaled=0.,
+            whole=1,
+            recall_relative=0.)
     segments = matches.detections.segments[detection]  # (P, 2)
     targets = matches.actions.segments[action]
     first = np.flatnonzero(np.diff(action, prepend=-1))
@@ -59,12 +67,17 @@ def fit_times(matches: Matches, tiou: float = 0.5) -> Dict[str, float]:
         _shifts(segments, targets), lambda s: overlaps(segments + s).mean())
     factor = _first_of_the_best(
         _factors(segments, targets), lambda f: overlaps(segments * f).mean())
+    relative = segments * durations[action][:, None]
+    relative = {whole: recall(relative / whole) for whole in WHOLES}
+    whole = max(relative, key=relative.get)
     return dict(
         recall=recall(segments),
         shift_s=shift,
         recall_shifted=recall(segments + shift),
         factor=factor,
-        recall_scaled=recall(segments * factor))
+        recall_scaled=recall(segments * factor),
+        whole=whole,
+        recall_relative=relative[whole])
 
 
 def _pairs(matches: Matches) -> Tuple[np.ndarray, np.ndarray]:

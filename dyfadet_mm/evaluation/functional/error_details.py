@@ -68,7 +68,9 @@ def detail_errors(predictions: Videos,
         videos=_per_video(evidence, found, ground_truth, durations),
         misses=_worst_misses(evidence, found, num_worst),
         false_alarms=_worst_alarms(evidence, kinds, num_worst),
-        alignment=fit_times(matches, tiou))
+        alignment=fit_times(
+            matches, evidence.values['length'] / evidence.values['coverage'],
+            tiou))
 
 
 def _measure_boundaries(evidence: Evidence) -> Dict[str, np.ndarray]:
