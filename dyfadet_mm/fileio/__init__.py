@@ -16,7 +16,7 @@ from .feature_readers import (BaseFeatureReader, CSVReader, HDF5Reader,
 from .file_names import FileNames
 from .folder_lock import FolderLock, InUseError
 from .literal_config import literal_config
-from .messages import MissingFieldError, brief, cut, naming
+from .messages import MissingFieldError, brief, cut, naming, user_errors
 from .raw_predictions import (RawPredictions, RawVideo, average_raw_videos,
                               load_raw_predictions, raw_paths, save_raw_facts,
                               save_raw_video)
@@ -38,10 +38,10 @@ __all__ = [
     'class_name', 'cut', 'exclude_videos', 'extend_classes', 'features_exist',
     'find_empty_classes', 'find_reversed', 'find_videos', 'grid_path',
     'label_name', 'literal_config', 'load_database', 'load_grid',
-    'load_raw_predictions', 'load_json_strict', 'missing_features_message',
+    'load_json_strict', 'load_raw_predictions', 'missing_features_message',
     'naming', 'parse_video', 'probe_video', 'raw_paths', 'read_bytes',
     'read_class_list', 'read_entries', 'read_lines', 'remove_duplicates',
     'remove_parts', 'remove_short', 'resolve_classes', 'save_grid',
     'save_json', 'save_raw_facts', 'save_raw_video', 'select_subset',
-    'subset_name', 'to_number', 'write_video'
+    'subset_name', 'to_number', 'user_errors', 'write_video'
 ]

@@ -1,7 +1,8 @@
 """Errors about files of users: one line of bounded length, file first."""
 import reprlib
+import sys
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any, Iterator, Type
 
 # of a value, and of the rest of a message
 MAX_VALUE, MAX_TEXT = 120, 1200
@@ -67,3 +68,21 @@ def naming(source: str) -> Iterator[None]:
         if source not in text:
             text = f'{source}: {text}'
         raise kind(text) from error
+
+
+@contextmanager
+def user_errors(*more: Type[Exception]) -> Iterator[None]:
+    """End the program in one line if the user can mend the error.
+
+    Args:
+        more (type[Exception]): Beside ``KeyError``, ``OSError``,
+            ``TypeError`` and ``ValueError``.
+
+    Raises:
+        SystemExit: With kind and text of the error.
+    """
+    try:
+        yield
+    except (KeyError, OSError, TypeError, ValueError, *more) as error:
+        text = error.args[0] if isinstance(error, KeyError) else error
+        sys.exit(f'{type(error).__name__}: {text}')

@@ -7,7 +7,6 @@ import argparse
 import io
 import os
 import os.path as osp
-import sys
 from typing import List, Optional, Sequence, Tuple
 
 from error_figures import draw_figures
@@ -17,12 +16,12 @@ from error_report import Report, to_json
 from error_summary import overview, summarize
 from error_tables import make_tables, write_table
 from matplotlib.figure import Figure
-from scored_videos import add_reading_options
+from scored_videos import add_reading_options, add_scoring_options
 
 from dyfadet_mm.evaluation import analyze_errors, detail_errors
-from dyfadet_mm.fileio import atomic_path, check_writable, save_json
+from dyfadet_mm.fileio import (atomic_path, check_writable, save_json,
+                               user_errors)
 
-THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7]
 FIGURES = ('profile', 'impact', 'sensitivity', 'false_negatives', 'boundaries',
            'scores', 'confusion')
 TABLES = ('summary', 'types', 'profile', 'sensitivity', 'false_negatives',
@@ -30,7 +29,6 @@ TABLES = ('summary', 'types', 'profile', 'sensitivity', 'false_negatives',
           'confusion', 'videos', 'misses', 'false_alarms')
 FILES = ('index.html', 'errors.json', *(f'{name}.png' for name in FIGURES),
          *(f'{name}.csv' for name in TABLES))
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -41,22 +39,12 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         nargs='+',
         help='JSON with "results", as TADMapMetric writes it; several are '
         'compared')
-    parser.add_argument('annotations', help='JSON in the ActivityNet layout')
+    add_scoring_options(parser)
     parser.add_argument('--out', required=True, help='folder to write')
     parser.add_argument(
         '--force',
         action='store_true',
         help='replace files of an earlier analysis')
-    parser.add_argument(
-        '--subset',
-        nargs='+',
-        help='subsets to look at, in any case; needed if there are several')
-    parser.add_argument(
-        '--tiou',
-        nargs='+',
-        type=float,
-        default=THRESHOLDS,
-        help='tIoU thresholds (default: %(default)s)')
     parser.add_argument(
         '--detail-tiou',
         type=float,
@@ -179,13 +167,10 @@ def print_reports(reports: Sequence[Report], folder: str) -> None:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors():
         check_folder(args.out, args.force)
         reports, classes = analyze(args)
         write_folder(reports, classes, args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
     print_reports(reports, args.out)
 
 

@@ -28,12 +28,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dyfadet_mm.fileio import read_lines
+from dyfadet_mm.fileio import read_lines, user_errors
 from dyfadet_mm.visualization import Lettering, save_figure
 
 Lines = List[Dict[str, Any]]
 
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 # of a line, what says where it stands
 PLACES = ('step', 'iteration', 'epoch')
 LOGS = 'work directories, or files scalars.json'
@@ -280,11 +279,8 @@ TASKS = dict(
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors():
         TASKS[args.task](args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

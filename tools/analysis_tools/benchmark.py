@@ -27,9 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dyfadet_mm.engine import merge_options
-from dyfadet_mm.fileio import check_writable, save_json
+from dyfadet_mm.fileio import check_writable, save_json, user_errors
 
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune')
 SHIPPED = dict(thumos14=Path(__file__).with_name('thumos14_test_lengths.txt'))
 # unit: factor and text of the table
@@ -335,12 +334,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     argv = sys.argv[1:] if argv is None else argv
     args = parse_args(argv)
-    try:
+    with user_errors():
         check_args(args)
         cfg = load_config(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
     init_default_scope(cfg.get('default_scope', 'dyfadet_mm'))
     # MMEngine logs how it initialised every parameter
     MMLogger.get_instance('benchmark', log_level='WARNING')

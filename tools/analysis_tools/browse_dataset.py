@@ -7,7 +7,6 @@ actions on one axis, in seconds from the start of the crop.
 """
 import argparse
 import os
-import sys
 from typing import Optional, Sequence
 
 import numpy as np
@@ -19,13 +18,11 @@ from mmengine.utils import track_iter_progress
 
 from dyfadet_mm.engine import merge_options
 from dyfadet_mm.engine.hooks import unwrap_datasets
-from dyfadet_mm.fileio import FileNames, atomic_path
+from dyfadet_mm.fileio import FileNames, atomic_path, user_errors
 from dyfadet_mm.registry import DATASETS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.visualization import draw_timeline, figure_to_image
 from dyfadet_mm.visualization.feature_strip import draw_feature_strip
-
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -176,11 +173,8 @@ def browse(args: argparse.Namespace) -> None:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors():
         browse(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

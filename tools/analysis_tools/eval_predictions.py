@@ -1,20 +1,16 @@
 """Score a predictions file against an annotation file, without a model."""
 import argparse
 import os
-import sys
 from typing import Callable, Optional, Sequence
 
-from scored_videos import (add_reading_options, check_actions, keep_videos,
-                           read_detections)
+from scored_videos import (add_reading_options, add_scoring_options,
+                           check_actions, keep_videos, read_detections)
 
 from dyfadet_mm.evaluation import (format_recall_table, format_table,
                                    load_ground_truth, load_predictions,
                                    tad_map, tad_recall)
 from dyfadet_mm.fileio import (check_writable, exclude_videos, read_class_list,
-                               save_json)
-
-THRESHOLDS = [0.3, 0.4, 0.5, 0.6, 0.7]
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
+                               save_json, user_errors)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -22,17 +18,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'predictions', help='JSON with "results", as TADMapMetric writes it')
-    parser.add_argument('annotations', help='JSON in the ActivityNet layout')
-    parser.add_argument(
-        '--subset',
-        nargs='+',
-        help='subsets to score on, in any case; needed if there are several')
-    parser.add_argument(
-        '--tiou',
-        nargs='+',
-        type=float,
-        default=THRESHOLDS,
-        help='tIoU thresholds (default: %(default)s)')
+    add_scoring_options(parser)
     parser.add_argument(
         '--recall',
         nargs='+',
@@ -158,14 +144,11 @@ def run(evaluate: Callable[[argparse.Namespace], dict],
         evaluate (Callable): Returns the numbers.
         args (Namespace): Its argument, with ``json``.
     """
-    try:
+    with user_errors():
         numbers = evaluate(args)
         if args.json is not None:
             check_new_file(args.json)
             save_json(args.json, numbers, indent=1)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

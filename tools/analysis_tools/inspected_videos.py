@@ -21,7 +21,6 @@ from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.visualization import save_figure
 from dyfadet_mm.visualization.outputs import check_new
 
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 TABLES = ('.csv', '.json')
 
 

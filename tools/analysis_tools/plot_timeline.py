@@ -1,16 +1,13 @@
 """Draw detections of some videos below their ground truth, as one image."""
 import argparse
-import sys
 from typing import Optional, Sequence
 
 from scored_videos import add_reading_options, read_detections, rename_ids
 
 from dyfadet_mm.evaluation import (load_ground_truth,
                                    load_predictions_and_classes, renaming_hint)
-from dyfadet_mm.fileio import brief, load_database
+from dyfadet_mm.fileio import brief, load_database, user_errors
 from dyfadet_mm.visualization import draw_timeline, save_figure
-
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -119,11 +116,8 @@ def plot(args: argparse.Namespace) -> None:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors():
         plot(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

@@ -9,6 +9,26 @@ from dyfadet_mm.fileio import brief, load_database
 SPELLINGS = (('{}', 'v_{}'), ('v_{}', '{}'))
 
 
+def add_scoring_options(parser: argparse.ArgumentParser) -> None:
+    """Add what detections are scored on.
+
+    Args:
+        parser (ArgumentParser): Gets ``annotations``, ``--subset`` and
+            ``--tiou``.
+    """
+    parser.add_argument('annotations', help='JSON in the ActivityNet layout')
+    parser.add_argument(
+        '--subset',
+        nargs='+',
+        help='subsets to score on, in any case; needed if there are several')
+    parser.add_argument(
+        '--tiou',
+        nargs='+',
+        type=float,
+        default=[0.3, 0.4, 0.5, 0.6, 0.7],
+        help='tIoU thresholds (default: %(default)s)')
+
+
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add what to do with files that are not quite as they should be.
 

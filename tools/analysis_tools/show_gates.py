@@ -9,18 +9,17 @@ over a video, below rate and strength over all videos and layers. See
 docs/figures.md.
 """
 import argparse
-import sys
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from error_tables import Table
-from inspected_videos import (USER_ERRORS, add_video_options, cell_borders,
-                              check_outputs, ground_truth, read_videos,
-                              write_outputs)
+from inspected_videos import (add_video_options, cell_borders, check_outputs,
+                              ground_truth, read_videos, write_outputs)
 from torch import nn
 
 from dyfadet_mm.apis import init_detector, record_gates
 from dyfadet_mm.evaluation import count_gates, gate_activity, gate_rows
+from dyfadet_mm.fileio import user_errors
 from dyfadet_mm.visualization import draw_gates
 
 COLUMNS = ('layer', 'path', 'level', 'rate', 'strength', 'gates')
@@ -180,11 +179,8 @@ def show(args: argparse.Namespace) -> None:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors(ImportError):
         show(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

@@ -9,9 +9,10 @@ from typing import (Any, Dict, Iterable, List, NamedTuple, Optional, Sequence,
                     Tuple)
 
 import torch
-from eval_predictions import THRESHOLDS, check_new_file, run
+from eval_predictions import check_new_file, run
 from postprocess_search import Settings, nested, own_settings, search
-from scored_videos import add_matching_options, check_actions, keep_videos
+from scored_videos import (add_matching_options, add_scoring_options,
+                           check_actions, keep_videos)
 from torch import Tensor
 
 from dyfadet_mm.evaluation import load_ground_truth, save_predictions, tad_map
@@ -28,17 +29,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'raw', nargs='+', help='folders of tools/test.py --dump-raw')
-    parser.add_argument('annotations', help='JSON in the ActivityNet layout')
-    parser.add_argument(
-        '--subset',
-        nargs='+',
-        help='subsets to score on, in any case; needed if there are several')
-    parser.add_argument(
-        '--tiou',
-        nargs='+',
-        type=float,
-        default=THRESHOLDS,
-        help='tIoU thresholds (default: %(default)s)')
+    add_scoring_options(parser)
     parser.add_argument(
         '--trials',
         type=int,

@@ -5,17 +5,15 @@ offline.
 """
 import argparse
 import os
-import sys
 from typing import Dict, List, Optional, Sequence
 
 from scored_videos import add_reading_options, read_detections, rename_ids
 
 from dyfadet_mm.evaluation import (load_ground_truth,
                                    load_predictions_and_classes, renaming_hint)
-from dyfadet_mm.fileio import brief, load_database
+from dyfadet_mm.fileio import brief, load_database, user_errors
 from dyfadet_mm.visualization import write_report
 
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 # what browsers play comes first
 SUFFIXES = ('.mp4', '.webm', '.m4v', '.mov', '.ogv', '.mkv', '.avi', '.mpg',
             '.mpeg', '.ts', '.flv', '.wmv')
@@ -169,11 +167,8 @@ def write(args: argparse.Namespace) -> None:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors():
         write(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

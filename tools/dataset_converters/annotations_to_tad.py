@@ -20,11 +20,10 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 from converter_entries import (Conversion, assign_label_ids, drop_excluded,
                                make_entry)
 from converter_inputs import read_classes, read_ids, read_json
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_outputs import check_output, make_parser, write_annotations
 from video_info import HELP, read_video_info
 
-from dyfadet_mm.fileio import MissingFieldError, brief, naming
+from dyfadet_mm.fileio import MissingFieldError, brief, naming, user_errors
 from dyfadet_mm.fileio.annotation_tools import (ToolFile, ToolVideo, read_cvat,
                                                 read_elan, read_label_studio,
                                                 read_table, read_via,
@@ -339,7 +338,7 @@ def read_subsets(args: argparse.Namespace,
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert what the command line names; an error ends in one line."""
     args = parse_args(args)
-    with user_errors():
+    with user_errors(ImportError):
         check_output(args.out, args)
         write_annotations(args.out, 'own', convert(args), args)
 

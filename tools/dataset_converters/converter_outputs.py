@@ -4,17 +4,14 @@ Only what the readers of the package accept is written.
 """
 import argparse
 import os
-import sys
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from converter_entries import Conversion
 from converter_inputs import read_classes
 
 from dyfadet_mm.fileio import (atomic_path, check_writable, load_database,
-                               naming, parse_video, save_json)
+                               naming, parse_video, save_json, user_errors)
 
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 TOLERANCE = 0.1  # seconds, above what durations and actions are rounded to
 
 
@@ -54,16 +51,6 @@ def make_parser(
             'scores with the names under "class" or "classes" (default: '
             'sorted names)')
     return parser
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """End the program in one line if the user can mend the error."""
-    try:
-        yield
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 def check_output(path: str, args: argparse.Namespace) -> None:
@@ -139,7 +126,7 @@ def run_conversion(args: argparse.Namespace, version: str,
             out, and ``inputs``.
         inputs: What else it needs.
     """
-    with user_errors():
+    with user_errors(ImportError):
         check_output(args.out, args)
         classes = read_classes(args.classes)
         with naming(repr(args.annotations)):

@@ -8,17 +8,15 @@ features/pixels_digit-streams.py makes features of them again.
 """
 import argparse
 import os.path as osp
-import sys
 from typing import Optional, Sequence
 
 import numpy as np
 
 from dyfadet_mm.fileio import (NpyReader, load_database, select_subset,
-                               write_video)
+                               user_errors, write_video)
 from dyfadet_mm.models.backbones import PixelBlocks
 
 SIDE = 8  # pixels of a frame per pixel of a scan, in each direction
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 
 
 def to_frames(feats: np.ndarray) -> np.ndarray:
@@ -55,7 +53,7 @@ def main() -> None:
     """Write the videos that the command line asks for."""
     args = parse_args()
     out = args.out or osp.join(args.data, 'videos')
-    try:
+    with user_errors(ImportError):
         database = load_database(osp.join(args.data, 'annotations.json'))
         names = list(select_subset(database, args.subset))[:args.number]
         for name in names:
@@ -64,8 +62,6 @@ def main() -> None:
                 feats = NpyReader().read(
                     osp.join(args.data, 'features', f'{name}.npy'), name)
                 write_video(path, to_frames(feats), database[name]['fps'])
-    except USER_ERRORS as error:
-        sys.exit(f'{type(error).__name__}: {error}')
     print(f'{len(names)} videos of digits are in {out}')
 
 

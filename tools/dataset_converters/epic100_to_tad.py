@@ -24,10 +24,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from converter_entries import (Conversion, assign_label_ids, drop_excluded,
                                make_entry)
 from converter_inputs import check_order, read_csv, read_table, to_number
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_outputs import check_output, make_parser, write_annotations
 
-from dyfadet_mm.fileio import brief, check_video_id, naming, resolve_classes
+from dyfadet_mm.fileio import (brief, check_video_id, naming, resolve_classes,
+                               user_errors)
 
 TASKS = dict(verb=97, noun=300)  # classes
 COLUMNS = ('video_id', 'start_timestamp', 'stop_timestamp', 'verb_class',
@@ -186,7 +186,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert what the command line names."""
     args = parse_args(args)
-    with user_errors():
+    with user_errors(ImportError):
         paths = {
             task: os.path.join(args.out, f'epic_kitchens_100_{task}.json')
             for task in TASKS

@@ -22,7 +22,7 @@ from feature_sources import (CONTAINERS, Reading, check_sources,
                              sources_of_annotations, sources_of_folder)
 from mmengine.config import DictAction
 
-from dyfadet_mm.fileio import BaseFeatureReader, FolderLock
+from dyfadet_mm.fileio import BaseFeatureReader, FolderLock, user_errors
 from dyfadet_mm.registry import TASK_UTILS
 
 SUFFIXES = dict(
@@ -31,7 +31,6 @@ SUFFIXES = dict(
     NpzReader='.npz',
     SlowFastPickleReader='.pkl',
     TorchReader='.pt')
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 
 
 def build_reader(name: str, options: Optional[dict]) -> BaseFeatureReader:
@@ -132,11 +131,8 @@ def pack(args: argparse.Namespace) -> List[str]:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors(ImportError):
         failures = pack(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
     if failures:
         sys.exit('\n'.join([f'{len(failures)} left out:', *failures]))
 

@@ -17,10 +17,9 @@ from typing import Dict, Optional, Sequence
 from converter_entries import (Conversion, assign_label_ids, drop_excluded,
                                parse_entry)
 from converter_inputs import get_field, read_classes, read_json
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_outputs import check_output, make_parser, write_annotations
 
-from dyfadet_mm.fileio import brief, check_video_id
+from dyfadet_mm.fileio import brief, check_video_id, user_errors
 
 SUBSETS = ('training', 'validation', 'testing')
 
@@ -110,7 +109,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         subset: getattr(args, subset)
         for subset in SUBSETS if getattr(args, subset)
     }
-    with user_errors():
+    with user_errors(ImportError):
         check_output(args.out, args)
         result = convert(files, read_classes(args.classes), args.exclude)
         write_annotations(args.out, 'MMAction2', result, args)

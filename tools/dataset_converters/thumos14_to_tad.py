@@ -22,12 +22,11 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from converter_entries import (Conversion, assign_label_ids, drop_excluded,
                                make_entry)
 from converter_inputs import REMEDY, check_order, to_number
-from converter_outputs import (check_output, make_parser, user_errors,
-                               write_annotations)
+from converter_outputs import check_output, make_parser, write_annotations
 from video_info import HELP, read_video_info
 
 from dyfadet_mm.datasets import THUMOS14Dataset
-from dyfadet_mm.fileio import brief, check_video_id, read_bytes
+from dyfadet_mm.fileio import brief, check_video_id, read_bytes, user_errors
 
 CLASSES = THUMOS14Dataset.METAINFO['classes']
 AMBIGUOUS = 'Ambiguous'
@@ -235,7 +234,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert what the command line names."""
     args = parse_args(args)
-    with user_errors():
+    with user_errors(ImportError):
         check_output(args.out, args)
         result = convert(args.annotations, args.videos, args.exclude,
                          args.keep_ambiguous)

@@ -21,9 +21,8 @@ from mmengine.device import get_device
 
 from dyfadet_mm.apis import FeatureExtractor
 from dyfadet_mm.apis.recognizers import read_config
+from dyfadet_mm.fileio import user_errors
 from dyfadet_mm.utils import choose_cpu_threads
-
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -129,11 +128,8 @@ def extract(args: argparse.Namespace) -> int:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
+    with user_errors(ImportError):
         failed = extract(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
     sys.exit(int(failed > 0))
 
 

@@ -8,7 +8,6 @@ CONFIG is a config, with its bases put in, a checkpoint, which holds the config
 of its training, or a name of the model zoo. Nothing but the config is printed.
 """
 import argparse
-import sys
 from typing import Optional, Sequence
 
 from mmengine.config import DictAction
@@ -16,10 +15,8 @@ from mmengine.logging import MMLogger
 
 from dyfadet_mm.apis.detector import CONFIGS, read_config
 from dyfadet_mm.engine import merge_options
-from dyfadet_mm.fileio import atomic_path
+from dyfadet_mm.fileio import atomic_path, user_errors
 from dyfadet_mm.visualization.outputs import check_new
-
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -69,11 +66,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     # it would tell of each loaded file
     MMLogger.get_current_instance().setLevel('WARNING')
-    try:
+    with user_errors():
         print_config(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':

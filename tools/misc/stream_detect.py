@@ -19,9 +19,9 @@ import torch
 from mmengine.config import DictAction
 
 from dyfadet_mm.apis import StreamDetection, TADInferencer, init_detector
+from dyfadet_mm.fileio import user_errors
 
 CHUNK = 1 << 20  # most bytes that are read at once
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -134,15 +134,13 @@ def as_line(found: StreamDetection, classes: Sequence[str]) -> dict:
 def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
-    try:
-        with torch.no_grad():
-            for line in detect(args):
-                print(json.dumps(line, ensure_ascii=False), flush=True)
-    except BrokenPipeError:  # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
+    with user_errors(ImportError):
+        try:
+            with torch.no_grad():
+                for line in detect(args):
+                    print(json.dumps(line, ensure_ascii=False), flush=True)
+        except BrokenPipeError:  # whoever reads has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == '__main__':

@@ -23,12 +23,11 @@ from dyfadet_mm.apis.inputs import list_sources
 from dyfadet_mm.evaluation.ground_truth import load_ground_truth
 from dyfadet_mm.fileio import (FileNames, check_writable, class_name,
                                extend_classes, load_database, read_class_list,
-                               subset_name)
+                               subset_name, user_errors)
 from dyfadet_mm.utils import choose_cpu_threads
 from dyfadet_mm.visualization import (write_csv, write_overlay, write_report,
                                       write_subtitles)
 
-USER_ERRORS = (ImportError, KeyError, OSError, TypeError, ValueError)
 # detections of a video that are printed
 PRINTED = 20
 
@@ -257,11 +256,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     """Run the command line; an error of the user ends in one line."""
     args = parse_args(args)
     choose_cpu_threads()
-    try:
+    with user_errors(ImportError):
         failed = detect(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
     if failed:
         lines = [f'{name}: {text}' for name, text in failed.items()]
         sys.exit('\n'.join([f'{len(failed)} inputs failed:', *lines]))

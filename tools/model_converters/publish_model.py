@@ -11,7 +11,6 @@ schedules, logged values) and the second copy of the weights are left out.
 import argparse
 import hashlib
 import io
-import sys
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
 import torch
@@ -21,11 +20,10 @@ from dyfadet_mm import __version__
 from dyfadet_mm.apis import init_detector
 from dyfadet_mm.apis.checkpoint_config import saved_config
 from dyfadet_mm.apis.detector import read_checkpoint, read_config
-from dyfadet_mm.fileio import atomic_path
+from dyfadet_mm.fileio import atomic_path, user_errors
 from dyfadet_mm.utils.weights import raw_weights
 from dyfadet_mm.visualization.outputs import check_new
 
-USER_ERRORS = (KeyError, OSError, TypeError, ValueError)
 # of the training, what says which weights they are
 KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'source', 'weights')
 HASH_DIGITS = 8
@@ -120,11 +118,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     # it would tell of each loaded file
     MMLogger.get_current_instance().setLevel('WARNING')
-    try:
+    with user_errors():
         publish(args)
-    except USER_ERRORS as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'{type(error).__name__}: {text}')
 
 
 if __name__ == '__main__':
