@@ -8,9 +8,9 @@ from typing import Dict
 
 from .versions import check_versions
 
-MENDS = ('mmaction_localizers', 'mmcv_ops', 'checkpoint_globals',
-         'checkpoint_loader', 'hub_package', 'config_references',
-         'config_text')
+MENDS = ('mmaction_localizers', 'mmaction_color_jitter', 'mmcv_ops',
+         'checkpoint_globals', 'checkpoint_loader', 'hub_package',
+         'config_references', 'config_text')
 _status: Dict[str, str] = {}
 
 

@@ -1,4 +1,4 @@
-"""Datasets of untrimmed videos with pre-computed features."""
+"""Datasets of untrimmed videos, by their features or their frames."""
 from .activitynet import ActivityNetDataset
 from .base_tad_dataset import TADDataset
 from .charades import CharadesDataset
@@ -11,13 +11,16 @@ from .multithumos import MultiTHUMOSDataset
 from .thumos14 import THUMOS14Dataset
 from .transforms import (ClipActions, ConcatFeatures, LoadFeatures,
                          PackTADInputs, RandomTruncate, ResizeFeatures,
-                         SecondsToGrid, SpreadFeatures, SubsampleFeatures)
+                         SampleCellFrames, SecondsToGrid, SelectFrames,
+                         SpreadFeatures, SubsampleFeatures)
+from .video_dataset import TADVideoDataset
 
 __all__ = [
     'ActivityNetDataset', 'CharadesDataset', 'ClipActions', 'ConcatFeatures',
     'Ego4DMQDataset', 'EpicKitchens100Dataset', 'FineActionDataset',
     'HACSDataset', 'LoadFeatures', 'MultiTHUMOSDataset', 'PackTADInputs',
-    'RandomTruncate', 'ResizeFeatures', 'SecondsToGrid', 'SpreadFeatures',
-    'SubsampleFeatures', 'TADDataset', 'THUMOS14Dataset', 'dataset_classes',
+    'RandomTruncate', 'ResizeFeatures', 'SampleCellFrames', 'SecondsToGrid',
+    'SelectFrames', 'SpreadFeatures', 'SubsampleFeatures', 'TADDataset',
+    'TADVideoDataset', 'THUMOS14Dataset', 'dataset_classes',
     'num_detector_classes', 'use_classes'
 ]

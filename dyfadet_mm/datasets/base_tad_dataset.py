@@ -14,7 +14,7 @@ from .class_numbering import ClassNumbering
 from .feature_files import (feature_path, join_path, per_source,
                             videos_with_features)
 from .grid_files import complete_grid
-from .sample_rng import SampleRng
+from .sample_rng import SampleRng, drawing_from
 
 FILTERS = ('filter_empty_gt', 'min_action_length')
 
@@ -41,7 +41,8 @@ class TADDataset(BaseDataset):
     path per feature source, ``segments_s`` (N, 2) float64 in seconds,
     ``labels_s`` (N, ) int64, ``class_agnostic`` and ``rng``, a
     :class:`numpy.random.Generator` that depends on the seed, the epoch and
-    the index only, so that a sample is the same whichever worker makes it.
+    the index only, so that a sample is the same whichever worker makes it. The
+    global generators of Python, NumPy and PyTorch start from the same numbers.
     Without :meth:`set_epoch`, the visits to the video count the epochs.
 
     Classes, in label order, are ``metainfo['classes']`` of the config, else
@@ -355,6 +356,10 @@ class TADDataset(BaseDataset):
                     f'subset {self.subset!r} of {self.ann_file!r} must have '
                     'actions, but got none; choose another one, or '
                     'filter_cfg=dict(filter_empty_gt=False)')
+        return self.filter_files(data_list)
+
+    def filter_files(self, data_list: List[dict]) -> List[dict]:
+        """Keep the videos that have features; see :meth:`filter_data`."""
         return videos_with_features(data_list, self.filter_missing,
                                     self.backend_args)
 
@@ -397,8 +402,9 @@ class TADDataset(BaseDataset):
             Any: What the last step of the pipeline returns.
         """
         data_info = self.get_data_info(idx)
-        data_info['rng'] = self._rng.draw(data_info['sample_idx'])
-        return self.pipeline(data_info)
+        rng = data_info['rng'] = self._rng.draw(data_info['sample_idx'])
+        with drawing_from(rng):
+            return self.pipeline(data_info)
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Classes of one video, for a class-balanced wrapper.

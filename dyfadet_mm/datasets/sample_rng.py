@@ -1,4 +1,6 @@
-from typing import Optional
+import random
+from contextlib import contextmanager
+from typing import Iterator, Optional
 
 import numpy as np
 import torch
@@ -67,3 +69,27 @@ class SampleRng:
             return 0
         self._visits[index] += 1
         return int(self._visits[index]) - 1
+
+
+@contextmanager
+def drawing_from(rng: np.random.Generator) -> Iterator[None]:
+    """Let steps that draw from global random numbers follow a sample's.
+
+    Those of MMCV and MMAction2 do. ``rng`` itself is not advanced, and what
+    is drawn outside is not disturbed.
+
+    Args:
+        rng (numpy.random.Generator): Of the sample.
+    """
+    generator = torch.default_generator  # that of the CPU alone
+    states = random.getstate(), np.random.get_state(), generator.get_state()
+    seed = int(rng.bit_generator.seed_seq.generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)
+    generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        generator.set_state(states[2])

@@ -374,3 +374,21 @@ def keep_tables(kept: dict) -> Iterator[None]:
 def round_length(length: int) -> int:
     """Round up to a multiple of :data:`LENGTH_MULTIPLE`."""
     return -(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+
+
+def pad_cells(inputs: Tensor, total: int) -> Tensor:
+    """Pad what a detector reads of one video.
+
+    Args:
+        inputs (Tensor): Features (C, T), or frames (3, T, k, H, W).
+        total (int): Cells of the result.
+
+    Returns:
+        Tensor: Features are zero on padding; the last frame is repeated.
+    """
+    missing = total - inputs.size(1)
+    if inputs.ndim == 2 or not missing:
+        return F.pad(inputs, (0, missing)) if missing else inputs
+    last = inputs[:, -1:, -1:]  # (3, 1, 1, H, W)
+    return torch.cat(
+        (inputs, last.expand(-1, missing, inputs.size(2), -1, -1)), 1)

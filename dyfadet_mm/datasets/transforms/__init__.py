@@ -1,13 +1,14 @@
-"""Steps of a data pipeline, from a feature file to model inputs."""
+"""Steps of a data pipeline, from a feature or video file to model inputs."""
 from .clip import ClipActions
 from .concat import ConcatFeatures
 from .formatting import PackTADInputs
+from .frames import SampleCellFrames, SelectFrames
 from .geometry import RandomTruncate, SecondsToGrid
 from .loading import LoadFeatures
 from .resample import ResizeFeatures, SpreadFeatures, SubsampleFeatures
 
 __all__ = [
     'ClipActions', 'ConcatFeatures', 'LoadFeatures', 'PackTADInputs',
-    'RandomTruncate', 'ResizeFeatures', 'SecondsToGrid', 'SpreadFeatures',
-    'SubsampleFeatures'
+    'RandomTruncate', 'ResizeFeatures', 'SampleCellFrames', 'SecondsToGrid',
+    'SelectFrames', 'SpreadFeatures', 'SubsampleFeatures'
 ]

@@ -1,5 +1,5 @@
 import math
-from typing import List
+from typing import Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -7,7 +7,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.structures import Padding
+from dyfadet_mm.structures import Padding, pad_cells
 
 PAD_TO = ('max_seq_len', 'divisor')
 
@@ -42,6 +42,10 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         channel_dropout (float): Share of the channels of a video that become
             zero in training, in [0, 1); the others are scaled to make up for
             it. Defaults to 0.
+        mean (Sequence[float], optional): Of the three colours of frames, 0 to
+            255. Frames stay uint8 here: the frame encoder, which takes these
+            over, normalises them clip by clip. Defaults to None, its own.
+        std (Sequence[float], optional): Likewise.
         non_blocking (bool): Whether to copy to the device asynchronously.
             Defaults to False.
 
@@ -57,6 +61,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
                  pad_to: str = 'max_seq_len',
                  padding: str = 'published',
                  channel_dropout: float = 0.,
+                 mean: Optional[Sequence[float]] = None,
+                 std: Optional[Sequence[float]] = None,
                  non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
         if pad_to not in PAD_TO:
@@ -77,6 +83,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         self.size_divisor = size_divisor
         self.input_noise = input_noise
         self.channel_dropout = channel_dropout
+        self.mean, self.std = mean, std
 
     def padded_len(self, length: int) -> int:
         """Cells that a video has alone in its batch, with padding."""
@@ -88,45 +95,62 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         """Pad, stack and add noise.
 
         Args:
-            data (dict): ``inputs``, a list of features (C, T) or a batch of
-                them (B, C, T), and optionally ``data_samples``.
-            training (bool): Whether to add noise. Defaults to False.
+            data (dict): ``inputs``, a list of features (C, T) or of frames
+                (3, T, k, H, W) uint8, or a batch of them, and optionally
+                ``data_samples``.
+            training (bool): Whether to perturb features. Defaults to False.
 
         Returns:
-            dict: ``inputs`` (B, C, T) float32 and ``data_samples``.
+            dict: ``inputs``, features (B, C, T) float32 or frames
+            (B, 3, T, k, H, W) uint8, and ``data_samples``.
 
         Raises:
-            ValueError: If features are not (C, T) with at least one cell or
-                the videos differ in C.
+            ValueError: If a video is of another shape or has no cell, or
+                videos differ in what they must share.
         """
         data = self.cast_data(data)
-        feats = [self._check(feat) for feat in data['inputs']]
+        videos = [self._check(each) for each in data['inputs']]
         samples = data.get('data_samples')
-        lengths = [feat.size(1) for feat in feats]
+        lengths = [each.size(1) for each in videos]
         padded = [self.padded_len(length) for length in lengths]
-        if len({feat.size(0) for feat in feats}) > 1:
-            raise ValueError('features of one batch must have the same number '
-                             f'of channels, but got {_shapes(feats)}')
-        inputs = feats[0].new_zeros(len(feats), len(feats[0]), max(padded))
-        for video, feat in zip(inputs, feats):
-            video[:, :feat.size(1)] = feat
-        if training and self.channel_dropout > 0:
-            inputs = F.dropout1d(inputs, self.channel_dropout)
-        if training and self.input_noise > 0:
-            inputs = inputs + self.input_noise * torch.randn_like(inputs)
+        if len({(each.size(0), *each.shape[2:]) for each in videos}) > 1:
+            what = ('features of one batch must have the same number of '
+                    'channels' if videos[0].ndim == 2 else
+                    'frames of one batch must have the same size')
+            shapes = ', '.join(str(tuple(each.shape)) for each in videos)
+            raise ValueError(f'{what}, but got {shapes}')
+        inputs = torch.stack([pad_cells(x, max(padded)) for x in videos])
+        if training and inputs.ndim == 3:
+            inputs = self.perturb(inputs)
         for sample, length, total in zip(samples or (), lengths, padded):
             sample.set_metainfo(dict(feat_len=length, padded_len=total))
         return dict(inputs=inputs, data_samples=samples)
 
+    def perturb(self, feats: Tensor) -> Tensor:
+        """Drop channels and add noise, as in training.
+
+        Args:
+            feats (Tensor): Features, (B, C, T).
+
+        Returns:
+            Tensor: Of the same shape.
+        """
+        if self.channel_dropout > 0:
+            feats = F.dropout1d(feats, self.channel_dropout)
+        if self.input_noise > 0:
+            feats = feats + self.input_noise * torch.randn_like(feats)
+        return feats
+
     @staticmethod
-    def _check(feat: Tensor) -> Tensor:
-        """Features as float32, (C, T), or an error that says what is wrong."""
-        if feat.ndim != 2 or feat.numel() == 0:
-            raise ValueError('inputs must be features (C, T) with at least '
-                             f'one cell, but got {tuple(feat.shape)}')
-        return feat.float()
-
-
-def _shapes(feats: List[Tensor]) -> str:
-    """Shapes for an error message."""
-    return ', '.join(str(tuple(feat.shape)) for feat in feats)
+    def _check(video: Tensor) -> Tensor:
+        """Features as float32 or frames, or an error that says what is wrong.
+        """
+        if video.ndim == 5 and video.numel() > 0:
+            if video.dtype == torch.uint8 and len(video) == 3:
+                return video
+        elif video.ndim == 2 and video.numel() > 0:
+            return video.float()
+        raise ValueError(
+            'inputs must be features (C, T), or uint8 frames (3, T, k, H, W), '
+            f'with at least one cell, but got {tuple(video.shape)} of '
+            f'{video.dtype}')

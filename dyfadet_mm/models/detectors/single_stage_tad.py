@@ -26,6 +26,10 @@ UNKNOWN_CLASSES = 20
 class SingleStageTAD(BaseModel):
     """One-stage temporal action detector: encoder, neck, head.
 
+    It reads features, or frames with an ``encoder`` that makes features of
+    them. Such a detector reads features as well, so that it can be trained
+    end to end and used on features that its encoder made before.
+
     The data preprocessor decides what padding counts for. Lengths and this
     go from part to part in a :class:`Pyramid`.
 
@@ -37,6 +41,9 @@ class SingleStageTAD(BaseModel):
     Args:
         backbone (dict): Encoder, features (B, C, T) and their
             :class:`Cells` to a :class:`Pyramid`.
+        encoder (dict, optional): Frames to features, see
+            :class:`FrameEncoder`; ``mean`` and ``std`` are those of the
+            data preprocessor, if it has them. Defaults to None.
         neck (dict, optional): Maps the pyramid to the head's. Defaults to
             None.
         head (dict): Detection head. Without ``num_classes``, or with None,
@@ -71,6 +78,7 @@ class SingleStageTAD(BaseModel):
     def __init__(self,
                  backbone: ConfigType,
                  head: ConfigType,
+                 encoder: OptConfigType = None,
                  neck: OptConfigType = None,
                  train_dataset: OptConfigType = None,
                  postprocessor: ConfigType = dict(
@@ -89,7 +97,9 @@ class SingleStageTAD(BaseModel):
             data_preprocessor = build_part(data_preprocessor,
                                            'data_preprocessor')
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = check_takes_cells(build_part(backbone, 'backbone'))
+        self.encoder = self._build_encoder(encoder)
+        self.backbone = check_takes_cells(
+            build_part(backbone, 'backbone', self.encoder))
         self.neck = None
         if neck is not None:
             self.neck = check_takes_cells(
@@ -121,6 +131,19 @@ class SingleStageTAD(BaseModel):
         """bool: Whether the head takes a pyramid and leaves NMS to us."""
         return hasattr(self.head, 'decode_by_feat')
 
+    def _build_encoder(self, cfg: OptConfigType) -> Optional[nn.Module]:
+        """The encoder of frames, which normalises as configured for data."""
+        if cfg is None:
+            return None
+        colours = {
+            name: getattr(self.data_preprocessor, name)
+            for name in ('mean', 'std')
+            if getattr(self.data_preprocessor, name, None) is not None
+        }
+        return build_part(
+            complete_cfg(cfg, 'encoder', self.data_preprocessor, **colours),
+            'encoder')
+
     def _build_head(self, num_classes: Optional[int]) -> nn.Module:
         """The head, with these classes if its config names no number."""
         cfg = self._head
@@ -140,7 +163,14 @@ class SingleStageTAD(BaseModel):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str,
                               *args) -> None:
-        """Make the head for the classes of the weights, see above."""
+        """Make the head for the classes of the weights, see above.
+
+        Weights of an encoder are left out where features are read.
+        """
+        if self.encoder is None:
+            for name in list(state_dict):
+                if name.startswith(f'{prefix}encoder.'):
+                    del state_dict[name]
         bias = state_dict.get(f'{prefix}head.conv_cls.bias')
         if (bias is not None and _lacks_classes(self._head)
                 and len(bias) != self.head.num_classes):
@@ -155,17 +185,46 @@ class SingleStageTAD(BaseModel):
         """Compute the pyramid that the head reads.
 
         Args:
-            inputs (Tensor): Video features, zero on padding, (B, C, T).
+            inputs (Tensor): Video features, zero on padding, (B, C, T), or
+                frames (B, 3, T, k, H, W).
             cells (Cells, optional): Of the features. Defaults to None, all
                 are valid.
 
         Returns:
             Pyramid: Features (B, C, T_l) and cells of every level.
+
+        Raises:
+            ValueError: If frames are given to a detector of features.
         """
         if cells is None:
             cells = self.cells_of(inputs)
+        inputs = self.encode(inputs, cells)
         pyramid = self.backbone(inputs, cells)
         return pyramid if self.neck is None else self.neck(pyramid)
+
+    def encode(self, inputs: Tensor, cells: Cells) -> Tensor:
+        """Make features of frames.
+
+        Args:
+            inputs (Tensor): Frames, uint8, (B, 3, T, k, H, W), or features
+                (B, C, T), which stay as they are.
+            cells (Cells): Of the features.
+
+        Returns:
+            Tensor: Features, zero on padding, (B, C, T).
+
+        Raises:
+            ValueError: If there is no encoder for frames.
+        """
+        if inputs.ndim == 3:
+            return inputs
+        if self.encoder is None:
+            raise ValueError('model.encoder must be set for frames, but is '
+                             f'None, and got {tuple(inputs.shape)}')
+        feats = self.encoder(inputs.flatten(2, 3), cells.mask[:, 0])
+        if self.training:
+            feats = self.data_preprocessor.perturb(feats)
+        return feats
 
     def _head_inputs(
             self, inputs: Tensor,
@@ -181,14 +240,15 @@ class SingleStageTAD(BaseModel):
         """Which cells of a batch belong to the videos.
 
         Args:
-            inputs (Tensor): Video features, (B, C, T).
+            inputs (Tensor): Video features, (B, C, T), or frames
+                (B, 3, T, k, H, W).
             data_samples (Sequence[BaseDataElement], optional): With
                 ``feat_len`` in their metainfo, or all cells are valid.
 
         Returns:
             Cells: Of the features.
         """
-        num_videos, _, total = inputs.shape
+        num_videos, _, total = inputs.shape[:3]
         lengths = [x.get('feat_len', total) for x in data_samples or ()]
         return Cells.of(lengths or [total] * num_videos, total, inputs.device,
                         self.padding)
@@ -202,7 +262,8 @@ class SingleStageTAD(BaseModel):
         """MMEngine's entry point.
 
         Args:
-            inputs (Tensor): Batch from the data preprocessor, (B, C, T).
+            inputs (Tensor): Batch from the data preprocessor, features
+                (B, C, T) or frames (B, 3, T, k, H, W).
             data_samples (Sequence[BaseDataElement], optional): One per video.
                 Without them, or without ``feat_len`` in their metainfo, all
                 cells are valid.
@@ -236,7 +297,7 @@ class SingleStageTAD(BaseModel):
         """Compute the losses of a batch.
 
         Args:
-            inputs (Tensor): Video features, (B, C, T).
+            inputs (Tensor): As of :meth:`forward`.
             data_samples (Sequence[BaseDataElement]): With ``gt_instances``:
                 ``grid_segments`` (N, 2) on the feature grid and ``labels``
                 (N,).
@@ -254,7 +315,7 @@ class SingleStageTAD(BaseModel):
         together only if they would be padded to the same length alone.
 
         Args:
-            inputs (Tensor): Video features, (B, C, T).
+            inputs (Tensor): As of :meth:`forward`.
             data_samples (Sequence[BaseDataElement]): One per video, with the
                 metainfo ``video_id``, ``duration``, ``fps``, ``feat_stride``
                 and ``feat_num_frames``.
@@ -294,6 +355,9 @@ class SingleStageTAD(BaseModel):
         if name is not None:
             return (f'the weights {name!r} are not finite: take an earlier '
                     'checkpoint')
+        if feats.ndim > 2:
+            return ('the features of its frames are not finite: leave '
+                    'predict_dtype out')
         return (f'its features go up to {feats.abs().max():.3g}: find such '
                 'videos with check_dataset.py and extract their features '
                 'again')
@@ -303,7 +367,8 @@ class SingleStageTAD(BaseModel):
         """What the head says about one video, which is not cut.
 
         Args:
-            feats (Tensor): Features without padding, (C, T).
+            feats (Tensor): Features (C, T), or frames (3, T, k, H, W),
+                without padding.
 
         Returns:
             Sequence[tuple[Tensor, Tensor]]: For each level, segments on the
@@ -337,7 +402,7 @@ class SingleStageTAD(BaseModel):
             cells = Cells.of([each.length for each in group], total,
                              feats.device, self.padding)
             with self._precision(inputs.device):
-                outputs, masks = run(feats, cells)
+                outputs, masks = run(self.encode(feats, cells), cells)
             found.update(zip(group, self.head.decode_by_feat(*outputs, masks)))
         return found
 

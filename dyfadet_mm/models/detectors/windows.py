@@ -5,8 +5,9 @@ A part is a whole video, or one of the overlapping windows of a long one.
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from dyfadet_mm.structures import pad_cells
 
 #: Segments, (T_l, 2) or for every class (T_l, A, 2), and scores (T_l, A) of
 #: every level.
@@ -38,16 +39,17 @@ class Window(NamedTuple):
         """Cut this part out of a batch.
 
         Args:
-            inputs (Tensor): Features of the batch, (B, C, T).
+            inputs (Tensor): Features of the batch, (B, C, T), or frames
+                (B, 3, T, k, H, W).
             total (int): Cells of the result.
 
         Returns:
-            Tensor: Features, zero on padding, (C, ``total``).
+            Tensor: Those of this part with padding, (C, ``total``, ...).
         """
         if self.is_whole and total == inputs.size(2):  # needs no copy
             return inputs[self.video]
         cells = inputs[self.video, :, self.start:self.start + self.length]
-        return F.pad(cells, (0, total - self.length))
+        return pad_cells(cells, total)
 
 
 class SlidingWindows:

@@ -15,7 +15,7 @@ from dyfadet_mm.utils.weights import load_weights
 from ..layers import TemporalAdapter
 from .clips import clip_frames, pool
 from .freezing import freeze, still_norms
-from .memory import check_memory
+from .memory import check_memory, count_channels
 from .stages import take_apart
 
 MODES = ('chunk', 'snippet', 'frame')
@@ -125,6 +125,8 @@ class FrameEncoder(BaseModule):
             take_apart(self.backbone)
         freeze(self.backbone, train_mode)
         self.train()
+        #: Channels of the features, None if they depend on the frames.
+        self.out_channels = count_channels(self)
         self._fitting = 0  # most pixels of a batch for which memory is enough
 
     def _add_adapters(self, index: Sequence[int], **options: Any) -> None:

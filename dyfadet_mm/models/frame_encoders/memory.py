@@ -53,14 +53,7 @@ def measure(encoder: nn.Module,
     Returns:
         tuple[int, int]: Most bytes in the forward and the backward pass.
     """
-    tensors: Dict[int, Tensor] = {}  # what takes the place of each weight
-    for each in (*encoder.parameters(), *encoder.buffers()):
-        kind = dtype if each.is_floating_point() else None
-        empty = torch.empty_like(each, dtype=kind, device='meta')
-        if isinstance(each, nn.Parameter):
-            empty = nn.Parameter(empty, each.requires_grad)
-        tensors[id(each)] = empty
-    encoder = copy.deepcopy(encoder, tensors)
+    encoder = _without_numbers(encoder, dtype)
     frames = torch.empty(*shape, dtype=torch.uint8, device='meta')
     masks = torch.ones(shape[0], window, dtype=torch.bool, device='meta')
     with _Meter() as meter, torch.enable_grad():
@@ -69,6 +62,41 @@ def measure(encoder: nn.Module,
         if features.requires_grad:
             features.sum().backward()
     return forward, meter.peak
+
+
+def count_channels(encoder: nn.Module) -> Optional[int]:
+    """Channels of the features, found without computing one.
+
+    Args:
+        encoder (nn.Module): A :class:`FrameEncoder`.
+
+    Returns:
+        int, optional: C, None of a backbone that needs frames of its own size.
+
+    Raises:
+        ValueError: If its outputs are no features.
+    """
+    frames = torch.empty(
+        1, 3, encoder.clip_len, 224, 224, dtype=torch.uint8, device='meta')
+    masks = torch.ones(1, 1, dtype=torch.bool, device='meta')
+    with torch.no_grad():
+        try:
+            return _without_numbers(encoder).eval()(frames, masks).size(1)
+        except (AssertionError, NotImplementedError, RuntimeError, TypeError):
+            return None
+
+
+def _without_numbers(encoder: nn.Module,
+                     dtype: Optional[torch.dtype] = None) -> nn.Module:
+    """A copy on the device ``meta``, with weights of a type."""
+    tensors: Dict[int, Tensor] = {}  # what takes the place of each weight
+    for each in (*encoder.parameters(), *encoder.buffers()):
+        kind = dtype if each.is_floating_point() else None
+        empty = torch.empty_like(each, dtype=kind, device='meta')
+        if isinstance(each, nn.Parameter):
+            empty = nn.Parameter(empty, each.requires_grad)
+        tensors[id(each)] = empty
+    return copy.deepcopy(encoder, tensors)
 
 
 def check_memory(encoder: nn.Module, frames: Tensor, window: int) -> None:

@@ -339,14 +339,13 @@ def test_wrong_settings_are_named(options, text):
     (dict(adapters=dict(index=[0]),
           clip_len=6), 12, 'num_frames of the backbone, 4, but got 6'),
     (dict(backbone=dict(VIT, return_feat_map=False)), 12,
-     r'a time axis.* gives \(6, 12\)'),
+     r'a time axis.* gives \(1, 12\)'),
     (dict(backbone=dict(type='dyfadet_mm.PixelBlocks')), 12,
-     r'a time axis.* gives \(6, 64\)'),
+     r'a time axis.* gives \(1, 64\)'),
 ])
 def test_frames_that_do_not_fit_are_named(options, num_frames, text):
-    encoder = build(**{'backbone': VIT, **options})
     with pytest.raises(ValueError, match=text):
-        encoder(draw_frames(num_frames), MASKS)
+        build(**{'backbone': VIT, **options})(draw_frames(num_frames), MASKS)
 
 
 def test_frames_of_another_layout_are_refused():
