@@ -1,4 +1,5 @@
 from .detector import init_detector
+from .encoder_extractor import EncoderExtractor
 from .feature_extractor import FeatureExtractor
 from .feature_output import Extraction
 from .inferencer import TADInferencer, inference_detector
@@ -9,8 +10,8 @@ from .recognizers import build_recognizer, features_of
 from .stream import DetectionStream, StreamDetection, stream_features
 
 __all__ = [
-    'DetectionStream', 'Extraction', 'FeatureExtractor', 'METADATA',
-    'OnnxDetector', 'Preprocessing', 'StreamDetection', 'TADInferencer',
-    'build_recognizer', 'encode_video', 'features_of', 'inference_detector',
-    'init_detector', 'record_gates', 'stream_features'
+    'DetectionStream', 'EncoderExtractor', 'Extraction', 'FeatureExtractor',
+    'METADATA', 'OnnxDetector', 'Preprocessing', 'StreamDetection',
+    'TADInferencer', 'build_recognizer', 'encode_video', 'features_of',
+    'inference_detector', 'init_detector', 'record_gates', 'stream_features'
 ]

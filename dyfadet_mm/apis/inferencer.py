@@ -21,6 +21,7 @@ from dyfadet_mm.fileio import (FileNames, VideoReader, class_name, cut,
 from dyfadet_mm.registry import INFERENCERS
 from dyfadet_mm.visualization import TADVisualizer
 from .detector import SCOPE, init_detector
+from .encoder_extractor import EncoderExtractor
 from .feature_extractor import FeatureExtractor
 from .inputs import list_sources
 from .pipeline import InferencePipeline
@@ -349,6 +350,8 @@ class TADInferencer(BaseInferencer):
             ValueError: If neither the arguments nor the model names one.
         """
         extractor, weights = self._extractor
+        if extractor is None and self.pipeline.frames is not None:
+            return EncoderExtractor(self.model)
         if extractor is None:
             extractor = self.model.cfg.get('feature_extractor')
         if extractor is None:

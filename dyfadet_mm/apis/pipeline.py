@@ -15,6 +15,7 @@ from dyfadet_mm.fileio.feature_readers.checks import (check_features,
 from dyfadet_mm.fileio.feature_readers.containers import split_container
 from dyfadet_mm.registry import TASK_UTILS, TRANSFORMS
 from .inputs import Source, reader_of
+from .video_frames import VideoFrames, reads_frames
 
 GRID = ('fps', 'feat_stride', 'feat_num_frames')
 
@@ -38,6 +39,8 @@ class InferencePipeline:
             features (T, C), their grid, as a file beside them would have it
             with the ``fps`` of the video, and its duration in seconds. None
             without videos.
+        frames (VideoFrames, optional): From a video to the frames that the
+            detector reads, None of one that reads features only.
     """
 
     def __init__(self, cfg: Config, feat_dim: Optional[int] = None) -> None:
@@ -47,8 +50,13 @@ class InferencePipeline:
         self.extract = None
         self.loader: dict = {}
         self.spreads = False
+        pipeline = dataset.get('pipeline') or [dict(type=PackTADInputs)]
+        self.frames = None
+        if reads_frames(dataset):
+            self.frames = VideoFrames(dataset)
+            pipeline = self.frames.steps_of_features()
         steps = []
-        for step in dataset.get('pipeline') or [dict(type=PackTADInputs)]:
+        for step in pipeline:
             kind = step['type']
             kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
             if kind is LoadFeatures:
@@ -67,7 +75,8 @@ class InferencePipeline:
                 and ``feat_num_frames``, which win over all else.
 
         Returns:
-            dict: ``inputs`` (C, T) and ``data_samples``.
+            dict: ``inputs``, features (C, T) or frames (3, T, k, H, W), and
+            ``data_samples``.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -75,6 +84,8 @@ class InferencePipeline:
                 in time they are.
         """
         given = {key: each for key, each in given.items() if each is not None}
+        if self.frames is not None and source.is_video:
+            return self.frames(source.path, source.video_id, **given)
         feats, facts = self._read(source, given)
         facts = self.complete(repr(source.name), {**facts, **given})
         if 'duration' not in facts:

@@ -82,7 +82,7 @@ def build_recognizer(model: ModelType,
                          type(part).__name__),
         config=name,
         checkpoint=checkpoint and osp.basename(checkpoint),
-        checkpoint_sha256=_digest(module, checkpoint))
+        checkpoint_sha256=digest(module, checkpoint))
     return Recognizer(module, cfg, facts)
 
 
@@ -134,8 +134,16 @@ def _build(cfg: Config) -> nn.Module:
         return MODELS.build(model)
 
 
-def _digest(module: Any, checkpoint: Optional[str]) -> Optional[str]:
-    """SHA-256 of the checkpoint's file, or of the weights without one."""
+def digest(module: Any, checkpoint: Optional[str]) -> Optional[str]:
+    """SHA-256 of the checkpoint's file, or of the weights without one.
+
+    Args:
+        module (Any): With these weights.
+        checkpoint (str, optional): Path or address.
+
+    Returns:
+        str, optional: None of what is no module.
+    """
     digest = hashlib.sha256()
     if checkpoint is not None and osp.isfile(checkpoint):
         with open(checkpoint, 'rb') as file:

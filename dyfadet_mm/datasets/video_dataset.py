@@ -174,8 +174,8 @@ class TADVideoDataset(TADDataset):
 def naming_video(path: str) -> Iterator[None]:
     """Name the video that a decoder cannot read.
 
-    Decoders have errors of their own, most of which name no file. What our
-    steps raise says what is wrong already.
+    Decoders have errors of their own, most of which name no file. What the
+    steps of a pipeline raise stays as it is.
 
     Args:
         path (str): The file.
@@ -185,13 +185,15 @@ def naming_video(path: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError,
-            MemoryError, NotImplementedError, ImportError):
+    except (AttributeError, ImportError, LookupError, TypeError):
         raise
     except Exception as error:
+        if type(error) in (ValueError, VideoError):
+            raise
         text = str(error).strip().splitlines()
         raise VideoError(
             f'video {path!r} must be readable, but got '
             f'{type(error).__name__}: {text[-1] if text else ""}; replace '
-            'it, leave it out by exclude, or set filter_missing=True to skip '
-            'videos that cannot be opened') from error
+            'it, read it by another decoder, leave it out by exclude, or set '
+            'filter_missing=True to skip videos that cannot be opened'
+        ) from error

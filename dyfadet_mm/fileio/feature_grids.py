@@ -44,8 +44,8 @@ def save_grid(features: str, facts: dict) -> None:
     Args:
         features (str): As of :func:`grid_path`.
         facts (dict): ``fps`` (None for that of each video), ``stride``,
-            ``window`` and ``channels``, and what else tells how the features
-            were made.
+            ``window`` (both None if the cells are spread over each video) and
+            ``channels``, and what else tells how the features were made.
 
     Raises:
         WriteError: If the file cannot be written.
@@ -83,8 +83,11 @@ def load_grid(features: str) -> Optional[dict]:
         if name not in facts:
             raise MissingFieldError(f'{what} must have {name!r}, but has '
                                     f'{brief(sorted(facts))}')
-        if name != 'fps' or facts[name] is not None:
+        if name == 'channels' or facts[name] is not None:
             facts[name] = _positive(facts[name], name, what)
+    if (facts['stride'] is None) != (facts['window'] is None):
+        raise ValueError(f"{what} must have both 'stride' and 'window', or "
+                         'None for both')
     return facts
 
 
@@ -115,6 +118,12 @@ def check_grid(source: str, facts: dict, user: str,
     """
     for name, value in values.items():
         known = facts.get(_NAMES[name])
+        if name.startswith('feat_') and value is not None and (
+                known is None and _NAMES[name] in facts):
+            raise ValueError(
+                f'{name} of {user} must be None, as {source!r} says that '
+                f'cells are spread over each video, but got {value:g}; leave '
+                'it out, and put SpreadFeatures into the pipeline')
         if None in (known, value) or abs(value - known) < 1e-3:
             continue
         raise ValueError(

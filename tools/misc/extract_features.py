@@ -8,6 +8,10 @@ VIDEOS are files and folders. OUT gets one npy file (T, C) per video, named by
 it, or is one HDF5 file. ``feature_grid.json`` beside them says which frames a
 cell has seen; data sets read it. The same command goes on where it was
 interrupted. Exit status 1: a video could not be read; the others are there.
+
+With the config and the checkpoint of a detector that was trained from frames,
+the features are those of its own encoder: on them it detects what it does on
+the frames. Its config says the grid and how frames are prepared.
 """
 import argparse
 import os
@@ -16,10 +20,10 @@ from typing import Optional, Sequence
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 
-from dyfadet_mm.apis import FeatureExtractor
+from dyfadet_mm.apis import EncoderExtractor, FeatureExtractor
 from dyfadet_mm.apis.recognizers import read_config
 from dyfadet_mm.fileio import user_errors
 from dyfadet_mm.utils import choose_cpu_threads
@@ -34,8 +38,9 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--config',
         required=True,
-        help='one of configs/features/, another config of a recognizer, or a '
-        'name in the metafiles of MMAction2')
+        help='one of configs/features/, another config of a recognizer, a '
+        'name in the metafiles of MMAction2, or the config of a detector that '
+        'reads frames')
     parser.add_argument(
         '--checkpoint',
         help='weights: path or URL (default: published ones of a name)')
@@ -100,18 +105,11 @@ def extract(args: argparse.Namespace) -> int:
     """
     cfg, _, published = read_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
-    settings = cfg.get('feature_extractor') or {}
-    grid = {**settings.get('grid', {}), **(args.grid or {})}
     choose_cpu_threads()
-    extractor = FeatureExtractor(
-        cfg,
-        args.checkpoint or published,
-        grid=grid or None,
-        preprocessing=args.preprocessing,
-        device=args.device,
-        batch_size=args.batch_size,
-        dtype=args.dtype,
-        num_workers=args.num_workers)
+    if (cfg.get('model') or {}).get('encoder'):
+        extractor = _encoder(cfg, args)
+    else:
+        extractor = _recognizer(cfg, args.checkpoint or published, args)
     done = extractor.extract_to(
         args.videos,
         args.out,
@@ -123,6 +121,36 @@ def extract(args: argparse.Namespace) -> int:
     for name, reason in done.failed.items():
         print(f'failed: {name}: {reason}', file=sys.stderr)
     return len(done.failed)
+
+
+def _encoder(cfg: Config, args: argparse.Namespace) -> FeatureExtractor:
+    """The encoder of a detector."""
+    for name in ('grid', 'preprocessing'):
+        if getattr(args, name):
+            raise ValueError(f'{name} is that of the test pipeline of a '
+                             f'detector with an encoder; leave --{name} out')
+    if args.checkpoint is None:
+        raise ValueError('a detector with an encoder must have weights; give '
+                         '--checkpoint')
+    if args.dtype != 'float32':
+        cfg.model.predict_dtype = args.dtype
+    return EncoderExtractor(cfg, args.checkpoint, args.device)
+
+
+def _recognizer(cfg: Config, checkpoint: Optional[str],
+                args: argparse.Namespace) -> FeatureExtractor:
+    """A recognizer that sees a clip for each cell."""
+    settings = cfg.get('feature_extractor') or {}
+    grid = {**settings.get('grid', {}), **(args.grid or {})}
+    return FeatureExtractor(
+        cfg,
+        checkpoint,
+        grid=grid or None,
+        preprocessing=args.preprocessing,
+        device=args.device,
+        batch_size=args.batch_size,
+        dtype=args.dtype,
+        num_workers=args.num_workers)
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

@@ -103,8 +103,8 @@ def _pack_frames(results: dict) -> torch.Tensor:
     if imgs.dtype != np.uint8:
         raise TypeError(
             f'frames of video {name!r} must be uint8, as the frame encoder '
-            f'normalises them, but got {imgs.dtype}; leave out Normalize, and '
-            'steps that leave fractions')
+            f'normalises them, but got {imgs.dtype}; leave out the step that '
+            'makes them so')
     if imgs.shape[:2] != (3, math.prod(cells)):
         raise ValueError(
             f'frames of video {name!r} must be {math.prod(cells)} of 3 '

@@ -51,14 +51,16 @@ class SampleCellFrames(BaseTransform):
     Modified Keys:
 
     - fps, duration: those of the file, where they are None or infinite
-    - feat_stride: frames between cells, with ``num_cells``
     - feat_num_frames: frames from the first to the last one of a cell, where
-      it is None or with ``num_cells``
+      it is None
+    - feat_stride, feat_num_frames: with ``num_cells`` both are the share of
+      the video that a cell has, as of :class:`SpreadFeatures`
 
     Args:
         frames_per_cell (int): k. Defaults to 1.
-        num_cells (int, optional): T, spread over the whole video. Defaults to
-            None, as many as there are strides, but at least one.
+        num_cells (int, optional): T, spread over the whole video, with the
+            frames in the middle of equal shares. Defaults to None, as many as
+            there are strides, but at least one.
 
     Raises:
         ValueError: If an argument is below 1.
@@ -73,6 +75,14 @@ class SampleCellFrames(BaseTransform):
                 raise ValueError(f'{name} must be at least 1, but got {value}')
         self.frames_per_cell = frames_per_cell
         self.num_cells = num_cells
+
+    def window(self, stride: float) -> float:
+        """Frames from the first to the last one of a cell.
+
+        Args:
+            stride (float): Frames between two cells.
+        """
+        return stride - stride / self.frames_per_cell + 1
 
     def transform(self, results: dict) -> dict:
         """Add the indices of frames.
@@ -105,19 +115,23 @@ class SampleCellFrames(BaseTransform):
                 f'{length:.2f}; it is cut off or another one: replace it, '
                 'correct the annotations, or leave it out by exclude')
         fps = results['fps'] = results['fps'] or len(seconds) / length
-        stride = results['feat_stride']
         if self.num_cells is not None:
-            stride = results['feat_stride'] = length * fps / self.num_cells
-        elif stride is None:
+            count, shift = self.num_cells, 0.5
+            stride = length * fps / count
+            results.update(feat_stride=stride, feat_num_frames=stride)
+        elif results['feat_stride'] is None:
             raise ValueError('feat_stride of the data set must be a number '
                              'unless SampleCellFrames has num_cells, but got '
                              'None')
+        else:
+            stride, shift = results['feat_stride'], 0.
+            # a rate is known to a few digits
+            count = max(int(length * fps / stride + 1e-3), 1)
         step = stride / self.frames_per_cell
-        if results['feat_num_frames'] is None or self.num_cells is not None:
-            results['feat_num_frames'] = stride - step + 1
-        # a rate is known to a few digits
-        count = self.num_cells or max(int(length * fps / stride + 1e-3), 1)
-        frames = np.arange(count * self.frames_per_cell) * step
+        if results['feat_num_frames'] is None:
+            results['feat_num_frames'] = self.window(stride)
+        frames = (np.arange(count * self.frames_per_cell) + shift) * step
+        frames -= shift  # a frame is shown for its own half before and after
         results['feats'] = _nearest(seconds, frames / fps).reshape(
             count, self.frames_per_cell)  # (T, k)
         return results

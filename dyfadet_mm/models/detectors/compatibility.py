@@ -93,11 +93,13 @@ def _complete(cfg: ConfigType, source: nn.Module) -> ConfigType:
     return cfg
 
 
-def check_compatibility(backbone: nn.Module, neck: Optional[nn.Module],
-                        head: nn.Module, data_preprocessor: nn.Module) -> None:
+def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,
+                        neck: Optional[nn.Module], head: nn.Module,
+                        data_preprocessor: nn.Module) -> None:
     """Check that the parts of a detector fit together.
 
     Args:
+        encoder (nn.Module, optional): Of frames.
         backbone (nn.Module): Encoder.
         neck (nn.Module, optional): What lies between the two.
         head (nn.Module): Detection head.
@@ -108,8 +110,8 @@ def check_compatibility(backbone: nn.Module, neck: Optional[nn.Module],
             head that fuses neighbouring levels is given a single one. The
             message lists all of these, with both keys and both numbers.
     """
-    parts: List[Part] = [('backbone', backbone), ('neck', neck),
-                         ('head', head)]
+    parts: List[Part] = [('encoder', encoder), ('backbone', backbone),
+                         ('neck', neck), ('head', head)]
     parts = [part for part in parts if part[1] is not None]
     problems = [
         problem for pair in zip(parts, parts[1:])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dyfadet_mm.ops.checks import NotFiniteError
 from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
-from dyfadet_mm.structures import Cells, Padding, Pyramid
+from dyfadet_mm.structures import Cells, Padding, Pyramid, pad_cells
 from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      OptMultiConfig, OptSampleList, SampleList,
@@ -106,7 +106,7 @@ class SingleStageTAD(BaseModel):
                 build_part(neck, 'neck', self.backbone))
         self._head = head
         self.head = self._build_head(_count_classes(head, train_dataset))
-        check_compatibility(self.backbone, self.neck, self.head,
+        check_compatibility(self.encoder, self.backbone, self.neck, self.head,
                             self.data_preprocessor)
         self.postprocessor = TASK_UTILS.build(postprocessor)
         self.predict_dtype = predict_dtype
@@ -397,14 +397,54 @@ class SingleStageTAD(BaseModel):
         run = self._network if self.graphs is None else self.graphs
         found = {}
         for total, group in self._groups(windows).items():
-            feats = [each.cut(inputs, total) for each in group]
+            feats = [self._features(inputs, each, total) for each in group]
             feats = torch.stack(feats) if len(feats) > 1 else feats[0][None]
             cells = Cells.of([each.length for each in group], total,
                              feats.device, self.padding)
             with self._precision(inputs.device):
-                outputs, masks = run(self.encode(feats, cells), cells)
+                outputs, masks = run(feats, cells)
             found.update(zip(group, self.head.decode_by_feat(*outputs, masks)))
         return found
+
+    def _features(self, inputs: Tensor, window: Window, total: int) -> Tensor:
+        """Features of a window, padded, (C, ``total``).
+
+        Frames are encoded with the padding that the window has alone.
+        """
+        if inputs.ndim == 3:
+            return window.cut(inputs, total)
+        frames = window.cut(inputs, window.padded_len)[None]
+        cells = Cells.of([window.length], window.padded_len, inputs.device,
+                         self.padding)
+        with self._precision(inputs.device):
+            feats = self.encode(frames, cells)[0]
+        return pad_cells(feats, total)
+
+    @torch.no_grad()
+    def encode_videos(self, inputs: Tensor,
+                      data_samples: SampleList) -> List[Tensor]:
+        """Make the features of videos that their detections come from.
+
+        Where windows of a long video overlap, a cell is that of the window in
+        which it is farther from the end.
+
+        Args:
+            inputs (Tensor): Frames of the data preprocessor,
+                (B, 3, T, k, H, W).
+            data_samples (Sequence[BaseDataElement]): One per video.
+
+        Returns:
+            list[Tensor]: Features of each video without padding, (C, T_b).
+
+        Raises:
+            ValueError: If there is no encoder.
+        """
+        parts: List[List[Tensor]] = [[] for _ in data_samples]
+        for each in self._windows(inputs.size(2), data_samples):
+            feats = self._features(inputs, each, each.padded_len)
+            end = each.length if each.last is None else each.last
+            parts[each.video].append(feats[:, each.first:end])
+        return [torch.cat(part, 1) for part in parts]
 
     def _network(self, inputs: Tensor,
                  cells: Cells) -> Tuple[Tuple[TensorTuple, ...], TensorTuple]:
