@@ -69,13 +69,18 @@ class SetEpochHook(Hook):
                           runner: Runner,
                           batch_idx: int,
                           data_batch: Any = None) -> None:
-        """Count epochs where the loop does not.
+        """Start the numbers again, and count epochs where the loop does not.
+
+        Workers draw one number when they start: in the first epoch of a
+        training and of one that was resumed, but not in the next ones.
 
         Args:
             runner (Runner): The runner of the training process.
             batch_idx (int): Position of the batch.
             data_batch (Any): The batch, unused. Defaults to None.
         """
+        if self._by_epoch and batch_idx == 0:
+            _start_random_numbers(runner, runner.epoch)
         if not self._by_epoch:
             # the batch after this one is the next to be made
             self._set_epoch(runner,
