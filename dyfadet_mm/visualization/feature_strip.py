@@ -1,4 +1,4 @@
-"""Features over time, above a timeline."""
+"""Features or frames over time, above a timeline."""
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -56,6 +56,35 @@ def draw_feature_strip(feats: np.ndarray,
         axes.text(-0.008, 0.5, name, size=8, color=INK,
                   transform=axes.transAxes, ha='right',
                   va='center')  # yapf: disable
+    return figure
+
+
+def draw_frame_strip(frames: np.ndarray,
+                     duration: float,
+                     width: float = 11.) -> Figure:
+    """Draw as many frames side by side as fit, for a timeline to follow.
+
+    Args:
+        frames (ndarray): RGB, uint8, (3, T, H, W).
+        duration (float): Seconds that the axis shows.
+        width (float): Inches. Defaults to 11.
+
+    Returns:
+        Figure: With an Agg canvas.
+    """
+    total, rows, columns = frames.shape[1:]
+    height = STRIP + 2 * MARGIN
+    figure = Figure(figsize=(width, height), dpi=150, facecolor='white')
+    FigureCanvasAgg(figure)
+    span = width - LEFT - RIGHT
+    axes = figure.add_axes(
+        (LEFT / width, MARGIN / height, span / width, STRIP / height))
+    number = max(round(span / STRIP * rows / columns), 1)
+    cells = ((np.arange(number) + 0.5) * total / number).astype(int)
+    picture = np.concatenate(list(frames[:, cells].swapaxes(0, 1)), 2)
+    axes.imshow(
+        picture.transpose(1, 2, 0), extent=(0, duration, 0, 1), aspect='auto')
+    axes.set_axis_off()
     return figure
 
 

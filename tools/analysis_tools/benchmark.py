@@ -190,6 +190,10 @@ def load_config(args: argparse.Namespace) -> Config:
         ValueError: If the config lacks what an option needs.
     """
     cfg = merge_options(Config.fromfile(args.config), args.cfg_options)
+    if cfg.model.get('encoder'):
+        raise ValueError('the config must be of a detector that reads '
+                         'features, but has model.encoder; set '
+                         'model.encoder=None and model.backbone.in_channels')
     cfg.model.pop('score_fusion', None)  # it reads scores of real videos
     if args.train and 'optim_wrapper' not in cfg:
         raise ValueError('--train needs optim_wrapper in the config')

@@ -3,7 +3,8 @@
     python tools/analysis_tools/browse_dataset.py CONFIG --out-dir DIR --num 8
 
 Each image shows the norm of the features, the features themselves and the
-actions on one axis, in seconds from the start of the crop.
+actions on one axis, in seconds from the start of the crop. Of a data set of
+video files it shows frames in place of the features.
 """
 import argparse
 import os
@@ -22,7 +23,8 @@ from dyfadet_mm.fileio import FileNames, atomic_path, user_errors
 from dyfadet_mm.registry import DATASETS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.visualization import draw_timeline, figure_to_image
-from dyfadet_mm.visualization.feature_strip import draw_feature_strip
+from dyfadet_mm.visualization.feature_strip import (draw_feature_strip,
+                                                    draw_frame_strip)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -94,35 +96,48 @@ def build_dataset(args: argparse.Namespace) -> BaseDataset:
 
 
 def draw_sample(sample: dict, classes: Optional[Sequence[str]]) -> np.ndarray:
-    """Draw features above actions.
+    """Draw features or frames above actions.
 
     Args:
-        sample (dict): ``inputs`` (C, T) and ``data_samples``.
+        sample (dict): ``inputs``, (C, T) or (3, T, k, H, W), and
+            ``data_samples``.
         classes (Sequence[str], optional): Names in label order.
 
     Returns:
         ndarray: RGB, uint8, (H, W, 3).
     """
-    feats = sample['inputs'].numpy().T  # (T, C)
+    inputs = sample['inputs'].numpy()
+    num_cells = inputs.shape[1]
     data_sample = sample['data_samples']
     timing = (data_sample.fps, data_sample.feat_stride,
               data_sample.feat_num_frames)
-    centres = grid_to_seconds(np.array([0, len(feats) - 1]), *timing)
+    centres = grid_to_seconds(np.array([0, num_cells - 1]), *timing)
     # the last cell ends half a window after its centre
     duration = centres[1] + 0.5 * timing[2] / timing[0]
     gt = data_sample.get('gt_instances',
                          dict(segments=np.zeros((0, 2)), labels=np.zeros(0)))
     video = dict(
-        video_id=f'{data_sample.video_id}: {feats.shape[0]} cells of '
-        f'{feats.shape[1]} channels, {len(gt["labels"])} actions',
+        video_id=f'{data_sample.video_id}: {num_cells} cells of '
+        f'{_what(inputs)}, {len(gt["labels"])} actions',
         duration=duration,
         gt_segments=gt['segments'],
         gt_labels=gt['labels'])
-    strip = draw_feature_strip(feats, *centres, duration)
+    if inputs.ndim == 2:
+        strip = draw_feature_strip(inputs.T, *centres, duration)
+    else:
+        strip = draw_frame_strip(inputs[:, :, 0], duration)
     return np.concatenate([
         figure_to_image(strip),
         figure_to_image(draw_timeline([video], classes))
     ])
+
+
+def _what(inputs: np.ndarray) -> str:
+    """What a cell has."""
+    if inputs.ndim == 2:
+        return f'{len(inputs)} channels'
+    number, height, width = inputs.shape[2:]
+    return f'{number} frames {width} x {height}'
 
 
 def choose_files(args: argparse.Namespace, dataset: BaseDataset) -> dict:

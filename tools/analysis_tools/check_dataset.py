@@ -222,6 +222,8 @@ def inspect(cfg: Config, args: argparse.Namespace) -> Report:
     model = cfg.get('model') or {}
     max_seq_len = model.get('data_preprocessor', {}).get('max_seq_len')
     in_channels = model.get('backbone', {}).get('in_channels')
+    if model.get('encoder'):
+        in_channels = None  # those of the encoder, and not of the data
     # None counts those of the training data
     num_classes = model.get('head', {}).get('num_classes')
     surveys, levels = [], {}

@@ -70,7 +70,7 @@ def median_video(cfg: Config) -> Tuple[dict, int]:
         tuple[dict, int]: A batch of this video, and its number of cells.
     """
     dataset = build_dataset(cfg, 'test_dataloader')
-    lengths = [dataset[i]['inputs'].shape[-1] for i in range(len(dataset))]
+    lengths = [dataset[i]['inputs'].shape[1] for i in range(len(dataset))]
     index = int(np.argsort(lengths, kind='stable')[len(lengths) // 2])
     return pseudo_collate([dataset[index]]), lengths[index]
 

@@ -114,9 +114,11 @@ def _parse_actions(video_id: str, items: List[dict], class_ids: Dict[str, int],
 
 
 def _find_missing(result: Survey) -> None:
-    """Look whether every feature file exists."""
+    """Look whether every file of features, or of a video, exists."""
     for video_id, video in result.videos.items():
-        for path in video.info['feature_paths'].values():
+        paths = video.info.get('feature_paths') or dict(
+            video=video.info['filename'])
+        for path in paths.values():
             try:
                 found = features_exist(path, result.dataset.backend_args)
             except NotImplementedError:

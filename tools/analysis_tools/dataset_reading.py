@@ -7,10 +7,13 @@ from typing import List, Optional, Tuple
 import numpy as np
 from dataset_magnitudes import measure_magnitude
 from dataset_survey import DATA_ERRORS, Reading, Survey, Video, some, text_of
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, Compose
 from rich.progress import track
 
-from dyfadet_mm.datasets import LoadFeatures, PackTADInputs, SecondsToGrid
+from dyfadet_mm.datasets import (LoadFeatures, PackTADInputs, SampleCellFrames,
+                                 SecondsToGrid)
+from dyfadet_mm.datasets.video_dataset import naming_video
+from dyfadet_mm.fileio import VideoError
 from dyfadet_mm.fileio.feature_readers.checks import check_features
 
 MISSING, UNREADABLE = 'missing features', 'unreadable features'
@@ -21,12 +24,14 @@ DIMENSION, PIPELINE = 'feature dimension', 'pipeline'
 class VideoReader:
     """Load a video and put its actions on the grid, without augmentation.
 
+    Of a video file, the header is read, and no frame decoded.
+
     Args:
         transforms (list[BaseTransform]): Pipeline of the dataset. Its steps
             up to :class:`SecondsToGrid` draw no random numbers.
 
     Raises:
-        ValueError: If no step loads features.
+        ValueError: If no step loads features or chooses frames.
     """
 
     def __init__(self, transforms: List[BaseTransform]) -> None:
@@ -35,9 +40,13 @@ class VideoReader:
                 lambda step: not isinstance(step,
                                             (SecondsToGrid, PackTADInputs)),
                 transforms))
-        if not steps or not _loaders(steps[0]):
+        if steps and isinstance(steps[-1], SampleCellFrames):
+            steps = [Compose(steps)]
+        elif not steps or not _loaders(steps[0]):
             raise ValueError('pipeline must begin with LoadFeatures or '
-                             f'ConcatFeatures, but got {steps[:1]}')
+                             'ConcatFeatures, or with a step that opens a '
+                             'video and SampleCellFrames, but got '
+                             f'{steps[:1]}')
         self.load, *self.steps = *steps, SecondsToGrid()
         self.loaders = _loaders(self.load)
         for loader in self.loaders:
@@ -56,7 +65,12 @@ class VideoReader:
             video.info, segments_s=video.segments, labels_s=video.labels)
         problem, text = '', ''
         try:
-            feats = self.load(dict(results))['feats']
+            if self.loaders:
+                feats = self.load(dict(results))['feats']
+            else:
+                with naming_video(video.info['filename']):
+                    results = self.load(results)
+                feats = results['feats']  # indices of frames, (T, k)
         except DATA_ERRORS as error:
             problem, feats = self._diagnose(video.info, error)
             text = text_of(error)
@@ -64,6 +78,8 @@ class VideoReader:
                 return Reading(problem, text)
         shape, digest = feats.shape, hashlib.blake2b(feats).digest()
         magnitude = None if problem else measure_magnitude(feats)
+        if not self.loaders:  # says nothing of what the frames show
+            digest, magnitude = video.info['filename'].encode(), None
         results['feats'] = feats
         try:
             for step in self.steps:
@@ -87,6 +103,8 @@ class VideoReader:
         """
         if isinstance(error, FileNotFoundError):
             return MISSING, None
+        if isinstance(error, VideoError):
+            return UNREADABLE, None
         for loader in self.loaders:
             path = info['feature_paths'].get(loader.source)
             if path is None:
@@ -122,7 +140,7 @@ def _to_float32(feats: np.ndarray) -> np.ndarray:
 
 
 def _loaders(step: BaseTransform) -> List[LoadFeatures]:
-    """The loader of every feature source."""
+    """The loader of every feature source, none of frames."""
     if isinstance(step, LoadFeatures):
         return [step]
     return list(getattr(step, 'loaders', ()))

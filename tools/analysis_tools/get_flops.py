@@ -4,9 +4,9 @@
 
 A multiplication with its addition counts as one operation, as in the tools of
 the same name of MMAction2 and MMDetection. What is counted is the network:
-encoder, neck and head, for a video without padding. Convolutions that are zero
-with the weights of a config's start (init_std=0) are not computed and not
-counted.
+encoder, neck and head, for a video without padding, and the frame encoder of a
+detector that reads frames. Convolutions that are zero with the weights of a
+config's start (init_std=0) are not computed and not counted.
 """
 import argparse
 from typing import Optional, Sequence, Tuple
@@ -36,7 +36,8 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         nargs='+',
         metavar='N',
         help='of the features: T, or C T, or B C T (default: T is '
-        'max_seq_len,\nC is in_channels of the encoder, B is 1)')
+        'max_seq_len,\nC is in_channels of the encoder, B is 1); of frames: '
+        'T k H W,\ncells, frames of a cell, height and width')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -47,18 +48,25 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
 
 
 def input_shape(model: nn.Module, shape: Sequence[int]) -> Tuple[int, ...]:
-    """The shape of the features, completed by what the model says.
+    """The shape of features or frames, completed by what the model says.
 
     Args:
         model (nn.Module): The detector.
-        shape (Sequence[int]): T, or C and T, or B, C and T; or nothing.
+        shape (Sequence[int]): T, or C and T, or B, C and T; or nothing. Of
+            frames, T, k, H and W.
 
     Returns:
-        tuple[int]: B, C and T.
+        tuple[int]: B, C and T; of frames 1, 3, T, k, H and W.
 
     Raises:
         ValueError: If it is none of these, or the model does not say.
     """
+    if getattr(model, 'encoder', None) is not None:
+        if len(shape) != 4 or min(shape) < 1:
+            raise ValueError('--shape must be T k H W of the frames that the '
+                             'model reads, cells, frames of a cell, height '
+                             f'and width, but got {list(shape)}')
+        return (1, 3, *shape)
     known = [
         1,
         getattr(model.backbone, 'in_channels', None),
@@ -95,6 +103,8 @@ def count(config: str,
     model.init_weights()
     sizes = input_shape(model, shape)
     inputs = (torch.randn(sizes), )
+    if len(sizes) > 3:
+        inputs = (torch.zeros(sizes, dtype=torch.uint8), )
     return sizes, get_model_complexity_info(model.eval(), inputs=inputs)
 
 
