@@ -9,18 +9,18 @@ from .fineaction import FineActionDataset
 from .hacs import HACSDataset
 from .multithumos import MultiTHUMOSDataset
 from .thumos14 import THUMOS14Dataset
-from .transforms import (ClipActions, ConcatFeatures, LoadFeatures,
-                         PackTADInputs, RandomTruncate, ResizeFeatures,
-                         SampleCellFrames, SecondsToGrid, SelectFrames,
-                         SpreadFeatures, SubsampleFeatures)
+from .transforms import (ClipActions, ConcatFeatures, DecodeInPieces,
+                         LoadFeatures, PackTADInputs, RandomTruncate,
+                         ResizeFeatures, SampleCellFrames, SecondsToGrid,
+                         SelectFrames, SpreadFeatures, SubsampleFeatures)
 from .video_dataset import TADVideoDataset
 
 __all__ = [
     'ActivityNetDataset', 'CharadesDataset', 'ClipActions', 'ConcatFeatures',
-    'Ego4DMQDataset', 'EpicKitchens100Dataset', 'FineActionDataset',
-    'HACSDataset', 'LoadFeatures', 'MultiTHUMOSDataset', 'PackTADInputs',
-    'RandomTruncate', 'ResizeFeatures', 'SampleCellFrames', 'SecondsToGrid',
-    'SelectFrames', 'SpreadFeatures', 'SubsampleFeatures', 'TADDataset',
-    'TADVideoDataset', 'THUMOS14Dataset', 'dataset_classes',
+    'DecodeInPieces', 'Ego4DMQDataset', 'EpicKitchens100Dataset',
+    'FineActionDataset', 'HACSDataset', 'LoadFeatures', 'MultiTHUMOSDataset',
+    'PackTADInputs', 'RandomTruncate', 'ResizeFeatures', 'SampleCellFrames',
+    'SecondsToGrid', 'SelectFrames', 'SpreadFeatures', 'SubsampleFeatures',
+    'TADDataset', 'TADVideoDataset', 'THUMOS14Dataset', 'dataset_classes',
     'num_detector_classes', 'use_classes'
 ]

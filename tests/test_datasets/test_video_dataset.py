@@ -230,6 +230,26 @@ def test_format_shape_of_mmaction_is_taken_too(folder):
                        make(folder, steps(frames_per_cell=2))[0]['inputs'])
 
 
+@pytest.mark.parametrize('num_frames', [1, 4, 100])
+def test_pieces_are_the_whole(still, folder, num_frames):
+    for data_root, decoded in ((folder, ()), (still, AUGMENT)):
+        np.random.seed(0)  # ColorJitter chooses an order when it is made
+        whole = make(data_root, steps(decoded=decoded))
+        pieces = dict(
+            type='dyfadet_mm.DecodeInPieces',
+            num_frames=num_frames,
+            transforms=[dict(type='mmaction.DecordDecode'), *decoded])
+        pipeline = steps()
+        pipeline[-2] = pieces
+        np.random.seed(0)
+        parts = make(data_root, pipeline)
+        for data in (whole, parts):
+            data.set_epoch(5)
+        assert torch.equal(whole[0]['inputs'], parts[0]['inputs'])
+    assert 'Flip' in repr(parts.pipeline) and str(num_frames) in repr(
+        parts.pipeline)
+
+
 # bad input
 
 
@@ -328,9 +348,11 @@ def test_another_source_is_refused(folder):
 
 
 def test_steps_refuse_what_is_out_of_range():
-    for options in (dict(frames_per_cell=0), dict(num_cells=0)):
+    for kind, options in (('SampleCellFrames', dict(frames_per_cell=0)),
+                          ('SampleCellFrames', dict(num_cells=0)),
+                          ('DecodeInPieces', dict(transforms=[],
+                                                  num_frames=0))):
         with pytest.raises(ValueError, match='must be at least 1, but got 0'):
-            TRANSFORMS.build(
-                dict(type='dyfadet_mm.SampleCellFrames', **options))
+            TRANSFORMS.build(dict(type=f'dyfadet_mm.{kind}', **options))
     assert 'SelectFrames()' in repr(
         Compose([dict(type='dyfadet_mm.SelectFrames')]))

@@ -2,13 +2,13 @@
 from .clip import ClipActions
 from .concat import ConcatFeatures
 from .formatting import PackTADInputs
-from .frames import SampleCellFrames, SelectFrames
+from .frames import DecodeInPieces, SampleCellFrames, SelectFrames
 from .geometry import RandomTruncate, SecondsToGrid
 from .loading import LoadFeatures
 from .resample import ResizeFeatures, SpreadFeatures, SubsampleFeatures
 
 __all__ = [
-    'ClipActions', 'ConcatFeatures', 'LoadFeatures', 'PackTADInputs',
-    'RandomTruncate', 'ResizeFeatures', 'SampleCellFrames', 'SecondsToGrid',
-    'SelectFrames', 'SpreadFeatures', 'SubsampleFeatures'
+    'ClipActions', 'ConcatFeatures', 'DecodeInPieces', 'LoadFeatures',
+    'PackTADInputs', 'RandomTruncate', 'ResizeFeatures', 'SampleCellFrames',
+    'SecondsToGrid', 'SelectFrames', 'SpreadFeatures', 'SubsampleFeatures'
 ]

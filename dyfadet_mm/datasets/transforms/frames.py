@@ -16,12 +16,14 @@ They lie around the steps of MMAction2 that open and decode a video:
     ]
 """
 import math
-from typing import Any, Optional
+from contextlib import nullcontext
+from typing import Any, Optional, Sequence
 
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, Compose
 
 from dyfadet_mm.registry import TRANSFORMS
+from ..sample_rng import drawing_from
 
 # how far a video may be from its annotated duration
 TOLERANCE_SECONDS = 1.
@@ -178,6 +180,67 @@ class SelectFrames(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
+
+
+@TRANSFORMS.register_module()
+class DecodeInPieces(BaseTransform):
+    """Decode and transform a long video piece by piece.
+
+    Between the steps are the frames of one piece in the size of the file, and
+    of all others what the last step has left of them. What steps draw at
+    random is the same for all pieces.
+
+    Required Keys:
+
+    - frame_inds (ndarray): (N, )
+    - video_reader, and what else the steps need
+
+    Added Keys:
+
+    - imgs (list[ndarray]): N frames, (H, W, 3)
+
+    Args:
+        transforms (Sequence[dict]): Configs of a decoder and of steps on
+            single frames.
+        num_frames (int): Of a piece. Defaults to 256.
+
+    Raises:
+        ValueError: If ``num_frames`` is below 1.
+    """
+
+    def __init__(self,
+                 transforms: Sequence[dict],
+                 num_frames: int = 256) -> None:
+        if num_frames < 1:
+            raise ValueError('num_frames must be at least 1, but got '
+                             f'{num_frames}')
+        self.transforms = Compose(transforms)
+        self.num_frames = num_frames
+
+    def transform(self, results: dict) -> dict:
+        """Add ``imgs``.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            dict: The same dict.
+        """
+        whole, imgs = results['frame_inds'], []
+        rng = results.get('rng')
+        for start in range(0, len(whole), self.num_frames):
+            frames = whole[start:start + self.num_frames]
+            piece = dict(results, frame_inds=frames, clip_len=len(frames))
+            with nullcontext() if rng is None else drawing_from(rng):
+                piece = self.transforms(piece)
+            imgs.extend(piece['imgs'])
+        results.update(piece, imgs=imgs, frame_inds=whole, clip_len=len(whole))
+        return results
+
+    def __repr__(self) -> str:
+        steps = ', '.join(map(repr, self.transforms.transforms))
+        return (f'{type(self).__name__}(transforms=[{steps}], '
+                f'num_frames={self.num_frames})')
 
 
 def _frame_times(results: dict) -> tuple:
