@@ -2,12 +2,11 @@
 import os
 import signal
 
-import pytest
 from killed_training import assert_same_end
 from small_data import run_tool
 from video_data import write_video_data
 
-pytest.importorskip('av')
+
 SETTINGS = """
 randomness = dict(seed=1)
 max_epochs = 3
@@ -32,8 +31,7 @@ class KillHook(Hook):
 """
 
 
-@pytest.mark.parametrize('num_workers', [0, 2])
-def test_resumed_it_has_the_same_weights(tmp_path, num_workers):
+def test_resumed_it_has_the_same_weights(tmp_path):
     config = write_video_data(tmp_path, SETTINGS)
     (tmp_path / 'kill_hook.py').write_text(HOOK)
 
@@ -45,7 +43,7 @@ def test_resumed_it_has_the_same_weights(tmp_path, num_workers):
             tmp_path / name,
             *args,
             '--cfg-options',
-            f'num_workers={num_workers}',
+            'num_workers=2',  # whose start draws a number
             env=dict(
                 PYTHONPATH=f'{tmp_path}:{os.environ["PYTHONPATH"]}'
                 if os.environ.get('PYTHONPATH') else str(tmp_path),
