@@ -6,7 +6,7 @@ from mmcv.transforms import Compose
 
 from dyfadet_mm.datasets.transforms import (PackTADInputs, SampleCellFrames,
                                             SecondsToGrid, SpreadFeatures)
-from dyfadet_mm.datasets.video_dataset import naming_video
+from dyfadet_mm.datasets.video_dataset import reading_video
 from dyfadet_mm.registry import TRANSFORMS
 
 
@@ -58,7 +58,7 @@ class VideoFrames:
             dict(self.grid, duration=math.inf, **given),
             video_id=video_id,
             filename=path)
-        with naming_video(path):
+        with reading_video(path):
             return self.steps(results)
 
     @property

@@ -1,13 +1,13 @@
 """Data set of video files, for detectors that read frames."""
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator, List, Optional
 
 from mmengine.logging import print_log
 
 from dyfadet_mm.fileio import (VIDEO_SUFFIXES, VideoError, brief,
-                               features_exist, probe_video)
+                               check_container, features_exist, probe_video)
 from dyfadet_mm.registry import DATASETS
 from .base_tad_dataset import TADDataset
 
@@ -74,12 +74,14 @@ class TADVideoDataset(TADDataset):
             dict: Start of a pipeline, without ``rng``.
         """
         entry = raw_data_info['entry']
-        if self.fps is None and not {'fps', 'frame'} & set(entry):
+        unknown = (
+            self.fps is None and entry.get('fps') is None
+            and entry.get('frame') is None)
+        if unknown:  # the video says it
             raw_data_info = dict(raw_data_info, entry=dict(entry, fps=1.))
-            data_info = super().parse_data_info(raw_data_info)
-            data_info['fps'] = None  # the video says it
-        else:
-            data_info = super().parse_data_info(raw_data_info)
+        data_info = super().parse_data_info(raw_data_info)
+        if unknown:
+            data_info['fps'] = None
         path = data_info.pop('feature_paths')['video']
         if self._any_suffix:
             path += self._suffix_of(path)
@@ -147,10 +149,12 @@ class TADVideoDataset(TADDataset):
         try:
             if not features_exist(path, self.backend_args):
                 return f'no file at {path!r}'
-            if self.filter_missing and os.path.exists(path):
+        except NotImplementedError:
+            return None  # as over HTTP: the decoder will tell
+        if self.filter_missing and os.path.exists(path):
+            try:
                 probe_video(path)
-        except (NotImplementedError, VideoError) as error:
-            if isinstance(error, VideoError):
+            except VideoError as error:
                 return str(error)
         return None
 
@@ -166,16 +170,17 @@ class TADVideoDataset(TADDataset):
         Raises:
             VideoError: If it cannot be decoded.
         """
-        with naming_video(self.get_data_info(idx)['filename']):
+        with reading_video(self.get_data_info(idx)['filename']):
             return super().prepare_data(idx)
 
 
 @contextmanager
-def naming_video(path: str) -> Iterator[None]:
-    """Name the video that a decoder cannot read.
+def reading_video(path: str) -> Iterator[None]:
+    """Name the video that a decoder cannot read, and refuse what is none.
 
     Decoders have errors of their own, most of which name no file. What the
-    steps of a pipeline raise stays as it is.
+    steps of a pipeline raise stays as it is. Local files are opened by PyAV
+    first, if it is there: other decoders also take lists of other files.
 
     Args:
         path (str): The file.
@@ -183,9 +188,12 @@ def naming_video(path: str) -> Iterator[None]:
     Raises:
         VideoError: In place of the decoder's error.
     """
+    if os.path.isfile(path):
+        with suppress(ImportError):
+            check_container(path)
     try:
         yield
-    except (AttributeError, ImportError, LookupError, TypeError):
+    except (AttributeError, ImportError, LookupError, MemoryError, TypeError):
         raise
     except Exception as error:
         if type(error) in (ValueError, VideoError):

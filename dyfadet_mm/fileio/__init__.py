@@ -25,7 +25,8 @@ from .strict_json import load_json_strict
 from .video_entries import actions_of, label_name, parse_video, to_number
 from .video_files import VIDEO_SUFFIXES, find_videos
 from .video_writer import write_video
-from .videos import VideoError, VideoInfo, VideoReader, probe_video
+from .videos import (VideoError, VideoInfo, VideoReader, check_container,
+                     probe_video)
 
 __all__ = [
     'AtomicLocalBackend', 'BaseFeatureReader', 'CONTAINERS', 'CSVReader',
@@ -35,9 +36,9 @@ __all__ = [
     'VIDEO_SUFFIXES', 'VideoError', 'VideoInfo', 'VideoReader', 'WriteError',
     'actions_of', 'atomic_path', 'average_raw_videos', 'brief',
     'check_classes', 'check_grid', 'check_video_id', 'check_writable',
-    'class_name', 'cut', 'exclude_videos', 'extend_classes', 'features_exist',
-    'find_empty_classes', 'find_reversed', 'find_videos', 'grid_path',
-    'label_name', 'literal_config', 'load_database', 'load_grid',
+    'check_container', 'class_name', 'cut', 'exclude_videos', 'extend_classes',
+    'features_exist', 'find_empty_classes', 'find_reversed', 'find_videos',
+    'grid_path', 'label_name', 'literal_config', 'load_database', 'load_grid',
     'load_json_strict', 'load_raw_predictions', 'missing_features_message',
     'naming', 'parse_video', 'probe_video', 'raw_paths', 'read_bytes',
     'read_class_list', 'read_entries', 'read_lines', 'remove_duplicates',

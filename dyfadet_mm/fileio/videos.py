@@ -8,6 +8,7 @@ import itertools
 import math
 import os.path as osp
 from contextlib import contextmanager
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Iterator, NamedTuple, Tuple
 
@@ -67,6 +68,20 @@ def probe_video(path: str) -> VideoInfo:
     """
     with VideoReader(path) as reader:
         return reader.info
+
+
+@lru_cache(maxsize=None)
+def check_container(path: str) -> None:
+    """Check that a file is one of :data:`FORMATS`, once in a process.
+
+    Args:
+        path (str): Local file.
+
+    Raises:
+        FileNotFoundError, ImportError, VideoError: As of
+            :func:`probe_video`, but no frame is decoded.
+    """
+    _open(import_av(), path)[0].close()
 
 
 class VideoReader:

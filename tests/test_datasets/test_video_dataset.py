@@ -295,9 +295,18 @@ def test_a_missing_video_is_named(broken):
         make(broken)
 
 
+def test_a_list_of_other_files_is_no_video(broken):
+    (broken / 'videos' / 'text.mp4').write_text(
+        '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\ngood.mp4\n'
+        '#EXT-X-ENDLIST\n')
+    data = make(broken, exclude=['missing'])
+    with pytest.raises(VideoError, match='text.mp4.* must be a whole video'):
+        data[1]
+
+
 def test_an_undecodable_video_is_named(broken):
     data = make(broken, exclude=['missing'])
-    with pytest.raises(VideoError, match='text.mp4.* must be readable'):
+    with pytest.raises(VideoError, match='text.mp4.* must be a whole video'):
         data[1]
 
 

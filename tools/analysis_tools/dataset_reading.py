@@ -12,7 +12,7 @@ from rich.progress import track
 
 from dyfadet_mm.datasets import (LoadFeatures, PackTADInputs, SampleCellFrames,
                                  SecondsToGrid)
-from dyfadet_mm.datasets.video_dataset import naming_video
+from dyfadet_mm.datasets.video_dataset import reading_video
 from dyfadet_mm.fileio import VideoError
 from dyfadet_mm.fileio.feature_readers.checks import check_features
 
@@ -68,7 +68,7 @@ class VideoReader:
             if self.loaders:
                 feats = self.load(dict(results))['feats']
             else:
-                with naming_video(video.info['filename']):
+                with reading_video(video.info['filename']):
                     results = self.load(results)
                 feats = results['feats']  # indices of frames, (T, k)
         except DATA_ERRORS as error:
