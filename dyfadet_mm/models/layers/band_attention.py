@@ -23,16 +23,13 @@ def band_attention(query: Tensor,
     h; scores are divided by the root of d.
 
     Args:
-        query (Tensor): Of every cell, (B, T, C).
-        key (Tensor): Of every cell, (B, T, C).
-        value (Tensor): Of every cell, (B, T, C).
+        query, key, value (Tensor): Of every cell, (B, T, C).
         valid (Tensor): Cells that are attended to, (B, T) bool.
         num_heads (int): H, a divisor of C.
         reach (int, optional): Farthest distance |i - j| at which cell i
             attends to cell j. Defaults to None, any.
         position_bias (Tensor, optional): Added to the score of head h at the
-            distance j - i, entry j - i + reach, (H, 2 * reach + 1). Defaults
-            to None.
+            distance j - i, entry j - i + reach, (H, 2 * reach + 1).
 
     Returns:
         Tensor: Mean values, (B, T, C), of no meaning, but finite, where no

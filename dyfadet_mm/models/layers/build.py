@@ -9,20 +9,12 @@ from dyfadet_mm.utils.typing import ConfigType
 
 def build_layer(cfg: ConfigType, setting: str, owner: nn.Module, /,
                 **fixed: Any) -> nn.Module:
-    """Build a layer that takes features and their cells.
+    """Build a layer from what the user chose and what is fixed for it.
 
-    Args:
-        cfg (dict): What the user chose for it.
-        setting (str): Key of the user's config that holds it.
-        owner (nn.Module): The module around it, named in errors.
-        fixed (Any): What the module around it decides.
-
-    Returns:
-        nn.Module: The layer.
+    The arguments are those of :func:`complete_cfg`.
 
     Raises:
-        TypeError: If it takes a mask in place of cells.
-        ValueError: If ``cfg`` has a key that the module around it decides.
+        TypeError: If the layer takes a mask in place of cells.
     """
     return check_takes_cells(
         MODELS.build(complete_cfg(cfg, setting, owner, **fixed)))

@@ -142,8 +142,8 @@ class DynELayer(BaseModule):
     def _dynamic(self, h: Tensor, cells: Cells) -> Union[Tensor, float]:
         """Instance and window branch of ``h``, both (B, C, T).
 
-        Convolutions that are zero, as ``init_std`` 0 leaves them, are not
-        computed: their outputs and gradients are zero.
+        Convolutions that are zero are not computed: so are their outputs and
+        gradients.
         """
         if self.is_dead:
             if not torch.is_grad_enabled():
@@ -206,15 +206,10 @@ def _all_zero(params: Iterable[Tensor]) -> bool:
 
 
 def halve(x: Tensor, counted: Optional[Tensor] = None) -> Tensor:
-    """Max-pool with window 3 and stride 2, which halves the grid.
+    """Max-pool with window 3 and stride 2, (B, C, T) to (B, C, ceil(T / 2)).
 
-    Args:
-        x (Tensor): Features, (B, C, T).
-        counted (Tensor, optional): Cells that count, (B, 1, T). Defaults to
-            None, all of them.
-
-    Returns:
-        Tensor: Features, (B, C, ceil(T / 2)), zero where no cell counts.
+    Where ``counted``, (B, 1, T), is given, the other cells are left out, and
+    the result is zero where there are no others.
     """
     if counted is not None:
         x = x.masked_fill(~counted, float('-inf'))

@@ -2,7 +2,6 @@ import math
 from typing import Optional
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
@@ -13,58 +12,29 @@ from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .band_attention import band_attention
 from .drop_path import ScaledDropPath
 from .dyne_layer import halve
-from .masked_conv import PointwiseConv1d
+from .masked_conv import DepthwiseConv1d, PointwiseConv1d
 from .norm import build_norm
 
 
 class Projection(nn.Module):
-    """Queries, keys or values: depth-wise convolution, LayerNorm, 1x1.
-
-    Args:
-        channels (int): C.
-        stride (int): 1 keeps the grid, 2 halves it.
-        norm_cfg (dict): Arguments of the norm.
-    """
+    """Queries, keys or values: depth-wise convolution, LayerNorm, 1x1."""
 
     def __init__(self, channels: int, stride: int,
                  norm_cfg: ConfigType) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(
-            channels,
-            channels,
-            3,
-            stride=stride,
-            padding=1,
-            groups=channels,
-            bias=False)
+        self.conv = DepthwiseConv1d(channels, 3, stride, bias=False)
         self.norm = build_norm(channels, norm_cfg, self)
         self.linear = PointwiseConv1d(channels, channels)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Project (B, C, T) to (B, T', C), with the mask of the latter."""
-        conv = self.conv
-        # as images, because only those are convolved in channels-last order
-        x = F.conv2d(
-            x[:, :, None],
-            conv.weight[:, :, None],
-            stride=(1, *conv.stride),
-            padding=(0, *conv.padding),
-            groups=conv.groups)[:, :, 0]
-        return self.linear(self.norm(x * mask)).transpose(1, 2)
+        return self.linear(self.norm(self.conv(x, mask))).transpose(1, 2)
 
 
 class LocalAttention(nn.Module):
     """Self-attention of every cell to its neighbours.
 
-    Args:
-        channels (int): C, a multiple of ``num_heads``.
-        num_heads (int): H.
-        window (int): Cells that a cell attends to, itself in the middle; 1
-            or less for all of them. An even window acts as the next odd one.
-        stride (int): 1 keeps the grid, 2 halves it.
-        use_rel_pe (bool): Whether to learn a bias per head and distance.
-        dropout (float): Dropout of the output.
-        norm_cfg (dict): Arguments of the norms.
+    Args: See :class:`LocalAttentionLayer`.
     """
 
     def __init__(self, channels: int, num_heads: int, window: int, stride: int,

@@ -1,8 +1,16 @@
+from typing import Optional
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dyfadet_mm.ops import conv1d
 from dyfadet_mm.registry import MODELS
+
+
+def check_kernel_size(kernel_size: int) -> None:
+    """Refuse kernels that no cell is in the middle of."""
+    if kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
 
 
 @MODELS.register_module()
@@ -29,8 +37,7 @@ class MaskedConv1d(nn.Conv1d):
                  groups: int = 1,
                  bias: bool = True,
                  stride: int = 1) -> None:
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
+        check_kernel_size(kernel_size)
         super().__init__(
             in_channels,
             out_channels,
@@ -40,19 +47,14 @@ class MaskedConv1d(nn.Conv1d):
             groups=groups,
             bias=bias)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Convolve (B, C_in, T), with the mask of the output, (B, 1, T')."""
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Convolve (B, C_in, T); a mask is that of the output, (B, 1, T')."""
         y = conv1d(x, self.weight, self.bias, self.stride[0], self.groups)
-        return y * mask
+        return y if mask is None else y * mask
 
 
 class PointwiseConv1d(nn.Conv1d):
-    """Convolution of one tap: a linear layer at every cell.
-
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-    """
+    """Convolution of one tap: a linear layer at every cell."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 1)
@@ -63,28 +65,17 @@ class PointwiseConv1d(nn.Conv1d):
         return rows.transpose(1, 2)
 
 
-class DepthwiseConv1d(nn.Conv1d):
+class DepthwiseConv1d(MaskedConv1d):
     """Convolution of every channel by itself.
 
-    Args:
-        channels (int): C.
-        kernel_size (int): Odd number of taps. Defaults to 1.
-        stride (int): r, output cell i belongs to input cell r i. Defaults to
-            1.
+    Args: Those of :class:`MaskedConv1d`, with ``channels`` (int) on both
+        sides. ``kernel_size`` defaults to 1.
     """
 
     def __init__(self,
                  channels: int,
                  kernel_size: int = 1,
-                 stride: int = 1) -> None:
-        super().__init__(
-            channels,
-            channels,
-            kernel_size,
-            stride,
-            padding=kernel_size // 2,
-            groups=channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve, (B, C, T) to (B, C, ceil(T / r))."""
-        return conv1d(x, self.weight, self.bias, self.stride[0], self.groups)
+                 stride: int = 1,
+                 bias: bool = True) -> None:
+        super().__init__(channels, channels, kernel_size, channels, bias,
+                         stride)

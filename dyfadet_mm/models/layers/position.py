@@ -8,15 +8,7 @@ from dyfadet_mm.structures import Cells, Padding
 
 
 def sinusoid_table(length: int, channels: int) -> Tensor:
-    """Sinusoidal position table.
-
-    Args:
-        length (int): Number of positions.
-        channels (int): C. Even channels hold sines, odd ones cosines.
-
-    Returns:
-        Tensor: Table, (1, C, length).
-    """
+    """Sines in even channels, cosines in odd ones, (1, C, length)."""
     position = torch.arange(length, dtype=torch.float64)
     pair = torch.arange(channels) // 2
     frequency = 10000.**(-2. * pair / channels)

@@ -64,16 +64,10 @@ class TemporalAdapter(BaseModule):
                 x: Tensor,
                 before: Optional[Tensor] = None,
                 after: Optional[Tensor] = None) -> Tensor:
-        """Adapt a part of a video.
+        """Adapt a part of a video, (B, T, H, W, C).
 
-        Args:
-            x (Tensor): Features of it, (B, T, H, W, C).
-            before (Tensor, optional): The step of time before it, (B, 1, H,
-                W, C). Defaults to None, the video begins here.
-            after (Tensor, optional): The step after it, likewise.
-
-        Returns:
-            Tensor: As ``x``.
+        ``before`` and ``after`` are the steps of time beside it, (B, 1, H, W,
+        C), or None where the video begins or ends.
         """
         steps = [each for each in (before, x, after) if each is not None]
         joined = torch.cat(steps, 1) if len(steps) > 1 else x

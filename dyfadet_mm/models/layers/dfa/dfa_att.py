@@ -8,6 +8,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import PackedCells
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from ..build import build_layer
+from ..masked_conv import check_kernel_size
 from ..norm import build_norm
 from .dfa_conv import TapMix
 from .gate import GERETANH, TemporalGate
@@ -19,31 +20,15 @@ class TapAttention(BaseModule):
 
     The attended taps ``A * x_s`` are ``M * x_s^2``.
 
-    Args:
-        channels (int): C, channels of the features.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        formation (str): Formation of the gate M. Defaults to ``'c'``.
-        act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
-        init_bias (float, optional): Bias of the gate at the start. Defaults to
-            None, drawn as PyTorch does.
-        stride (int): r; A is needed at the cells r i. Defaults to 1.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
+    Args: Those of :class:`TemporalGate`, which gives M.
     """
 
     #: Of the features in the attended taps.
     power = 2
 
-    def __init__(self,
-                 channels: int,
-                 kernel_size: int = 3,
-                 formation: str = 'c',
-                 act_cfg: ConfigType = GERETANH,
-                 init_bias: Optional[float] = None,
-                 stride: int = 1,
-                 init_cfg: OptConfigType = None) -> None:
-        super().__init__(init_cfg)
-        self.gate = TemporalGate(channels, kernel_size, formation, act_cfg,
-                                 init_bias, stride)
+    def __init__(self, channels: int, *args, **kwargs) -> None:
+        super().__init__()
+        self.gate = TemporalGate(channels, *args, **kwargs)
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
         """M of features (1, C, N), (1, C or 1, K or 1, N')."""
@@ -51,13 +36,7 @@ class TapAttention(BaseModule):
 
 
 class ShiftedConv1d(nn.Conv1d):
-    """Dense convolution of the shifted grid, C * K channels.
-
-    Args:
-        channels (int): C.
-        out_channels (int): O.
-        kernel_size (int): K, of the shift and of the convolution.
-    """
+    """Dense convolution of the shifted grid: K shifts, K taps."""
 
     def __init__(self, channels: int, out_channels: int,
                  kernel_size: int) -> None:
@@ -157,8 +136,7 @@ class DFAAtt(BaseModule):
                  stride: int = 1,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
+        check_kernel_size(kernel_size)
         self.stride = stride
         self.attention = build_layer(
             attention,

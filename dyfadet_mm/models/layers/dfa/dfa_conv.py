@@ -13,19 +13,10 @@ class TapMix(nn.Conv1d):
 
     The weight is stored as the published code stores it, that of a 1x1
     convolution of C * K channels, the taps of a channel together.
-
-    Args:
-        in_channels (int): C.
-        out_channels (int): O.
-        num_taps (int): K.
-        stride (int): r; outputs are needed at the cells r i. Defaults to 1.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 num_taps: int,
-                 stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, num_taps: int,
+                 stride: int) -> None:
         super().__init__(in_channels * num_taps, out_channels, 1)
         self.num_taps = num_taps
         self.step = stride
@@ -44,18 +35,11 @@ class DFAConv1d(BaseModule):
     ``x_s(t) = x(t + s - K // 2)`` and the gate ``M = TemporalGate(x)``.
     Padding is read as zero. It is an Op of :class:`ConvLayer`.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        stride (int): r; output cell i belongs to input cell r * i. Defaults
-            to 1.
-        formation (str): Formation of the gate, ``'c'``, ``'k'`` or ``'ck'``.
-            Defaults to ``'c'``.
+    Args: Those of :class:`PlainConv1d`, ``init_cfg``, and
+        formation (str): Of the :class:`TemporalGate`. Defaults to ``'c'``.
         tau (float): Of the gate's ``GeReTanH``, and the bias of the gate at
             the start: it then opens about half of the way. A bias of zero
             would leave all gates shut. Defaults to 1.5.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``kernel_size`` is even or ``formation`` is unknown.

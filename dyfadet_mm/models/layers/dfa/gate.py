@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from ..masked_conv import DepthwiseConv1d
+from ..masked_conv import MaskedConv1d
 
 GERETANH = dict(type='dyfadet_mm.GeReTanH')
 
@@ -103,20 +103,14 @@ class TemporalGate(BaseModule):
         if formation not in axes:
             raise ValueError(f'formation must be one of {sorted(axes)}, '
                              f'but got {formation!r}')
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
         self.axes = axes[formation]
         self.init_bias = init_bias
-        if formation == 'c':
-            self.conv = DepthwiseConv1d(channels, kernel_size, stride)
-        else:
-            self.conv = nn.Conv1d(
-                channels,
-                math.prod(self.axes),
-                kernel_size,
-                stride,
-                padding=kernel_size // 2,
-                groups=channels if formation == 'ck' else 1)
+        self.conv = MaskedConv1d(
+            channels,
+            math.prod(self.axes),
+            kernel_size,
+            groups=1 if formation == 'k' else channels,
+            stride=stride)
         self.act = MODELS.build(act_cfg)
 
     def init_weights(self) -> None:

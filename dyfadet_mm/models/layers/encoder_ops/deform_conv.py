@@ -63,18 +63,10 @@ class DeformConv1d(BaseModule):
 def sample_linear(x: Tensor, cells: Tensor, offsets: Tensor) -> Tensor:
     """Read features between cells, linearly interpolated.
 
-    Cell and offset are not added up as numbers, so that an offset keeps its
-    precision on a grid of any length.
-
-    Args:
-        x (Tensor): Features, (B, T, C).
-        cells (Tensor): Cells that the offsets count from, at most K beyond
-            the grid, int64, (T', K).
-        offsets (Tensor): How far from there to read, in cells, of any size,
-            (B, T', K).
-
-    Returns:
-        Tensor: Features, zero beyond the grid, (B, T', K, C).
+    Of features (B, T, C), it reads those at cells (T', K), at most K beyond
+    the grid, plus offsets (B, T', K) of any size, (B, T', K, C). Features
+    beyond the grid are zero. Cell and offset are not added up as numbers, so
+    that an offset keeps its precision on a grid of any length.
     """
     num_videos, length, _ = x.shape
     whole = offsets.detach().floor()

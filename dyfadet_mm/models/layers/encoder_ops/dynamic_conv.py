@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import OptConfigType
+from ..masked_conv import check_kernel_size
 
 
 @MODELS.register_module()
@@ -19,15 +20,9 @@ class DynamicConv1d(BaseModule):
     read zero and keep their weight. The layer starts near the mean of the
     taps.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output, a multiple of
-            ``num_groups``.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        stride (int): r; output cell i belongs to input cell r * i. Defaults
-            to 1.
-        num_groups (int): G, kernels of a cell. Defaults to 8.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
+    Args: Those of :class:`PlainConv1d`, ``init_cfg``, and
+        num_groups (int): G, kernels of a cell, a divisor of
+            ``out_channels``. Defaults to 8.
 
     Raises:
         ValueError: If ``kernel_size`` is even or ``out_channels`` is not a
@@ -48,8 +43,7 @@ class DynamicConv1d(BaseModule):
                  num_groups: int = 8,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
+        check_kernel_size(kernel_size)
         if out_channels % num_groups:
             raise ValueError(
                 'out_channels must be a multiple of num_groups, but got '

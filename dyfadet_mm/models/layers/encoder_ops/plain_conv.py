@@ -18,9 +18,6 @@ class PlainConv1d(MaskedConv1d):
         kernel_size (int): K, an odd number of taps. Defaults to 3.
         stride (int): r; output cell i belongs to input cell r * i. Defaults
             to 1.
-
-    Raises:
-        ValueError: If ``kernel_size`` is even.
     """
 
     def __init__(self,

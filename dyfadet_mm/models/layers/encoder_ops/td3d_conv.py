@@ -3,7 +3,6 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
-from dyfadet_mm.utils.typing import OptConfigType
 from .deform_conv import DeformConv1d
 
 
@@ -25,14 +24,8 @@ class TD3dConv1d(DeformConv1d):
         formula.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 kernel_size: int = 3,
-                 stride: int = 1,
-                 init_cfg: OptConfigType = None) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride,
-                         init_cfg)
+    def __init__(self, in_channels: int, *args, **kwargs) -> None:
+        super().__init__(in_channels, *args, **kwargs)
         self.attention = nn.Linear(in_channels, 1, bias=False)  # e
         self.modulation = nn.Linear(in_channels, in_channels)  # U, u
 
