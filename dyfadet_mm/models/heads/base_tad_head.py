@@ -22,6 +22,9 @@ from ..task_modules import Points
 
 #: What MMDetection's necks and backbones give, or ours.
 Features = Union[Pyramid, Sequence[Tensor]]
+Range = Tuple[float, float]
+#: Of six levels, as published.
+RANGES = ((0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000))
 
 
 class LevelProposals(NamedTuple):
@@ -75,7 +78,7 @@ class BaseTADHead(BaseModule):
             convolution. Defaults to 3.
         kernel_size (int): Odd kernel of all convolutions. Defaults to 3.
         regression_ranges (Sequence[tuple[float, float]]): See
-            :class:`PointGenerator`.
+            :class:`PointGenerator`. Defaults to the six as published.
         assigner (dict): Gives points their targets.
         coder (dict): Segments from offsets and back.
         loss_cls (dict): Classification loss.
@@ -113,12 +116,7 @@ class BaseTADHead(BaseModule):
                  feat_channels: int,
                  num_layers: int = 3,
                  kernel_size: int = 3,
-                 regression_ranges: Sequence[Tuple[float,
-                                                   float]] = ((0, 4), (4, 8),
-                                                              (8, 16),
-                                                              (16, 32), (32,
-                                                                         64),
-                                                              (64, 10000)),
+                 regression_ranges: Sequence[Range] = RANGES,
                  assigner: ConfigType = dict(
                      type='dyfadet_mm.PointSegmentAssigner'),
                  coder: ConfigType = dict(type='dyfadet_mm.SegmentCoder'),
@@ -278,7 +276,7 @@ class BaseTADHead(BaseModule):
     def loss_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
                      masks: TensorTuple,
                      batch_gt_instances: InstanceList) -> LossDict:
-        """Compute the losses from the outputs of :meth:`forward`.
+        """:meth:`loss`, from the outputs of :meth:`forward`.
 
         Both sums are divided by the running number of positive points.
 
@@ -288,9 +286,6 @@ class BaseTADHead(BaseModule):
             masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
             batch_gt_instances (list[InstanceData]): For each video,
                 ``grid_segments`` (N, 2) and ``labels`` (N,).
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
         """
         targets = self.batch_targets(masks, batch_gt_instances)
         divisor = self.loss_normalizer(targets.positive.sum())
@@ -378,30 +373,16 @@ class BaseTADHead(BaseModule):
                         *outputs: Sequence,
                         batch_img_metas: Sequence[dict],
                         rescale: bool = True) -> InstanceList:
-        """Detect, from the outputs of :meth:`forward`.
-
-        Args:
-            outputs (tuple): What :meth:`decode_by_feat` takes.
-            batch_img_metas (Sequence[dict]): Metainfo of every video.
-            rescale (bool): See :meth:`predict`. Defaults to True.
-
-        Returns:
-            list[InstanceData]: See :meth:`predict`.
-        """
+        """:meth:`predict`, from what :meth:`decode_by_feat` takes."""
         return list(
             detect_batch(self.postprocessor, self.decode_by_feat(*outputs),
                          batch_img_metas))
 
     def to_offsets(self, offsets: TensorTuple) -> TensorTuple:
-        """Offsets that the outputs of :meth:`forward` stand for.
+        """Offsets that :meth:`forward` gives behind the class logits.
 
-        Args:
-            offsets (tuple[Tensor]): What :meth:`forward` returns after the
-                class logits.
-
-        Returns:
-            tuple[Tensor]: Offsets (left, right) in strides of every level,
-            (B, 2, T_l), or (B, 2, T_l, A) where every class has its own.
+        (left, right) in strides of every level, (B, 2, T_l), or
+        (B, 2, T_l, A) where every class has its own.
         """
         return offsets
 
@@ -446,16 +427,10 @@ def on_grid(sample: BaseDataElement) -> InstanceData:
 
 
 def as_pyramid(x: Features, batch_data_samples: SampleList = ()) -> Pyramid:
-    """Features with their cells.
+    """Features (B, C, T_l) of every level, with their cells.
 
-    Args:
-        x (Pyramid | tuple[Tensor]): Features of every level, (B, C, T_l). Of
-            a plain tuple, padding counts for nothing.
-        batch_data_samples (Sequence[BaseDataElement]): With ``feat_len``, the
-            valid cells, in their metainfo, or all are. Defaults to ().
-
-    Returns:
-        Pyramid: The same, if it is one already.
+    Of a plain tuple, padding counts for nothing, and the cells that
+    ``feat_len`` of the samples' metainfo says are valid, or all.
     """
     if isinstance(x, Pyramid):
         return x

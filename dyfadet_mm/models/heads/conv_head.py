@@ -47,15 +47,8 @@ class ConvTower(BaseModule):
 class ConvHead(BaseTADHead):
     """Head with static towers, the baseline of the ablations.
 
-    Args:
-        num_classes (int): Number of classes.
-        in_channels (int): Channels of the neck's levels.
-        feat_channels (int): Channels of the towers.
-        kwargs: Further arguments of :class:`BaseTADHead`.
+    Args: Those of :class:`BaseTADHead` without ``tower``.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, feat_channels: int,
-                 **kwargs) -> None:
-        super().__init__(
-            dict(type='dyfadet_mm.ConvTower'), num_classes, in_channels,
-            feat_channels, **kwargs)
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(dict(type='dyfadet_mm.ConvTower'), *args, **kwargs)

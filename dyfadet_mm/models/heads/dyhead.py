@@ -26,11 +26,11 @@ class DyLayer(BaseModule):
         f_l = ReLU(depth(fused_l))
 
     A missing neighbour adds nothing. ``gamma`` starts at 0, ``alpha`` at 1.
-    A path maps features (1, C_in, N) and their :class:`PackedCells` to
-    features (1, C_out, ceil(N / stride)): :class:`DFAAtt` or
-    :class:`ConvPath`. It receives ``in_channels``, ``out_channels``,
-    ``kernel_size`` and ``stride`` from here. The scale paths run where a
-    neighbouring level reads them.
+    A path, :class:`DFAAtt` or :class:`ConvPath`, maps features (1, C_in, N)
+    and their :class:`PackedCells` to features (1, C_out, ceil(N / stride)).
+    It receives ``in_channels``, ``out_channels``, ``kernel_size`` and
+    ``stride`` from here. The scale paths run where a neighbouring level reads
+    them.
 
     Args:
         in_channels (int): Channels of the input.
@@ -108,12 +108,8 @@ class DyLayer(BaseModule):
 class DyTower(BaseModule):
     """Multi-scale tower: a sequence of :class:`DyLayer`.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of all layers' outputs.
+    Args: Those of :class:`DyLayer`, and
         num_layers (int): Number of layers.
-        kernel_size (int): Odd kernel. Defaults to 3.
-        kwargs: Further arguments of :class:`DyLayer`.
     """
 
     def __init__(self,
@@ -138,10 +134,7 @@ class DyTower(BaseModule):
 class DyHead(BaseTADHead):
     """Dynamic head: multi-scale towers whose taps depend on the input.
 
-    Args:
-        num_classes (int): Number of classes.
-        in_channels (int): Channels of the neck's levels.
-        feat_channels (int): Channels of the towers.
+    Args: Those of :class:`BaseTADHead` without ``tower``, and
         formation (str): Formation of the scale paths' gate, ``'c'``, ``'k'``
             or ``'ck'``. Defaults to ``'c'``.
         tau (float): Threshold of ``GeReTanH`` in the scale paths. Defaults
@@ -156,16 +149,13 @@ class DyHead(BaseTADHead):
             Defaults to None, the activation of the scale paths.
         norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
             an empty dict.
-        kwargs: Further arguments of :class:`BaseTADHead`.
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Sec. 3.2.
     """
 
     def __init__(self,
-                 num_classes: int,
-                 in_channels: int,
-                 feat_channels: int,
+                 *args,
                  formation: str = 'c',
                  tau: float = 1.5,
                  gate_bias: Optional[float] = GATE_BIAS,
@@ -176,8 +166,7 @@ class DyHead(BaseTADHead):
                  **kwargs) -> None:
         tower = dy_tower(formation, tau, gate_bias, trains_shut, residual,
                          depth_act_cfg, norm_cfg)
-        super().__init__(tower, num_classes, in_channels, feat_channels,
-                         **kwargs)
+        super().__init__(tower, *args, **kwargs)
 
 
 def dy_tower(formation: str, tau: float, gate_bias: Optional[float],

@@ -11,27 +11,17 @@ class ConvMultiScaleHead(BaseTADHead):
     convolution and a LayerNorm, :class:`ConvPath`, in place of every
     attention.
 
-    Args:
-        num_classes (int): Number of classes.
-        in_channels (int): Channels of the neck's levels.
-        feat_channels (int): Channels of the towers.
+    Args: Those of :class:`BaseTADHead` without ``tower``, and
         norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
             an empty dict.
-        kwargs: Further arguments of :class:`BaseTADHead`.
 
     Note:
         The head 'Conv' of Table 7 (Yang et al., DyFADet, ECCV 2024), of
         which the paper gives no more than the name.
     """
 
-    def __init__(self,
-                 num_classes: int,
-                 in_channels: int,
-                 feat_channels: int,
-                 norm_cfg: ConfigType = dict(),
-                 **kwargs) -> None:
+    def __init__(self, *args, norm_cfg: ConfigType = dict(), **kwargs) -> None:
         path = dict(type='dyfadet_mm.ConvPath', norm_cfg=norm_cfg)
         tower = dict(
             type='dyfadet_mm.DyTower', scale_path=path, depth_path=path)
-        super().__init__(tower, num_classes, in_channels, feat_channels,
-                         **kwargs)
+        super().__init__(tower, *args, **kwargs)

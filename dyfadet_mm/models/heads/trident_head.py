@@ -56,25 +56,20 @@ class TridentHead(BaseTADHead):
     cells on either side, see :func:`expected_offsets`, and so differ between
     classes. The boundary branches do not train the parts before the head.
 
-    Args:
-        num_classes (int): A, number of classes.
-        in_channels (int): Channels of the neck's levels.
-        feat_channels (int): Channels of the towers.
+    Args: Those of :class:`BaseTADHead`, of which ``reg_weight`` has no say:
+        each class of a point has offsets of its own; and
         num_bins (int): N, cells that an offset spans at most. Defaults to 16.
         boundary_kernel_size (int): Odd kernel of the boundary branches.
             Defaults to 3.
         iou_weight_power (float): The classification loss of a positive is
             weighted by this power of the tIoU of its segment, through which
             it also trains the offsets. Defaults to 0.2.
-        tower (dict): Tower of all four branches, see :class:`BaseTADHead`.
-            Defaults to ``ConvTower``.
+        tower (dict): Of all four branches. Defaults to ``ConvTower``.
         boundary_tower (dict, optional): Tower of the two boundary branches.
             Defaults to None, the one above.
         rectify_bins (bool): Whether the logits of the bins end in a ReLU, as
             published. A bin that is below 0 at every cell has no gradient
             then and is lost, half of them in practice. Defaults to True.
-        kwargs: Further arguments of :class:`BaseTADHead`. ``reg_weight`` has
-            no say: each class of a point has offsets of its own.
 
     Raises:
         ValueError: If ``num_bins`` is below 1, or as :class:`BaseTADHead`.
@@ -85,9 +80,7 @@ class TridentHead(BaseTADHead):
     """
 
     def __init__(self,
-                 num_classes: int,
-                 in_channels: int,
-                 feat_channels: int,
+                 *args,
                  num_bins: int = 16,
                  boundary_kernel_size: int = 3,
                  iou_weight_power: float = 0.2,
@@ -98,8 +91,7 @@ class TridentHead(BaseTADHead):
         if num_bins < 1:
             raise ValueError(f'num_bins must be positive, but got {num_bins}')
         self.num_regression = 2 * (num_bins + 1)
-        super().__init__(tower, num_classes, in_channels, feat_channels,
-                         **kwargs)
+        super().__init__(tower, *args, **kwargs)
         self.num_bins = num_bins
         self.rectify_bins = rectify_bins
         self.boundary_kernel_size = boundary_kernel_size
@@ -108,9 +100,10 @@ class TridentHead(BaseTADHead):
         self.start_tower, self.end_tower = (
             self._build_tower(boundary_tower or tower, 'boundary_tower',
                               boundary_kernel_size) for _ in range(2))
-        self.conv_start = MaskedConv1d(width, num_classes,
+        self.conv_start = MaskedConv1d(width, self.num_classes,
                                        boundary_kernel_size)
-        self.conv_end = MaskedConv1d(width, num_classes, boundary_kernel_size)
+        self.conv_end = MaskedConv1d(width, self.num_classes,
+                                     boundary_kernel_size)
 
     @property
     def reach(self) -> int:
@@ -135,11 +128,7 @@ class TridentHead(BaseTADHead):
                 conv.bias[list(labels)] = logit(1e-6)
 
     def _branches(self, x: Tensor, packed: Cells) -> List[Tensor]:
-        """Outputs of the branches.
-
-        Classes (1, A, N), bins (1, 2 * (N_bins + 1), N), starts and ends
-        (1, A, N), which :meth:`forward` returns in this order, (B, ..., T_l).
-        """
+        """Classes, bins, starts and ends, (1, A or 2 * (N + 1), N_cells)."""
         mask, detached = packed.mask, x.detach()
         return super()._branches(x, packed) + [
             self.conv_start(self.start_tower(detached, packed), mask),
@@ -148,15 +137,9 @@ class TridentHead(BaseTADHead):
 
     def to_offsets(self, bins: TensorTuple, start_logits: TensorTuple,
                    end_logits: TensorTuple) -> TensorTuple:
-        """Expected offsets of every class.
+        """Expected offsets of every class, (B, 2, T_l, A).
 
-        Args:
-            bins (tuple[Tensor]): Logits of the bins, (B, 2 * (N + 1), T_l).
-            start_logits (tuple[Tensor]): Zero on padding, (B, A, T_l).
-            end_logits (tuple[Tensor]): Zero on padding, (B, A, T_l).
-
-        Returns:
-            tuple[Tensor]: Offsets (left, right) in strides, (B, 2, T_l, A).
+        Of bins (B, 2 * (N + 1), T_l), starts and ends (B, A, T_l).
         """
         return tuple(
             self._offsets_of_level(*level).permute(0, 3, 2, 1)
@@ -187,19 +170,8 @@ class TridentHead(BaseTADHead):
 
         A valid positive point and one of its classes are a pair. Each pair
         counts once in the regression; in the classification it is weighted
-        by its tIoU, all else by 1. Both sums are divided by the running
-        number of positive points.
-
-        Args:
-            cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
-            bins (tuple[Tensor]): Logits of the bins, (B, 2 * (N + 1), T_l).
-            start_logits (tuple[Tensor]): Logits of starts, (B, A, T_l).
-            end_logits (tuple[Tensor]): Logits of ends, (B, A, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
-            batch_gt_instances (list[InstanceData]): See :meth:`loss`.
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
+        by its tIoU, all else by 1. Bins, starts and ends are shaped as in
+        :meth:`to_offsets`; the rest is that of :class:`BaseTADHead`.
         """
         targets = self.batch_targets(masks, batch_gt_instances)
         divisor = self.loss_normalizer(targets.positive.sum())
@@ -219,15 +191,10 @@ class TridentHead(BaseTADHead):
     def _offsets_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
                     bins: TensorTuple, start_logits: TensorTuple,
                     end_logits: TensorTuple) -> Tensor:
-        """Expected offsets of pairs of a point and a class.
+        """Expected offsets of pairs, in strides, (M, 2).
 
-        Args:
-            pairs (tuple[Tensor]): Video, point (of all levels in one row)
-                and class of each pair, (M,) each.
-            bins (tuple[Tensor]): See :meth:`loss_by_feat`, as the others.
-
-        Returns:
-            Tensor: Offsets (left, right) in strides, (M, 2).
+        A pair is a video, a point (of all levels in one row) and a class,
+        (M,) each.
         """
         video, point, label = pairs
         num_bins = self.num_bins
