@@ -9,23 +9,10 @@ from .pyramid_encoder import PyramidEncoder, per_level
 class LocalAttentionBackbone(PyramidEncoder):
     """ActionFormer's encoder: a pyramid of :class:`LocalAttentionLayer`.
 
-    Args:
-        in_channels (int | Sequence[int]): Channels of the video features, see
-            :class:`PyramidEncoder`.
-        num_heads (int): Heads of the attention. Defaults to 4.
-        window (int | Sequence[int]): Cells that a cell attends to, in all
-            layers, or in the stem and then in each layer of the branch; 1 or
-            less for all cells. Defaults to 19.
-        use_rel_pe (bool): Whether to learn a bias per head and distance.
-            Defaults to False.
-        drop_path_rate (float): Stochastic depth of all layers. Defaults to
-            0.1.
-        dropout (float): Dropout in all layers. Defaults to 0.
-        arch (Sequence[int]): Number of embedding convolutions, of stem
-            layers, of branch layers. Defaults to (2, 2, 5).
-        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
-            an empty dict.
-        kwargs: Further arguments of :class:`PyramidEncoder`.
+    Args: Those of :class:`PyramidEncoder` without its layers, those of
+        :class:`LocalAttentionLayer`, for all layers, and
+        window (int | Sequence[int]): Of all layers, or of the stem and then
+            of each layer of the branch. Defaults to 19.
 
     Raises:
         ValueError: If there is not one window for the stem and each layer of

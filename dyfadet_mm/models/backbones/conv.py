@@ -7,13 +7,8 @@ from .pyramid_encoder import PyramidEncoder
 class ConvBackbone(PyramidEncoder):
     """Convolutional encoder: a pyramid of :class:`ConvLayer`.
 
-    Args:
-        in_channels (int): Channels of the video features.
-        op (dict): What takes the place of the convolutions, see
-            :class:`ConvLayer`. Defaults to ``PlainConv1d``.
-        squeeze (dict, optional): Weights for the channels, likewise. Defaults
-            to None.
-        kwargs: Further arguments of :class:`PyramidEncoder`.
+    Args: Those of :class:`PyramidEncoder` without its layers, and ``op`` and
+        ``squeeze`` of :class:`ConvLayer`, for all layers.
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Tables 7 and 10, compares the Ops.

@@ -9,26 +9,19 @@ from .pyramid_encoder import PyramidEncoder, per_level
 class DynEBackbone(PyramidEncoder):
     """Dynamic encoder: a pyramid of :class:`DynELayer`.
 
-    Args:
-        in_channels (int): Channels of the video features.
+    Args: Those of :class:`PyramidEncoder` without its layers; of
+        :class:`DynELayer`, for all layers, ``mlp_channels``, ``init_std`` and
+        ``factor``, which defaults to 5; and
         kernel_size (int | Sequence[int]): Odd kernel k_w of the branch
             layers; or one entry for the stem and one for each branch layer,
             where the first one is not read: the stem's kernel is 1. Defaults
             to 1.
-        factor (float): w, width of the wide window. Defaults to 5.
-        mlp_channels (int, optional): Hidden channels of the MLPs. Defaults
-            to 4 * C.
         drop_path_rate (float): Stochastic depth of the branch layers.
             Defaults to 0.1.
-        init_std (float): Standard deviation of the depth-wise weights at the
-            start, see :class:`DynELayer`. Defaults to 0.
-        arch (Sequence[int]): Number of embedding convolutions, of stem
-            layers, of branch layers. Defaults to (2, 2, 5).
         norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
             an empty dict.
         layer (dict): Further arguments of all layers, and their type.
             Defaults to that of :class:`DynELayer`.
-        kwargs: Further arguments of :class:`PyramidEncoder`.
 
     Raises:
         ValueError: If ``kernel_size`` does not fit the number of layers.

@@ -128,17 +128,10 @@ class PyramidEncoder(BaseModule):
             x: Tensor,
             cells: Optional[Cells] = None
     ) -> Union[Pyramid, Tuple[Tensor, ...]]:
-        """Encode a batch of videos.
+        """Encode a batch of videos, (B, C_in, T) to (B, C, T_l).
 
-        Args:
-            x (Tensor): Video features, zero on padding, (B, C_in, T).
-            cells (Cells, optional): Of the features. Defaults to None: all
-                are valid, and a plain tuple is returned, as necks of
-                MMDetection expect it.
-
-        Returns:
-            Pyramid | tuple[Tensor]: Features of every level, (B, C, T_l),
-            T_l = ceil(T / 2^l).
+        T_l is ceil(T / 2^l). Without ``cells`` all are valid, and a plain
+        tuple is returned, as necks of MMDetection expect it.
 
         Raises:
             ValueError: If the features do not have C_in channels.
@@ -212,20 +205,7 @@ class PyramidEncoder(BaseModule):
 
 
 def per_level(name: str, value: Any, arch: Sequence[int]) -> List[Any]:
-    """An argument that may differ between the levels.
-
-    Args:
-        name (str): Its name, for the error.
-        value (Any): One value for all levels, or a sequence of them.
-        arch (Sequence[int]): Number of embedding convolutions, of stem
-            layers, of branch layers.
-
-    Returns:
-        list: That of the stem, then that of each layer of the branch.
-
-    Raises:
-        ValueError: If there is not one for each level.
-    """
+    """One value for all levels, or one for the stem and each branch layer."""
     num_levels = arch[-1] + 1
     if not isinstance(value, (list, tuple)):
         return [value] * num_levels

@@ -6,22 +6,17 @@ from .dyne import DynEBackbone
 class SGPBackbone(DynEBackbone):
     """TriDet's encoder: a :class:`DynEBackbone` of :class:`SGPLayer`.
 
-    Args:
-        in_channels (int): Channels of the video features.
+    Args: Those of :class:`DynEBackbone` without ``layer``, and
         downsample (str): How the branch layers halve the grid, see
             :class:`SGPLayer`. Defaults to ``'max'``.
-        kwargs: Further arguments of :class:`DynEBackbone`.
 
     Reference:
         Shi et al., TriDet: Temporal Action Detection with Relative Boundary
         Modeling, CVPR 2023.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 downsample: str = 'max',
-                 **kwargs) -> None:
+    def __init__(self, *args, downsample: str = 'max', **kwargs) -> None:
         super().__init__(
-            in_channels,
+            *args,
             layer=dict(type='dyfadet_mm.SGPLayer', downsample=downsample),
             **kwargs)

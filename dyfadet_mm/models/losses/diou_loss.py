@@ -1,10 +1,9 @@
-from typing import Optional
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import offset_iou
+from .summed_loss import SummedLoss
 
 
 def offset_diou_loss(pred: Tensor,
@@ -33,34 +32,13 @@ def offset_diou_loss(pred: Tensor,
 
 
 @MODELS.register_module()
-class DIoULoss(nn.Module):
-    """Summed distance-IoU loss of offsets.
+class DIoULoss(SummedLoss):
+    """Summed distance-IoU loss of offsets (left, right), (P, 2).
 
     Args:
         loss_weight (float): Factor of the loss. Defaults to 1.0.
     """
 
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
-
-    def forward(self,
-                pred: Tensor,
-                target: Tensor,
-                weight: Optional[Tensor] = None,
-                avg_factor: float = 1.) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            pred (Tensor): Predicted offsets (left, right), (P, 2).
-            target (Tensor): Target offsets, (P, 2).
-            weight (Tensor, optional): Weight of every pair, (P,).
-            avg_factor (float | Tensor): Divisor of the sum. Defaults to 1.
-
-        Returns:
-            Tensor: Scalar; 0 and still attached to the graph if P is 0.
-        """
-        loss = offset_diou_loss(pred, target)
-        if weight is not None:
-            loss = loss * weight
-        return self.loss_weight * loss.sum() / avg_factor
+    def elements(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Loss of every pair, (P,)."""
+        return offset_diou_loss(pred, target)

@@ -1,9 +1,8 @@
-from typing import Optional
-
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
+from .summed_loss import SummedLoss
 
 
 def sigmoid_focal_loss(logits: Tensor,
@@ -33,8 +32,8 @@ def sigmoid_focal_loss(logits: Tensor,
 
 
 @MODELS.register_module()
-class FocalLoss(nn.Module):
-    """Summed sigmoid focal loss.
+class FocalLoss(SummedLoss):
+    """Summed sigmoid focal loss of logits (P, A) and targets in [0, 1].
 
     Args:
         alpha (float): Weight of the positive side. Defaults to 0.25.
@@ -46,29 +45,10 @@ class FocalLoss(nn.Module):
                  alpha: float = 0.25,
                  gamma: float = 2.0,
                  loss_weight: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(loss_weight)
         self.alpha = alpha
         self.gamma = gamma
-        self.loss_weight = loss_weight
 
-    def forward(self,
-                pred: Tensor,
-                target: Tensor,
-                weight: Optional[Tensor] = None,
-                avg_factor: float = 1.) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            pred (Tensor): Logits, (P, A).
-            target (Tensor): Targets in [0, 1], (P, A).
-            weight (Tensor, optional): Weights of the points, (P,), or of
-                every class of them, (P, A).
-            avg_factor (float | Tensor): Divisor of the sum. Defaults to 1.
-
-        Returns:
-            Tensor: Scalar.
-        """
-        loss = sigmoid_focal_loss(pred, target, self.alpha, self.gamma)
-        if weight is not None:
-            loss = loss * weight.view(len(loss), -1)
-        return self.loss_weight * loss.sum() / avg_factor
+    def elements(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Loss of every class of every point, (P, A)."""
+        return sigmoid_focal_loss(pred, target, self.alpha, self.gamma)

@@ -54,15 +54,10 @@ class LossNormalizer(nn.Module):
 
     @torch.no_grad()
     def forward(self, num_positives: Tensor) -> Tensor:
-        """Update the mean, in training mode, and return it.
+        """Update the mean, in training mode, by a batch of this process.
 
-        Args:
-            num_positives (Tensor): Positive points of the batch of this
-                process, scalar.
-
-        Returns:
-            Tensor: The divisor of the losses of this process, scalar. Their
-            gradients are averaged over the processes.
+        Returns the divisor of the losses of this process, scalar. Their
+        gradients are averaged over the processes.
         """
         if self.training:
             count = num_positives.to(self.value).clone()

@@ -57,13 +57,7 @@ class FPN1d(BaseModule):
         super().init_weights()
 
     def forward(self, pyramid: Pyramid) -> Pyramid:
-        """Fuse the levels from coarse to fine.
-
-        Args:
-            pyramid (Pyramid): Features (B, C_in, T_l) of every level.
-
-        Returns:
-            Pyramid: Features (B, C_out, T_l).
+        """Fuse the levels from coarse to fine, (B, C_out, T_l).
 
         Raises:
             ValueError: If there are not ``num_levels`` levels.

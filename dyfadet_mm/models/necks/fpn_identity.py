@@ -38,13 +38,7 @@ class IdentityFPN(BaseModule):
             for _ in range(num_levels))
 
     def forward(self, pyramid: Pyramid) -> Pyramid:
-        """Normalise every level.
-
-        Args:
-            pyramid (Pyramid): Features (B, C, T_l) of every level.
-
-        Returns:
-            Pyramid: Of the same shapes.
+        """Normalise every level, (B, C, T_l).
 
         Raises:
             ValueError: If there are not ``num_levels`` levels.

@@ -55,13 +55,7 @@ class MMDetNeck(BaseModule):
                 num_outs=num_levels))
 
     def forward(self, pyramid: Pyramid) -> Pyramid:
-        """Run the neck on every video.
-
-        Args:
-            pyramid (Pyramid): Features (B, C_in, T_l) of every level.
-
-        Returns:
-            Pyramid: Features, zero on padding, (B, C_out, T_l).
+        """Run the neck on every video, (B, C_out, T_l), zero on padding.
 
         Raises:
             ValueError: If there are not ``num_levels`` levels, or the neck

@@ -43,16 +43,9 @@ class PointSegmentAssigner:
 
     def assign(self, points: Points, segments: Tensor, labels: Tensor,
                num_classes: int) -> Assignment:
-        """Assign the actions of one video.
+        """Assign the actions of one video to the points of all levels.
 
-        Args:
-            points (Points): P points of all levels.
-            segments (Tensor): Actions on the feature grid, (N, 2).
-            labels (Tensor): Their classes, (N,).
-            num_classes (int): A, number of classes.
-
-        Returns:
-            Assignment: Targets of the P points.
+        Actions are on the feature grid, (N, 2), and their classes (N,).
         """
         position = points.position[:, None]  # (P, 1)
         if segments.size(0) == 0:

@@ -13,29 +13,15 @@ class SegmentCoder:
     """
 
     def encode(self, points: Points, segments: Tensor) -> Tensor:
-        """Measure segments from points.
-
-        Args:
-            points (Points): P points.
-            segments (Tensor): Segments on the feature grid, (P, 2).
-
-        Returns:
-            Tensor: Offsets (left, right) in strides, (P, 2).
-        """
+        """Offsets (left, right) of segments on the feature grid, (P, 2)."""
         left = points.position - segments[:, 0]
         right = segments[:, 1] - points.position
         return torch.stack((left, right), 1) / points.stride[:, None]
 
     def decode(self, points: Points, offsets: Tensor) -> Tensor:
-        """Place segments around points.
+        """Segments on the feature grid, (P, 2), of offsets (left, right).
 
-        Args:
-            points (Points): P points.
-            offsets (Tensor): Offsets (left, right) in strides, (P, 2), or
-                (P, A, 2) with A segments at each point.
-
-        Returns:
-            Tensor: Segments on the feature grid, of the same shape.
+        Both are (P, A, 2) with A segments at each point.
         """
         shape = (-1, ) + (1, ) * (offsets.dim() - 2)
         position, stride = points.position.view(shape), points.stride.view(

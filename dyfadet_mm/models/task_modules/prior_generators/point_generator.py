@@ -51,14 +51,7 @@ class PointGenerator:
 
     def __call__(self, lengths: Sequence[int],
                  device: torch.device) -> List[Points]:
-        """Place the points.
-
-        Args:
-            lengths (Sequence[int]): Cells T_l of every level.
-            device (torch.device): Where the points are needed.
-
-        Returns:
-            list[Points]: Points of every level, T_l each.
+        """Place the points of every level, of so many cells.
 
         Raises:
             ValueError: If there are not as many levels as ranges.
