@@ -29,7 +29,7 @@ HANDED_DOWN = dict(
     num_levels='num_levels')
 
 #: One number, or one per level.
-Number = Union[int, Tuple[int, ...]]
+Number = Union[int, List[int]]
 #: Name of a part in the config of the model, and the part.
 Part = Tuple[str, nn.Module]
 
@@ -44,35 +44,25 @@ class Setting(NamedTuple):
 def build_part(cfg: ConfigType,
                name: str,
                source: Optional[nn.Module] = None) -> nn.Module:
-    """Build a part, and say which one it is if that fails.
+    """Build the part of a model that has this name in its config.
 
-    Args:
-        cfg (dict): Its config. Channels and number of levels that it leaves
-            out, or gives as None, are those of ``source``.
-        name (str): Its key in the config of the model.
-        source (nn.Module, optional): The part before it. Defaults to None.
-
-    Returns:
-        nn.Module: The part.
+    Channels and number of levels that its config leaves out, or gives as
+    None, are those of ``source``, the part before it.
 
     Raises:
-        ValueError: If the part refuses a value of its config.
+        ValueError: If the part refuses a value of its config; says which
+            part.
     """
+    if source is not None:
+        cfg = _complete(cfg, source)
     try:
-        return MODELS.build(cfg if source is None else _complete(cfg, source))
+        return MODELS.build(cfg)
     except ValueError as error:
         raise ValueError(f'model.{name}: {error}') from error
 
 
 def arguments_of(cfg: ConfigType) -> Set[str]:
-    """Arguments that the part of a config takes, as far as they are known.
-
-    Args:
-        cfg (dict): With ``type``, a name or a class.
-
-    Returns:
-        set[str]: Their names, those of base classes included.
-    """
+    """Arguments of the class of a config, those of its bases included."""
     cls = cfg['type']
     if not isinstance(cls, type):
         with MODELS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
@@ -98,25 +88,17 @@ def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,
                         data_preprocessor: nn.Module) -> None:
     """Check that the parts of a detector fit together.
 
-    Args:
-        encoder (nn.Module, optional): Of frames.
-        backbone (nn.Module): Encoder.
-        neck (nn.Module, optional): What lies between the two.
-        head (nn.Module): Detection head.
-        data_preprocessor (nn.Module): Padding of batches.
-
     Raises:
         ValueError: If channels, levels or lengths of two parts differ, or a
             head that fuses neighbouring levels is given a single one. The
             message lists all of these, with both keys and both numbers.
     """
-    parts: List[Part] = [('encoder', encoder), ('backbone', backbone),
-                         ('neck', neck), ('head', head)]
-    parts = [part for part in parts if part[1] is not None]
-    problems = [
-        problem for pair in zip(parts, parts[1:])
-        for problem in (*_channels(*pair), *_levels(*pair))
-    ]
+    parts = dict(
+        encoder=encoder, backbone=backbone, neck=neck, head=head)
+    parts = [(name, part) for name, part in parts.items() if part is not None]
+    problems = []
+    for pair in zip(parts, parts[1:]):
+        problems += [*_channels(*pair), *_levels(*pair)]
     problems += [*_neighbours(parts), *_lengths(backbone, data_preprocessor)]
     if problems:
         raise ValueError('\n- '.join(
@@ -128,8 +110,8 @@ def _channels(source: Part, target: Part) -> Iterator[str]:
     given = _setting(source, 'out_channels')
     taken = _setting(target, 'in_channels')
     if given and taken and not _alike(given.value, taken.value):
-        yield (f'{given.key} gives {_text(given.value)} channels, but '
-               f'{taken.key} takes {_text(taken.value)}: make them equal')
+        yield (f'{given.key} gives {given.value} channels, but {taken.key} '
+               f'takes {taken.value}: make them equal')
 
 
 def _levels(source: Part, target: Part) -> Iterator[str]:
@@ -176,9 +158,9 @@ def _setting(part: Part, attribute: str) -> Optional[Setting]:
     """What a part states, or None."""
     name, module = part
     value: Any = getattr(module, attribute, None)
-    if isinstance(value, (list, tuple)):
-        value = tuple(value)
-    elif not isinstance(value, int):
+    if isinstance(value, tuple):
+        value = list(value)
+    if not isinstance(value, (int, list)):
         return None
     known = _arguments(type(module))
     keys = [x for x in ARGUMENTS[attribute] if x in known] or [attribute]
@@ -196,16 +178,8 @@ def _arguments(cls: type) -> Set[str]:
 
 def _alike(given: Number, taken: Number) -> bool:
     """Whether channels agree; one number stands for every level."""
-    if isinstance(given, int) or isinstance(taken, int):
-        return len({*_each(given), *_each(taken)}) == 1
+    if isinstance(given, int):
+        given = [given] * (len(taken) if isinstance(taken, list) else 1)
+    if isinstance(taken, int):
+        taken = [taken] * len(given)
     return given == taken
-
-
-def _each(value: Number) -> Tuple[int, ...]:
-    """Channels of one level, or of each."""
-    return (value, ) if isinstance(value, int) else value
-
-
-def _text(value: Number) -> str:
-    """Channels for a message."""
-    return str(value if isinstance(value, int) else list(value))

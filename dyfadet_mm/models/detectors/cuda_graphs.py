@@ -24,13 +24,9 @@ class LengthsUnknownError(ValueError):
 
 
 class BucketCells(Cells):
-    """Cells of all videos with the same extents: only the mask differs.
+    """:class:`Cells` of all videos with the same extents, or any of them.
 
-    Args:
-        mask (Tensor): Valid cells, (B, 1, T) bool.
-        padding (Padding): What the other cells count for.
-        extents (Sequence[int], optional): Cells behind which none is valid,
-            of every video. Defaults to None, all cells.
+    Only the mask differs; without ``extents`` these are all cells.
     """
 
     def __init__(self,
@@ -52,13 +48,10 @@ class BucketCells(Cells):
 class CudaGraph:
     """Records a function once and replays its kernels.
 
-    Memory for what is computed on the way is shared by all graphs of a
-    device, which therefore run one after another.
-
-    Args:
-        run (callable): Takes no arguments and returns tensors; reads the same
-            memory whenever it is called, and nothing from the host.
-        device (torch.device): Where it computes.
+    The function takes no arguments and returns tensors; it reads the same
+    memory whenever it is called, and nothing from the host. Memory for what
+    is computed on the way is shared by all graphs of a device, which
+    therefore run one after another.
     """
 
     # (stream, pool, event) of every device
@@ -87,14 +80,7 @@ class CudaGraph:
         self.device = device
 
     def __call__(self, fill: Callable[[], None]) -> Any:
-        """Replay.
-
-        Args:
-            fill (callable): Writes what the function reads.
-
-        Returns:
-            Any: Copies of what it gives.
-        """
+        """Replay, and copy what the function gives of what ``fill`` wrote."""
         with torch.cuda.device(self.device):
             # another thread may have its work on another stream
             torch.cuda.current_stream().wait_event(self.done)
@@ -165,15 +151,7 @@ class GraphedNetwork(nn.Module):
         return len(self._graphs)
 
     def forward(self, inputs: Tensor, cells: Cells) -> Any:
-        """Run the network.
-
-        Args:
-            inputs (Tensor): Features, (B, C, T).
-            cells (Cells): Of the features.
-
-        Returns:
-            Any: What the network gives.
-        """
+        """Run the network on features (B, C, T)."""
         network = self._network[0]
         if torch.is_grad_enabled() or is_traced() or self._reason:
             return network(inputs, cells)

@@ -30,23 +30,10 @@ class Window(NamedTuple):
     #: Cell after the last one, or None for all the rest.
     last: Optional[int] = None
 
-    @property
-    def is_whole(self) -> bool:
-        """bool: Whether this is a whole video."""
-        return self.start == 0 and self.last is None
-
     def cut(self, inputs: Tensor, total: int) -> Tensor:
-        """Cut this part out of a batch.
-
-        Args:
-            inputs (Tensor): Features of the batch, (B, C, T), or frames
-                (B, 3, T, k, H, W).
-            total (int): Cells of the result.
-
-        Returns:
-            Tensor: Those of this part with padding, (C, ``total``, ...).
-        """
-        if self.is_whole and total == inputs.size(2):  # needs no copy
+        """Cut (C, ``total``, ...) out of a batch (B, C, T, ...), and pad."""
+        is_whole = self.start == 0 and self.last is None
+        if is_whole and total == inputs.size(2):  # needs no copy
             return inputs[self.video]
         cells = inputs[self.video, :, self.start:self.start + self.length]
         return pad_cells(cells, total)
@@ -96,14 +83,10 @@ class SlidingWindows:
         return [*range(0, last, self.step), last]
 
     def seam(self, start: int, end: int) -> int:
-        """Middle of an overlap, to the nearest cell of the coarsest level.
+        """First cell that the later of two windows is believed on.
 
-        Args:
-            start (int): First cell of a window.
-            end (int): Cell after the last one of the window before it.
-
-        Returns:
-            int: First cell that the later window is believed on.
+        It is the middle of their overlap, from the ``start`` of the later to
+        the ``end`` of the other, on a cell of the coarsest level.
         """
         return (start + end + self.stride) // (2 * self.stride) * self.stride
 
@@ -120,47 +103,25 @@ class SlidingWindows:
 
 def merge_windows(windows: Sequence[Window],
                   proposals: Sequence[Levels]) -> Levels:
-    """Put the windows of a video together.
+    """Put what was found in the windows of a video, in order, together.
 
-    Args:
-        windows (Sequence[Window]): All of one video, in order.
-        proposals (Sequence): For each window and each level, segments on the
-            grid of the window, (T_l, 2) or (T_l, A, 2), and scores (T_l, A).
-            Level l has strides of 2^l cells.
-
-    Returns:
-        Sequence[tuple[Tensor, Tensor]]: For each level, segments on the grid
-        of the video and scores, every point once.
+    Segments come on the grids of the windows and leave on that of the video;
+    every point is there once.
     """
     if len(windows) == 1:
         return proposals[0]
-    parts = [
-        own_points(levels, window.first, window.last)
-        for window, levels in zip(windows, proposals)
-    ]
-    merged = []
-    for level in zip(*parts):
-        segments = [
-            segment + window.start
-            for window, (segment, _) in zip(windows, level)
-        ]
-        scores = [score for _, score in level]
-        merged.append((torch.cat(segments), torch.cat(scores)))
-    return merged
+    parts = [[
+        (segments + window.start, scores)
+        for segments, scores in own_points(levels, window.first, window.last)
+    ] for window, levels in zip(windows, proposals)]
+    return [tuple(map(torch.cat, zip(*level))) for level in zip(*parts)]
 
 
 def own_points(levels: Levels, first: int, last: Optional[int]) -> Levels:
-    """Points that are taken from a window.
+    """Segments and scores at the points of the cells from first to last.
 
-    Args:
-        levels (Sequence[tuple[Tensor, Tensor]]): Segments and scores of all
-            of its points. Level l has strides of 2^l cells.
-        first (int): First cell that is taken, counted from its start.
-        last (int, optional): Cell after the last one, or None for all the
-            rest.
-
-    Returns:
-        list[tuple[Tensor, Tensor]]: Those of these cells.
+    Cells are counted from the start of the window, without the last one; None
+    stands for all the rest. Level l has strides of 2^l cells.
     """
     found = []
     for level, (segments, scores) in enumerate(levels):

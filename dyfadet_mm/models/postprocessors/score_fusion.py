@@ -134,13 +134,7 @@ class ScoreFusion:
                              '; and it must '.join(problems))
 
     def class_scores(self, video_id: str) -> Tensor:
-        """Class scores of one video.
-
-        Args:
-            video_id (str): Id of the video in the annotations.
-
-        Returns:
-            Tensor: Scores in label order, (A,).
+        """Class scores of one video in label order, (A,).
 
         Raises:
             FileNotFoundError: If there is no score file.
@@ -174,16 +168,10 @@ class ScoreFusion:
 
     def __call__(self, detections: InstanceData,
                  video_id: str) -> InstanceData:
-        """Label the detections of one video.
+        """Label the best ``max_num`` detections of one video, once per class.
 
-        Args:
-            detections (InstanceData): ``segments`` (N, 2), ``scores`` (N,),
-                best first.
-            video_id (str): Id of the video.
-
-        Returns:
-            InstanceData: The best ``max_num`` detections once per class,
-            best first.
+        ``segments`` (N, 2) and ``scores`` (N,) are best first, before and
+        after.
         """
         best = detections[:self.max_num]
         class_scores = self.class_scores(video_id).to(best.scores)  # (A,)

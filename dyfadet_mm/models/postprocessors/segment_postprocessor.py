@@ -98,28 +98,15 @@ class SegmentPostprocessor:
     def collect(self, videos: Sequence[Levels]) -> List[Candidates]:
         """Bring the candidates of a batch to the CPU, waiting once.
 
-        Args:
-            videos (Sequence): Levels of every video, as in :meth:`__call__`.
-
-        Returns:
-            list[tuple]: Of every video, on the CPU: segments on the feature
-            grid (M, 2), scores (M,), labels (M,), and whether all numbers of
-            the video are finite.
+        These are, for every video, segments on the feature grid (M, 2),
+        scores (M,), labels (M,), and whether all numbers are finite.
         """
         found = [self._select(levels) for levels in videos]
         found = iter(to_host(list(chain(*found))))
         return list(zip(found, found, found, found))
 
     def detect(self, candidates: Candidates, metainfo: dict) -> InstanceData:
-        """Detect in one video, see :meth:`__call__`.
-
-        Args:
-            candidates (tuple): Of the video, see :meth:`collect`.
-            metainfo (dict): Of the video.
-
-        Returns:
-            InstanceData: Detections, on the CPU.
-        """
+        """Detect on the CPU, see :meth:`__call__` and :meth:`collect`."""
         for key in ('fps', 'feat_stride', 'feat_num_frames', 'duration'):
             if metainfo.get(key) is None:
                 raise KeyError(
@@ -136,18 +123,11 @@ class SegmentPostprocessor:
 
     def filter(self, candidates: Candidates,
                source: str) -> Tuple[Tensor, Tensor, Tensor]:
-        """Candidates that are long and sure enough.
-
-        Args:
-            candidates (tuple): See :meth:`collect`.
-            source (str): Names where they come from in the error.
-
-        Returns:
-            tuple: Segments on the feature grid (N, 2), scores and labels
-            (N,).
+        """Segments (N, 2), scores and labels that are long and sure enough.
 
         Raises:
-            NotFiniteError: If a score or a segment is not finite.
+            NotFiniteError: If a score or a segment is not finite; names the
+                source.
         """
         segments, scores, labels, is_finite = candidates
         # NaN is above no threshold: it would be gone without a word
@@ -166,16 +146,7 @@ class SegmentPostprocessor:
                 and not self.nms.get('class_wise', True))
 
     def vote(self, kept: Tensor, segments: Tensor, scores: Tensor) -> Tensor:
-        """Let candidates vote on boundaries, if they do.
-
-        Args:
-            kept (Tensor): Segments that suppression has kept, (K, 2).
-            segments (Tensor): Of all candidates, (N, 2).
-            scores (Tensor): Before suppression, (N,).
-
-        Returns:
-            Tensor: Better segments, (K, 2).
-        """
+        """Move kept segments, (K, 2), if candidates vote, (N, 2) and (N,)."""
         if not self.votes:
             return kept
         return segment_voting(kept, segments, scores, self.voting_thr,
