@@ -12,17 +12,10 @@ class NotFiniteError(ValueError):
 
 
 def check_number(name: str, value: Any) -> float:
-    """Refuse what is no finite number.
-
-    Args:
-        name (str): Names the number in the error.
-        value (Any): Should be a number.
-
-    Returns:
-        float: The number.
+    """A value as a number.
 
     Raises:
-        ValueError: If it is none, NaN or infinite.
+        ValueError: If it is none, NaN or infinite; says its name.
     """
     if (not isinstance(value, Real) or isinstance(value, bool)
             or not abs(value) <= sys.float_info.max):
@@ -32,11 +25,7 @@ def check_number(name: str, value: Any) -> float:
 
 
 def check_candidates(segments: Tensor, scores: Tensor) -> None:
-    """Refuse scores and segments that are no candidates.
-
-    Args:
-        segments (Tensor): (start, end), (N, 2).
-        scores (Tensor): (N, ).
+    """Refuse segments (N, 2) and scores (N, ) that are no candidates.
 
     Raises:
         ValueError: If a score is negative or not finite, or a segment is not

@@ -15,15 +15,9 @@ def is_traced() -> bool:
 def compute_dtype(x: Tensor) -> torch.dtype:
     """The dtype in which a matrix product with ``x`` is computed.
 
+    That of autocast for a float32 tensor under autocast, else that of ``x``.
     Autocast does not see into :class:`torch.autograd.Function`, and leaves
     element-wise operations in the dtype of their inputs.
-
-    Args:
-        x (Tensor): Features of any shape.
-
-    Returns:
-        torch.dtype: That of autocast for a float32 tensor under autocast,
-        else that of ``x``.
     """
     device = x.device.type
     if device == 'meta':

@@ -69,15 +69,9 @@ def gated_taps_reference(x: Tensor,
 
 
 def shifted_grid(x: Tensor, kernel_size: int) -> Tensor:
-    """Features of the K cells around each.
+    """Features (B, C, T) of the K cells around each, (B, C, K, T).
 
-    Args:
-        x (Tensor): Features, (B, C, T).
-        kernel_size (int): K, an odd number.
-
-    Returns:
-        Tensor: Entry s is ``x(t + s - K // 2)``, zero outside the grid,
-        (B, C, K, T).
+    Entry s is ``x(t + s - K // 2)``, zero outside the grid.
     """
     padded = F.pad(x, (kernel_size // 2, kernel_size // 2))
     return torch.stack(

@@ -13,14 +13,7 @@ def is_on_host(tensor: Tensor) -> bool:
 
 @torch.no_grad()
 def to_host(tensors: Sequence[Tensor]) -> List[Tensor]:
-    """Copy tensors to the CPU, all in one copy.
-
-    Args:
-        tensors (Sequence[Tensor]): Of one device, any shapes and dtypes.
-
-    Returns:
-        list[Tensor]: The same on the CPU.
-    """
+    """Copy tensors of one device to the CPU, all in one copy."""
     if all(map(is_on_host, tensors)):
         return list(tensors)
     packed = torch.cat([
@@ -43,15 +36,10 @@ def detect_batch(postprocessor: Callable, videos: Sequence[Any],
                  metainfos: Sequence[dict]) -> Iterator[InstanceData]:
     """Detect in the videos of a batch, waiting for their device once.
 
-    Args:
-        postprocessor (callable): Takes levels and metainfo of a video. One
-            with ``collect`` and ``detect``, as :class:`SegmentPostprocessor`,
-            brings the candidates of all videos to the CPU together.
-        videos (Sequence): For each, segments and scores of every level.
-        metainfos (Sequence[dict]): Of each video.
-
-    Yields:
-        InstanceData: Detections of a video, on the device of its levels.
+    A postprocessor takes segments and scores of every level of a video, and
+    its metainfo. One with ``collect`` and ``detect``, as
+    :class:`SegmentPostprocessor`, brings the candidates of all videos to the
+    CPU together. Detections are on the device of the levels.
     """
     detect, device = postprocessor, videos[0][0][1].device
     if hasattr(postprocessor, 'collect'):

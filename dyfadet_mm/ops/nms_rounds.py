@@ -25,17 +25,11 @@ def pick(candidates: np.ndarray, groups: np.ndarray, decay: Decay,
          min_score: float, max_num: int) -> Tuple[np.ndarray, np.ndarray]:
     """Pick candidates, best first in every group, as others decay.
 
-    Args:
-        candidates (np.ndarray): (length, end, -start, score), best first,
-            (4, N).
-        groups (np.ndarray): Group of each candidate, any integers, (N,).
-        decay (Callable): What picks leave of scores, :func:`make_decay`.
-        min_score (float): Least score of a pick, the first of a group aside.
-        max_num (int): Most picks of a group, and those that are wanted.
-
-    Returns:
-        tuple: Indices and scores of the picks, (D,) each, the best
-        ``max_num`` of all among them.
+    Candidates are (length, end, -start, score), best first, (4, N), and
+    groups integers, (N,). ``max_num`` is the most picks of a group, and those
+    that are wanted: the best ``max_num`` of all are among the picks, of which
+    indices and scores are returned, (D,) each. All of them score at least
+    ``min_score``, the first of a group aside.
     """
     num = max(FEW, 2 * max_num)
     if num < len(groups):

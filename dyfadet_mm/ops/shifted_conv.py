@@ -60,15 +60,10 @@ def shifted_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor],
 
 
 def shift_sums(size: int) -> Tensor:
-    """Which weights W[a, j] each folded one is the sum of.
+    """Which weights W[a, j] of K taps each folded one is the sum of.
 
-    Args:
-        size (int): K.
-
-    Returns:
-        Tensor: Zeros and ones, ((2K - 1) + 2 * p * p, K * K): taps; what the
-        first cell t of a grid takes from the cell m, (m, t); the same from
-        the other end.
+    Zeros and ones, ((2K - 1) + 2 * p * p, K * K): taps; what the first cell t
+    of a grid takes from the cell m, (m, t); the same from the other end.
     """
     pad = size // 2
     taps = np.zeros((2 * size - 1, size, size), np.float32)
@@ -88,15 +83,6 @@ def shift_sums(size: int) -> Tensor:
 def shifted_conv_reference(x: Tensor,
                            weight: Tensor,
                            bias: Optional[Tensor] = None) -> Tensor:
-    """:func:`shifted_conv` of one grid by its definition.
-
-    Args:
-        x (Tensor): Features, (B, C, T).
-        weight (Tensor): (O, C * K, K).
-        bias (Tensor, optional): (O, ). Defaults to None.
-
-    Returns:
-        Tensor: (B, O, T).
-    """
+    """:func:`shifted_conv` of grids (B, C, T) by its definition."""
     shifted = shifted_grid(x, weight.size(2)).flatten(1, 2)
     return F.conv1d(shifted, weight, bias, padding=weight.size(2) // 2)

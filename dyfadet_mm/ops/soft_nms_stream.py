@@ -71,13 +71,7 @@ class SoftNmsStream:
 
     def add(self, segments: np.ndarray, scores: np.ndarray,
             labels: np.ndarray) -> None:
-        """Add candidates.
-
-        Args:
-            segments (ndarray): (start, end), (N, 2).
-            scores (ndarray): Not negative, (N,).
-            labels (ndarray): Classes, (N,).
-        """
+        """Add candidates, (N, 2), (N,) and (N,), of scores >= 0."""
         rows = np.empty(len(scores), ROW)
         rows['start'], rows['end'] = segments.T
         rows['origin'] = rows['score'] = scores
