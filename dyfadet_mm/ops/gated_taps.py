@@ -87,7 +87,7 @@ class _GatedTaps(torch.autograd.Function):
         """Rows (N, C) and gate (M, C or 1, K or 1) to (M, O)."""
         ctx.save_for_backward(x, gate, weight)
         ctx.stride = stride
-        taps = _taps(x, weight.size(2), stride, len(gate))  # (M, K, C)
+        _, taps = _taps(x, weight.size(2), stride, len(gate))  # (M, K, C)
         kernel, gate = _kernel(weight).t(), gate.transpose(1, 2)
         out = x.new_empty(len(gate), len(weight))
         blocks = _blocks(taps)
@@ -104,12 +104,11 @@ class _GatedTaps(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         x, gate, weight = ctx.saved_tensors
         num_taps, stride = weight.size(2), ctx.stride
-        taps = _taps(x, num_taps, stride, len(gate))
+        rows, taps = _taps(x, num_taps, stride, len(gate))
         kernel = _kernel(weight)
         grad_gate = torch.empty_like(gate)
         grad_kernel = torch.zeros_like(kernel)
-        before, behind = _margins(x, num_taps, stride, len(gate))
-        grad_rows = x.new_zeros(before + len(x) + behind, x.size(1))
+        grad_rows = torch.zeros_like(rows)
         # the dimensions that the gate is shared along
         shared = [dim for dim in (1, 2) if gate.size(dim) == 1]
         for block in _blocks(taps):
@@ -126,7 +125,7 @@ class _GatedTaps(torch.autograd.Function):
             part *= tap
             by_tap = part.transpose(1, 2)  # (m, C, K)
             grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
-        grad_x = grad_rows[before:before + len(x)]
+        grad_x = grad_rows[num_taps // 2:][:len(x)]
         grad_weight = grad_kernel.unflatten(1, (num_taps, -1)).transpose(1, 2)
         return grad_x, grad_gate, grad_weight, grad.sum(0), None
 
@@ -136,21 +135,13 @@ def _kernel(weight: Tensor) -> Tensor:
     return weight.transpose(1, 2).flatten(1)
 
 
-def _margins(x: Tensor, num_taps: int, stride: int,
-             num: int) -> Tuple[int, int]:
-    """Zeros before and behind rows (N, C) that ``num`` outputs read."""
+def _taps(x: Tensor, num_taps: int, stride: int,
+          num: int) -> Tuple[Tensor, Tensor]:
+    """Rows (N, C) between zeros, and what each tap reads, (num, K, C)."""
     before = num_taps // 2
     behind = max((num - 1) * stride + num_taps - before - len(x), 0)
-    return before, behind
-
-
-def _taps(x: Tensor, num_taps: int, stride: int, num: int) -> Tensor:
-    """Views of the rows that each tap reads, (num, K, C)."""
-    before, behind = _margins(x, num_taps, stride, num)
-    blank = x.new_zeros(max(before, behind), x.size(1))
-    # faster than F.pad
-    rows = torch.cat((blank[:before], x, blank[:behind]))
-    return rows.unfold(0, num_taps, stride)[:num].transpose(1, 2)
+    rows = F.pad(x, (0, 0, before, behind))
+    return rows, rows.unfold(0, num_taps, stride)[:num].transpose(1, 2)
 
 
 def _blocks(taps: Tensor) -> list:

@@ -153,12 +153,10 @@ class BaseTADHead(BaseModule):
                 type='dyfadet_mm.PointGenerator',
                 regression_ranges=regression_ranges))
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
-        self.assigner = TASK_UTILS.build((train_cfg
-                                          or {}).get('assigner', assigner))
-        self.postprocessor = TASK_UTILS.build(
-            dict(
-                dict(type='dyfadet_mm.SegmentPostprocessor'), **(test_cfg
-                                                                 or {})))
+        train_cfg, test_cfg = train_cfg or {}, test_cfg or {}
+        self.assigner = TASK_UTILS.build(train_cfg.get('assigner', assigner))
+        postprocessor = dict(type='dyfadet_mm.SegmentPostprocessor')
+        self.postprocessor = TASK_UTILS.build(dict(postprocessor, **test_cfg))
         self.coder = TASK_UTILS.build(coder)
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_reg = MODELS.build(loss_reg)
@@ -204,11 +202,9 @@ class BaseTADHead(BaseModule):
             self.conv_cls.bias[list(labels)] = logit(1e-6)
 
     def forward(self, x: Features) -> Tuple[TensorTuple, ...]:
-        """Run both branches.
+        """Run both branches on features (B, C, T_l) of every level.
 
-        Args:
-            x (Pyramid | tuple[Tensor]): Features of every level,
-                (B, C, T_l). Of a plain tuple, all cells are valid.
+        Of a plain tuple, all cells are valid.
 
         Returns:
             tuple: Class logits (B, A, T_l) and offsets (left, right) in
@@ -388,15 +384,9 @@ class BaseTADHead(BaseModule):
 
     def decode_by_feat(self, cls_logits: TensorTuple, *outputs:
                        TensorTuple) -> List[List[LevelProposals]]:
-        """Decode the outputs of :meth:`forward`.
+        """Decode the outputs of :meth:`forward`, for each video and level.
 
-        Args:
-            cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
-            outputs (tuple[Tensor]): What :meth:`to_offsets` takes, and last
-                the masks of the valid cells, (B, 1, T_l).
-
-        Returns:
-            list[list[LevelProposals]]: For each video and each level.
+        They are followed by the masks of the valid cells, (B, 1, T_l).
         """
         *regression, masks = outputs
         lengths = [mask.size(2) for mask in masks]

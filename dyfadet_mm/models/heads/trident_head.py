@@ -18,21 +18,13 @@ MAX_BINS = 2**20
 
 
 def expected_offsets(start: Tensor, end: Tensor, bins: Tensor) -> Tensor:
-    """Expected distance to both ends over N + 1 bins.
+    """Expected distance to both ends over N + 1 bins, in cells, (..., 2).
 
     Every bin's probability is the softmax of the boundary logit of the cell
-    it stands for, plus its own logit.
-
-    Args:
-        start (Tensor): Start logits of the cells N to 0 before a point, in
-            the order of time, (..., N + 1).
-        end (Tensor): End logits of the cells 0 to N behind a point,
-            (..., N + 1).
-        bins (Tensor): Logits of the start bins, then of the end bins, both in
-            the order of time, (..., 2 * (N + 1)).
-
-    Returns:
-        Tensor: Offsets (left, right) in cells, between 0 and N, (..., 2).
+    it stands for, plus its own logit. Of a point these are start logits of
+    the cells N to 0 before it and end logits of the cells 0 to N behind it,
+    (..., N + 1), and logits of the start and the end bins, (..., 2 * (N + 1)),
+    all in the order of time.
 
     Reference:
         Shi et al., TriDet: Temporal Action Detection with Relative Boundary

@@ -184,15 +184,10 @@ class DynELayer(BaseModule):
         self._settle()
         return super().train(mode)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str,
-                              *args) -> None:
-        """The depth-wise convolutions are loaded after this layer."""
-        ours = {id(x) for x in self._params()}
-        self.is_dead = _all_zero([
-            state_dict.get(prefix + name, x)
-            for name, x in self.named_parameters() if id(x) in ours
-        ])
-        super()._load_from_state_dict(state_dict, prefix, *args)
+    def _load_from_state_dict(self, *args) -> None:
+        """Not known before ``train`` or ``eval``, as the parts load later."""
+        self.is_dead = False
+        super()._load_from_state_dict(*args)
 
 
 def _all_zero(params: Iterable[Tensor]) -> bool:
