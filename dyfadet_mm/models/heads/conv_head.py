@@ -12,12 +12,7 @@ from .base_tad_head import BaseTADHead
 class ConvTower(BaseModule):
     """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of all layers.
-        num_layers (int): Number of layers.
-        kernel_size (int): Odd kernel. Defaults to 3.
-        init_cfg (dict | list[dict], optional): Initialisation.
+    Args: Those of a ``tower`` of :class:`BaseTADHead`, and ``init_cfg``.
     """
 
     def __init__(self,

@@ -12,17 +12,7 @@ from .norm import build_norm
 class ConvPath(BaseModule):
     """Static path of a multi-scale layer, ``y = LN(conv_K(x)) * mask``.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
-            an empty dict.
-        stride (int): r; outputs are needed at the cells r i. Defaults to 1.
-        init_cfg (dict | list[dict], optional): Initialisation.
-
-    Raises:
-        ValueError: If ``kernel_size`` is even.
+    Args: Those of :class:`DFAAtt` without ``attention``.
     """
 
     def __init__(self,

@@ -19,15 +19,11 @@ class MMDetNeck(BaseModule):
     same in any batch. Where a convolution reaches beyond the end of a video
     it finds the zeros of its own padding.
 
-    Args:
+    Args: Those of :class:`FPN1d` without ``norm``, and
         neck (dict): The neck, such as ``dict(type='mmdet.FPN')``, without
             channels and levels. It is made of 1-D convolutions, drawn by
             Xavier's rule, unless it has ``conv_cfg`` and ``init_cfg`` of its
             own.
-        in_channels (int): Channels of every input level.
-        out_channels (int): Channels of every output level.
-        num_levels (int): Levels of the pyramid, before and behind the neck.
-        init_cfg (dict | list[dict], optional): Initialisation.
     """
 
     def __init__(self,

@@ -56,16 +56,9 @@ class ConvAttention(BaseModule):
     ``A = V * g`` with ``V = LN(conv_K(x_s))`` and one gate for all channels,
     ``g = act(conv_K(x_s))``; both convolutions read the shifted grid.
 
-    Args:
-        channels (int): C, channels of the features.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        act_cfg (dict): Activation of the gate. Defaults to ``GeReTanH``.
-        init_bias (float, optional): Bias of the gate at the start. Defaults to
-            None, drawn as PyTorch does.
+    Args: Those of :class:`TemporalGate` without ``formation``, and
         norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
             an empty dict.
-        stride (int): r; A is needed at the cells r i. Defaults to 1.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
     #: Of the features in the attended taps.
