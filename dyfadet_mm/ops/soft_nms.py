@@ -190,12 +190,9 @@ def _check_options(method: str, sigma: float, iou_threshold: float,
 
 def _check_shapes(segments: Tensor, scores: Tensor,
                   labels: Optional[Tensor]) -> None:
-    shapes = [tuple(segments.shape), tuple(scores.shape)]
-    expected = [(scores.numel(), 2), (scores.numel(), )]
-    if labels is not None:
-        shapes.append(tuple(labels.shape))
-        expected.append((scores.numel(), ))
-    if shapes != expected:
+    num, given = scores.numel(), (segments, scores, labels)
+    shapes = [tuple(each.shape) for each in given if each is not None]
+    if shapes != [(num, 2), (num, ), (num, )][:len(shapes)]:
         raise ValueError('segments, scores and labels must be of shapes '
                          f'(N, 2), (N, ) and (N, ), but got {shapes}')
     if labels is not None and labels.is_floating_point():

@@ -97,36 +97,30 @@ def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,
         encoder=encoder, backbone=backbone, neck=neck, head=head)
     parts = [(name, part) for name, part in parts.items() if part is not None]
     problems = []
-    for pair in zip(parts, parts[1:]):
-        problems += [*_channels(*pair), *_levels(*pair)]
+    for source, target in zip(parts, parts[1:]):
+        taken = _setting(target, 'in_channels')
+        problems += _differ(
+            _setting(source, 'out_channels'), taken, 'channels')
+        # some necks add levels to those they take
+        if taken is not None and isinstance(taken.value, list):
+            taken = taken._replace(value=len(taken.value))
+        else:
+            taken = _setting(target, 'num_levels')
+        problems += _differ(_setting(source, 'num_levels'), taken, 'levels')
     problems += [*_neighbours(parts), *_lengths(backbone, data_preprocessor)]
     if problems:
         raise ValueError('\n- '.join(
             ['parts of the model must fit together, but got', *problems]))
 
 
-def _channels(source: Part, target: Part) -> Iterator[str]:
-    """Channels that one part gives, against those the next one takes."""
-    given = _setting(source, 'out_channels')
-    taken = _setting(target, 'in_channels')
+def _differ(given: Optional[Setting], taken: Optional[Setting],
+            unit: str) -> Iterator[str]:
+    """What one part gives, against what the next one takes."""
     if given and taken and not _alike(given.value, taken.value):
-        yield (f'{given.key} gives {given.value} channels, but {taken.key} '
-               f'takes {taken.value}: make them equal')
-
-
-def _levels(source: Part, target: Part) -> Iterator[str]:
-    """Levels, likewise; some necks add levels to those they take."""
-    given = _setting(source, 'num_levels')
-    taken = _setting(target, 'in_channels')
-    if taken is None or isinstance(taken.value, int):
-        taken = _setting(target, 'num_levels')
-    if not given or not taken:
-        return
-    count = taken.value if isinstance(taken.value, int) else len(taken.value)
-    if given.value != count:
-        plural = '' if given.value == 1 else 's'
-        yield (f'{given.key} gives {given.value} level{plural}, but '
-               f'{taken.key} takes {count}: make them equal')
+        unit = unit[:-1] if given.value == 1 else unit
+        yield (
+            f'{given.key} gives {given.value} {unit}, but {taken.key} takes '
+            f'{taken.value}: make them equal')
 
 
 def _neighbours(parts: List[Part]) -> Iterator[str]:

@@ -162,9 +162,8 @@ class SegmentPostprocessor:
         sizes = [len(scores)]
         if self.topk_per_level:
             sizes = [level.numel() for _, level in levels]
-        best = _best_on_host if is_on_host(scores) else _best_on_device
         index = torch.cat([
-            start + best(part, self.pre_nms_topk, self.score_thr)
+            start + _best(part, self.pre_nms_topk, self.score_thr)
             for start, part in zip(
                 accumulate(sizes, initial=0), scores.split(sizes))
         ])  # (M,)
@@ -186,15 +185,13 @@ class SegmentPostprocessor:
         return self.vote(kept, segments, scores), kept_scores, kept_labels
 
 
-def _best_on_device(scores: Tensor, num: Optional[int],
-                    score_thr: float) -> Tensor:
-    """Indices of the best, first of equal ones first, without waiting."""
-    return scores.sort(descending=True, stable=True).indices[:num]
+def _best(scores: Tensor, num: Optional[int], score_thr: float) -> Tensor:
+    """Indices of the best, first of equal ones first, without waiting.
 
-
-def _best_on_host(scores: Tensor, num: Optional[int],
-                  score_thr: float) -> Tensor:
-    """The same of those above the threshold, which are few."""
+    On the CPU, of those above the threshold, which are few.
+    """
+    if not is_on_host(scores):
+        return scores.sort(descending=True, stable=True).indices[:num]
     scores = to_float(scores).numpy()
     index = np.flatnonzero(scores > score_thr)
     if num is not None and len(index) > num:
