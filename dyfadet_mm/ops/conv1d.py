@@ -99,11 +99,15 @@ def _minimal_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     first, *others = weight.split(MAX_TAPS, 2)
     if len(x) > 1 or others:  # zeros between videos, and as many as taps
         rows, before = F.pad(rows, (0, 0, before, before)), 0
-    rows = rows.flatten(0, 1)
-    y = _MinimalConv.apply(rows, first, bias, before)
+
+    def conv(part: Tensor, bias: Optional[Tensor], start: int) -> Tensor:
+        y = _MinimalConv.apply(rows.flatten(0, 1), part, bias, before)
+        return y.unflatten(0, (len(x), -1))[:, start:start + length]
+
+    y = conv(first, bias, 0)
     for i, part in enumerate(others, 1):
-        y = y + _MinimalConv.apply(rows, part, None, -i * MAX_TAPS)
-    return y.unflatten(0, (len(x), -1))[:, :length].transpose(1, 2)
+        y = y + conv(part, None, i * MAX_TAPS)
+    return y.transpose(1, 2)
 
 
 class _MinimalConv(torch.autograd.Function):
@@ -152,7 +156,7 @@ class _MinimalConv(torch.autograd.Function):
         grad_weight = grad_kernel.flatten(1).t() @ tiles.points
         grad_weight = grad_weight.view_as(weight)
         if needs_rows:
-            grad_rows = F.pad(grad_rows, (0, 0, *(-n for n in tiles.margins)))
+            grad_rows = grad_rows[ctx.before:ctx.before + len(x)]
         return grad_rows, grad_weight, grad_bias, None
 
 
@@ -173,9 +177,12 @@ class _Tiles:
         self.kernel = (self.points @ taps.flatten(1)).unflatten(
             1, taps.shape[1:])
         self.num = -(-len(x) // NUM_OUTPUTS)
-        behind = self.num * NUM_OUTPUTS + num_taps - 1 - before - len(x)
-        self.margins = before, behind
-        self.rows = F.pad(x, (0, 0, before, behind))
+        # faster than F.pad
+        self.rows = x.new_empty(self.num * NUM_OUTPUTS + num_taps - 1,
+                                x.size(1))
+        last = before + len(x)
+        self.rows[:before], self.rows[last:] = 0, 0
+        self.rows[before:last] = x
 
     def blocks(self) -> Iterator[slice]:
         """Slices of tiles."""
