@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dyfadet_mm.ops import is_traced
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, offset_iou
 from dyfadet_mm.structures.pyramid import to_device
@@ -145,7 +146,7 @@ class TridentHead(BaseTADHead):
         start = F.pad(start_logits.float(), (num_bins, 0))
         end = F.pad(end_logits.float(), (0, num_bins))
         step = self.num_classes
-        if not torch.compiler.is_compiling():  # nor exporting
+        if not is_traced():
             step = max(MAX_BINS // max(bins.numel(), 1), 1)
         parts = [
             expected_offsets(*(x.unfold(2, num_bins + 1, 1) for x in pair),
