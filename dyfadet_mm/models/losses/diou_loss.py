@@ -11,15 +11,9 @@ def offset_diou_loss(pred: Tensor,
                      eps: float = 1e-8) -> Tensor:
     """Distance-IoU loss of segments that share a point.
 
-    ``1 - IoU + (distance of the centres / length of the hull)^2``
-
-    Args:
-        pred (Tensor): Predicted offsets (left, right), not negative, (P, 2).
-        target (Tensor): Target offsets in the same unit, (P, 2).
-        eps (float): Smallest union and hull. Defaults to 1e-8.
-
-    Returns:
-        Tensor: Loss of every pair, (P,).
+    ``1 - IoU + (distance of the centres / length of the hull)^2`` of every
+    pair of offsets (left, right), not negative and in one unit, (P, 2) to
+    (P,). Unions and hulls are at least ``eps``.
 
     Reference:
         Zheng et al., Distance-IoU Loss, AAAI 2020.

@@ -9,16 +9,10 @@ def sigmoid_focal_loss(logits: Tensor,
                        targets: Tensor,
                        alpha: float = 0.25,
                        gamma: float = 2.0) -> Tensor:
-    """Focal loss of independent classes; targets may be soft.
+    """Focal loss of every logit of independent classes, of any shape.
 
-    Args:
-        logits (Tensor): Class logits, any shape.
-        targets (Tensor): Targets in [0, 1], same shape.
-        alpha (float): Weight of the positive side. Defaults to 0.25.
-        gamma (float): Exponent of the modulation. Defaults to 2.0.
-
-    Returns:
-        Tensor: Loss per element, same shape.
+    Targets in [0, 1] may be soft; ``alpha`` and ``gamma`` are those of
+    :class:`FocalLoss`.
 
     Reference:
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.

@@ -102,10 +102,8 @@ class ScoreFusion:
              video_ids: Sequence[str] = ()) -> None:
         """Make the data set known, before its videos come.
 
-        Args:
-            classes (Sequence[str]): Its class names in label order.
-            video_ids (Sequence[str]): Its videos, to tell at once which ones
-                the file lacks. Defaults to ().
+        These are its class names in label order, and its videos, to tell at
+        once which ones the file lacks.
 
         Raises:
             FileNotFoundError: If there is no score file.
