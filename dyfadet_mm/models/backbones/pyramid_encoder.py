@@ -69,12 +69,10 @@ class PyramidEncoder(BaseModule):
             raise ValueError('arch must be three numbers (embedding, stem, '
                              f'branch), but got {arch}')
         self.source_convs = _source_convs(in_channels, source_channels)
+        self._split = [conv.in_channels for conv in self.source_convs]
+        self.in_channels = sum(self._split) or in_channels
         if self.source_convs:
-            self._split = list(in_channels)
-            self.in_channels, in_channels = sum(in_channels), sum(
-                source_channels)
-        else:
-            self.in_channels = in_channels
+            in_channels = sum(source_channels)
         self.embed_channels = embed_channels
         num_embed, num_stem, num_branch = arch
         self.out_channels = embed_channels

@@ -107,13 +107,9 @@ class DynELayer(BaseModule):
             PointwiseConv1d(channels, hidden), nn.GELU(),
             PointwiseConv1d(hidden, channels))
 
-        def branch() -> nn.Module:
-            if drop_path_rate is None:
-                return nn.Identity()
-            return ScaledDropPath(channels, drop_path_rate)
-
-        self.drop_path_out = branch()
-        self.drop_path_mlp = branch()
+        self.drop_path_out, self.drop_path_mlp = (
+            nn.Identity() if drop_path_rate is None else ScaledDropPath(
+                channels, drop_path_rate) for _ in range(2))
 
     def init_weights(self) -> None:
         """Draw the depth-wise weights; all biases start at zero."""
