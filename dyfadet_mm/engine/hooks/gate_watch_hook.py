@@ -24,7 +24,9 @@ class GateWatchHook(Hook):
 
     One line of warning is given where the gate of a depth path
     (``ConvAttention``) has shut at all cells, until it opens again: such a
-    path has one output for all cells, and nothing that opens it.
+    path has one output for all cells. Where shut gates are trained
+    (``trains_shut``), which may open them, it is given the second time in a
+    row.
 
     Other iterations than the measured ones are left as they are, and a model
     without gates is never touched.
@@ -56,7 +58,8 @@ class GateWatchHook(Hook):
             for each in find_gates(unwrap_model(runner.model))
         }
         self._every = self.interval or len(runner.train_dataloader)
-        self._shut: Set[str] = set()  # what was warned of
+        self._shut: Dict[str, str] = {}  # since when
+        self._warned: Set[str] = set()
 
     def before_train_iter(self,
                           runner: Runner,
@@ -107,16 +110,24 @@ class GateWatchHook(Hook):
     def _warn(self, runner: Runner, shares: Dict[str, float]) -> None:
         """Name depth paths that have shut since the last time."""
         for name, share in shares.items():
-            if share > 0:
-                self._shut.discard(name)
-            elif self._counters[name].stays_shut and name not in self._shut:
-                self._shut.add(name)
-                runner.logger.warning(
-                    f'{name}: the gate is shut at all cells since '
-                    f'{describe_iteration(runner)}: the path outputs a '
-                    'constant, and nothing opens it; set '
-                    'model.head.trains_shut=True, or raise '
-                    'model.head.gate_bias')
+            counter = self._counters[name]
+            if share > 0 or not counter.is_depth:
+                self._shut.pop(name, None)
+                self._warned.discard(name)
+                continue
+            again = name in self._shut
+            since = self._shut.setdefault(name, describe_iteration(runner))
+            if name in self._warned or counter.trains_shut and not again:
+                continue
+            self._warned.add(name)
+            remedy = ('and nothing opens it; set model.head.trains_shut=True, '
+                      'or raise model.head.gate_bias')
+            if counter.trains_shut:
+                remedy = ('and its training has not opened it; lower the '
+                          'learning rate, or raise model.head.gate_bias')
+            runner.logger.warning(
+                f'{name}: the gate is shut at all cells since {since}: the '
+                f'path outputs a constant, {remedy}')
 
 
 class GateCounter:
@@ -131,11 +142,15 @@ class GateCounter:
         self._handles = []
 
     @property
-    def stays_shut(self) -> bool:
-        """bool: Whether nothing opens the gate of a depth path again."""
-        part = self._gated.part
-        return is_depth_gate(part) and not getattr(part.act, 'trains_shut',
-                                                   False)
+    def is_depth(self) -> bool:
+        """bool: Whether it is the gate of a depth path."""
+        return is_depth_gate(self._gated.part)
+
+    @property
+    def trains_shut(self) -> bool:
+        """bool: Whether a shut gate gets a gradient."""
+        return getattr(
+            getattr(self._gated.part, 'act', None), 'trains_shut', False)
 
     def start(self) -> None:
         """Count from here on."""

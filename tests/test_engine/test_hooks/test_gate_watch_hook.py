@@ -161,12 +161,19 @@ def test_a_gate_that_opened_is_warned_of_again(train, biases, epochs):
         assert (shares[DEPTH[0]] > 0) == (bias > 0)
 
 
-def test_a_gate_that_trains_shut_is_no_trouble(train):
-    run = train(**{
-        'model.head.gate_bias': -10.,
-        'model.head.trains_shut': True
-    })
-    assert run.lines[3][DEPTH[0]] == 0 and not warnings(run.log)
+def test_a_gate_that_trains_shut_may_open_by_itself(train):
+    """It is named if it is found shut twice in a row."""
+    options = {'model.head.gate_bias': -10., 'model.head.trains_shut': True}
+    run = train(**options)
+    assert [shares[DEPTH[0]] for shares in run.lines.values()] == [0, 0]
+    expected = [
+        f'{name}: the gate is shut at all cells since epoch 1: the path '
+        'outputs a constant, and its training has not opened it; lower the '
+        'learning rate, or raise model.head.gate_bias' for name in DEPTH
+    ]
+    assert [line.split(' - ')[-1] for line in warnings(run.log)] == expected
+    run = train(SetBias([-10, 1, -10]), max_epochs=3, **options)
+    assert not warnings(run.log)
 
 
 def test_every_so_many_iterations_of_a_loop_without_epochs(train):
