@@ -29,6 +29,9 @@ class Padding(Enum):
     #: As in OpenTAD: zero behind the embedding, a coarser cell is valid if
     #: any of the three below it is, and logits on it are not zero.
     OPENTAD = 'opentad'
+    #: As in OpenTAD's ActionFormer: zero behind the embedding and behind
+    #: every layer of a tower, else as published.
+    MASKED = 'masked'
     #: Nothing: a video gives the same outputs with any padding.
     IGNORED = 'ignored'
 
@@ -216,6 +219,8 @@ class PackedPyramid(PackedCells):
         self._totals = [cells.mask.size(2) for cells in levels]
         # logits on padding are asked for
         self.keeps_all = padding is Padding.OPENTAD
+        # layers of a tower zero their padding
+        self.masks_layers = padding is Padding.MASKED
         #: Cells kept of every video, for each level.
         self._kept = [[
             total if self.keeps_all or extent == total else min(

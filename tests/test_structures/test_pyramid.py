@@ -124,7 +124,7 @@ def test_only_ignored_padding_counts_for_nothing(padding):
     assert (cells.counted is None) is not ignored
 
 
-def test_padding_is_one_of_three():
+def test_padding_is_one_of_four():
     with pytest.raises(ValueError, match="'none' is not a valid Padding"):
         Cells.of([2], 3, 'cpu', 'none')
 

@@ -1,7 +1,7 @@
 from typing import Sequence, Union
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.typing import ConfigType
+from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .pyramid_encoder import PyramidEncoder, per_level
 
 
@@ -13,6 +13,8 @@ class LocalAttentionBackbone(PyramidEncoder):
         :class:`LocalAttentionLayer`, for all layers, and
         window (int | Sequence[int]): Of all layers, or of the stem and then
             of each layer of the branch. Defaults to 19.
+        embed_norm_cfg (dict, optional): Of the embedding's norms. Defaults to
+            None, ``norm_cfg``.
 
     Raises:
         ValueError: If there is not one window for the stem and each layer of
@@ -31,6 +33,7 @@ class LocalAttentionBackbone(PyramidEncoder):
                  dropout: float = 0.,
                  arch: Sequence[int] = (2, 2, 5),
                  norm_cfg: ConfigType = dict(),
+                 embed_norm_cfg: OptConfigType = None,
                  **kwargs) -> None:
         layer = dict(
             type='dyfadet_mm.LocalAttentionLayer',
@@ -47,5 +50,5 @@ class LocalAttentionBackbone(PyramidEncoder):
             stem_layer=stem,
             branch_layer=branch,
             arch=arch,
-            norm_cfg=norm_cfg,
+            norm_cfg=norm_cfg if embed_norm_cfg is None else embed_norm_cfg,
             **kwargs)

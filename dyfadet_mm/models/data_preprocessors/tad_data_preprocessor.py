@@ -37,8 +37,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             training, padding included. Defaults to 0.
         pad_to (str): See above. Defaults to ``'max_seq_len'``.
         padding (str): What padding to ``'max_seq_len'`` counts for:
-            ``'published'``, ``'opentad'`` or ``'ignored'``, see
-            :class:`Padding`. Defaults to ``'published'``.
+            ``'published'``, ``'opentad'``, ``'masked'`` or ``'ignored'``,
+            see :class:`Padding`. Defaults to ``'published'``.
         channel_dropout (float): Share of the channels of a video that become
             zero in training, in [0, 1); the others are scaled to make up for
             it. Defaults to 0.

@@ -2,9 +2,9 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.structures import Cells
-from dyfadet_mm.utils.typing import OptMultiConfig
-from ..layers import ChannelLayerNorm, MaskedConv1d
+from dyfadet_mm.structures import PackedPyramid
+from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
+from ..layers import MaskedConv1d, build_norm
 from .base_tad_head import BaseTADHead
 
 
@@ -12,7 +12,9 @@ from .base_tad_head import BaseTADHead
 class ConvTower(BaseModule):
     """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
 
-    Args: Those of a ``tower`` of :class:`BaseTADHead`, and ``init_cfg``.
+    Args: Those of a ``tower`` of :class:`BaseTADHead`, ``init_cfg`` and
+        norm_cfg (dict): Arguments of the norms, such as ``eps``. Defaults to
+            an empty dict.
     """
 
     def __init__(self,
@@ -20,6 +22,7 @@ class ConvTower(BaseModule):
                  out_channels: int,
                  num_layers: int,
                  kernel_size: int = 3,
+                 norm_cfg: ConfigType = dict(),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         self.convs = ModuleList(
@@ -29,12 +32,14 @@ class ConvTower(BaseModule):
                 kernel_size,
                 bias=False) for i in range(num_layers))
         self.norms = ModuleList(
-            ChannelLayerNorm(out_channels) for _ in range(num_layers))
+            build_norm(out_channels, norm_cfg, self)
+            for _ in range(num_layers))
 
-    def forward(self, x: Tensor, cells: Cells) -> Tensor:
+    def forward(self, x: Tensor, pyramid: PackedPyramid) -> Tensor:
         """Run the layers, (1, C_in, N) to (1, C_out, N), zero in the gaps."""
+        kept = pyramid.mask if pyramid.masks_layers else pyramid.inside
         for conv, norm in zip(self.convs, self.norms):
-            x = cells.clean(norm(conv(x, cells.mask)).relu())
+            x = norm(conv(x, pyramid.mask)).relu() * kept
         return x
 
 
@@ -42,8 +47,11 @@ class ConvTower(BaseModule):
 class ConvHead(BaseTADHead):
     """Head with static towers, the baseline of the ablations.
 
-    Args: Those of :class:`BaseTADHead` without ``tower``.
+    Args: Those of :class:`BaseTADHead` without ``tower``, and
+        norm_cfg (dict): Of :class:`ConvTower`. Defaults to an empty dict.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(dict(type='dyfadet_mm.ConvTower'), *args, **kwargs)
+    def __init__(self, *args, norm_cfg: ConfigType = dict(), **kwargs) -> None:
+        super().__init__(
+            dict(type='dyfadet_mm.ConvTower', norm_cfg=norm_cfg), *args,
+            **kwargs)

@@ -23,6 +23,19 @@ def test_layers_are_those_of_the_arguments():
         assert layer.drop_path_mlp.drop_prob == 0.2
 
 
+def test_norms_of_the_embedding_may_differ():
+    for options, expected in ((dict(), (0.2, 0.2)),
+                              (dict(embed_norm_cfg=dict(eps=0.1)), (0.1,
+                                                                    0.2))):
+        encoder = make_encoder(norm_cfg=dict(eps=0.2), **options)
+        layer = encoder.stem[0]
+        assert ({x.eps
+                 for x in encoder.embed_norms},
+                {m.eps
+                 for m in layer.modules()
+                 if hasattr(m, 'eps')}) == ({expected[0]}, {expected[1]})
+
+
 def test_first_window_is_that_of_the_whole_stem():
     encoder = make_encoder(window=[7, 5, -1, 2])
     reaches = [

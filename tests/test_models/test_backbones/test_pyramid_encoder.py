@@ -209,7 +209,7 @@ def make_any_encoder(name, **options):
     name=st.sampled_from(sorted(ENCODERS)),
     lengths=st.lists(st.integers(1, 90), min_size=1, max_size=2),
     extra=st.integers(0, 80),
-    padding=st.sampled_from(['published', 'opentad', 'ignored']))
+    padding=st.sampled_from(['published', 'opentad', 'masked', 'ignored']))
 @example('attention', [40, 3], 8, 'published')  # as many cells as are needed
 @example('attention', [40, 3], 9, 'published')
 @example('PlainConv1d', [64], 64, 'published')

@@ -22,6 +22,30 @@ def test_tower_equals_its_definition(kernel_size, num_layers, randomise,
                                        torch.from_numpy(y)[:, valid])
 
 
+@pytest.mark.parametrize('padding, second', [('published', 2.),
+                                             ('masked', 1.)])
+def test_a_layer_reads_what_the_one_before_left_on_padding(
+        padding, second, make_pyramid, run_packed):
+    """The bias of a norm, or zero."""
+    tower = ConvTower(1, 1, 2).double()
+    for conv, norm in zip(tower.convs, tower.norms):
+        conv.weight.data.fill_(1.)
+        norm.weight.data.zero_()
+        norm.bias.data.fill_(1.)
+    seen = []
+    tower.norms[1].register_forward_pre_hook(
+        lambda module, args: seen.append(args[0]))
+    run_packed(tower, make_pyramid([1], 3, 1, 1, padding), 2)
+    # at its only cell, itself and the padding behind it
+    assert seen[0][0, 0, 0] == second
+
+
+def test_norms_have_the_arguments_of_the_head(make_head):
+    head = make_head('static', norm_cfg=dict(eps=0.1))
+    for tower in (head.cls_tower, head.reg_tower):
+        assert [norm.eps for norm in tower.norms] == [0.1, 0.1]
+
+
 def test_towers_of_the_head_have_d_minus_1_layers_without_bias(make_head):
     head = make_head('static', num_layers=4)
     for tower in (head.cls_tower, head.reg_tower):
