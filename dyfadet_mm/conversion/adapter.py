@@ -43,25 +43,41 @@ def convert_adapter(
                               f'{missing}')
     _check_weights(config, state_dict)
     encoder_cfg = dict(
-        type='dyfadet_mm.FrameEncoder',
-        backbone=dict(
-            type='mmaction.VisionTransformer',
-            norm_cfg=dict(type='LN', eps=config['norm_eps']),
-            return_feat_map=True,
-            **{key: config[key]
-               for key in BACKBONE}),
-        mode='chunk',
-        clip_len=config['num_frames'],
-        adapters=dict(
-            index=list(config['adapter_index']),
-            ratio=config['adapter_mlp_ratio']),
-        train_mode='adapters',
+        frame_encoder(config),
         mean=list(config['mean']),
         std=list(config['std']))
     return encoder_cfg, {
         f'backbone.{key}': value
         for key, value in state_dict.items()
     }
+
+
+def frame_encoder(config: dict) -> dict:
+    """The frame encoder around a VideoMAE ViT, without mean and std.
+
+    Args:
+        config (dict): As in :func:`convert_adapter`, and maybe
+            ``drop_path_rate``. Without any block in ``adapter_index`` there
+            are no adapters, and all is trained.
+
+    Returns:
+        dict: Config of a :class:`FrameEncoder`.
+    """
+    index = list(config['adapter_index'])
+    adapters = dict(index=index, ratio=config['adapter_mlp_ratio'])
+    return dict(
+        type='dyfadet_mm.FrameEncoder',
+        backbone=dict(
+            type='mmaction.VisionTransformer',
+            drop_path_rate=config.get('drop_path_rate', 0.),
+            norm_cfg=dict(type='LN', eps=config['norm_eps']),
+            return_feat_map=True,
+            **{key: config[key]
+               for key in BACKBONE}),
+        mode='chunk',
+        clip_len=config['num_frames'],
+        adapters=adapters if index else None,
+        train_mode='adapters' if index else 'full')
 
 
 def _check_weights(config: dict, state_dict: Dict[str, Tensor]) -> None:

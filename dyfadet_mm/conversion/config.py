@@ -25,8 +25,10 @@ def convert_config(reference_cfg: dict) -> dict:
               (which has ``input_dim`` and ``num_classes``, or they stand in
               ``dataset``), ``train_cfg`` and ``test_cfg``. The key of the
               encoder's window, or ``model_name``, tells whose it is;
-            - OpenTAD's model dict, which has ``projection``, or its whole
-              configuration with ``model`` and ``post_processing``.
+            - OpenTAD's model dict of DyFADet or ActionFormer, which has
+              ``projection``, or its whole configuration with ``model``,
+              ``post_processing`` and ``dataset``. With ``backbone`` in the
+              model, the detector takes frames.
 
     Returns:
         dict: A configuration for ``dyfadet_mm.registry.MODELS.build`` that
@@ -42,7 +44,8 @@ def convert_config(reference_cfg: dict) -> dict:
         if 'projection' in reference_cfg:
             return convert_opentad(reference_cfg)
         return convert_opentad(reference_cfg['model'],
-                               reference_cfg.get('post_processing'))
+                               reference_cfg.get('post_processing'),
+                               reference_cfg.get('dataset'))
     if not isinstance(reference_cfg.get('model'), dict):
         raise ConversionError(
             "reference_cfg must have 'model', or 'projection' as a model dict "

@@ -107,15 +107,19 @@ SIGNED = _number(-1e6, 1e6)
 POSITIVE = _number(1e-6, 1e6)
 
 _KINDS = (
-    (SECTION, 'conv_cfg dyn_head dyn_head_cfg norm_cfg loss cls_loss reg_loss '
-     'nms external_cls prior_generator train val test'),
+    (SECTION, 'conv_cfg dyn_head dyn_head_cfg norm_cfg attn_cfg loss cls_loss '
+     'reg_loss nms external_cls prior_generator train val test backbone '
+     'data_preprocessor custom'),
     (_many(SECTION, 0, 100), 'pipeline'),
+    (_optional(_many(SECTION, 0, 100)), 'pre_processing_pipeline '
+     'post_processing_pipeline'),
     (FLAG, 'embd_with_ln fpn_with_ln head_with_ln use_abs_pe use_rel_pe '
      'dyn_head_flag use_trident_head multiclass_nms force_upsampling '
-     'filter_similar_gt use_soft_nms multiclass'),
+     'filter_similar_gt use_soft_nms multiclass qkv_bias with_cp '
+     'use_mean_pooling freeze_backbone temporal_checkpointing'),
     (_optional(FLAG), 'use_offset'),
     (TEXT, 'backbone_type fpn_type head_act downsample_type dyn_type '
-     'center_sample nms_method dataset_name'),
+     'center_sample nms_method dataset_name reduction'),
     (_optional(TEXT), 'type'),
     (_one_or_many(TEXT), 'train_split val_split subset_name'),
     (PATH, 'json_file ann_file data_path path'),
@@ -141,13 +145,24 @@ _KINDS = (
     (_one_or_many(WINDOW), 'n_sgp_win_size'),
     (_one_or_many(_integer(-1, 9999)), 'n_mha_win_size'),
     (_integer(0, 999), 'num_bins'),
+    # and of one that sees frames
+    (SIZE, 'embed_dims size'),
+    (_integer(1, 1024), 'img_size patch_size num_heads'),
+    (_integer(1, 256), 'depth tubelet_size'),
+    (_many(_integer(0, 255), 0, 256), 'adapter_index'),
+    (_number(1e-3, 64), 'mlp_ratio adapter_mlp_ratio'),
+    (_optional(POSITIVE), 'qk_scale'),
+    (_integer(-1, 256), 'frozen_layers'),
+    (_many(SIGNED, 3, 3), 'mean'),
+    (_many(POSITIVE, 3, 3), 'std'),
     # training
     (FACTOR, 'k tau init_conv_vars input_noise iou_weight_power alpha gamma '
      'center_sample_radius learning_rate lr weight_decay eta_min'),
     (_number(1e-6, 1e9), 'init_loss_norm loss_normalizer'),
     (SIGNED, 'loss_weight clip_grad_l2norm clip_grad_norm'),
     (SHARE, 'cls_prior_prob droppath dropout path_pdrop label_smoothing '
-     'loss_normalizer_momentum trunc_thresh'),
+     'loss_normalizer_momentum trunc_thresh proj_pdrop input_pdrop drop_rate '
+     'attn_drop_rate drop_path_rate eps window_overlap_ratio'),
     (_optional(_many(SHARE, 2, 2)), 'crop_ratio'),
     (_many(_integer(0, 2**16), 0, 2**16), 'head_empty_cls'),
     (COUNT, 'epochs warmup_epochs warmup_epoch max_epoch'),
@@ -162,6 +177,7 @@ _KINDS = (
     (POSITIVE, 'nms_sigma sigma'),
     (SIGNED, 'duration_thresh'),
     (_optional(COUNT), 'pre_nms_topk max_seg_num'),
+    (_optional(_integer(1, 2**17)), 'window_size'),
     (_optional(SIZE), 'topk'),
 )
 #: Keys mean the same in all sections that have them.

@@ -26,6 +26,20 @@ def _dyne_layers(encoder: str) -> KeyTable:
     ]
 
 
+def _attention_layers(encoder: str) -> KeyTable:
+    """Names in the layers of ActionFormer's encoder."""
+    layer, ours = encoder + r'\.(stem|branch)\.(\d+)\.', r'backbone.\1.\2.'
+    kind = r'attn\.(query|key|value)'
+    return [
+        (layer + r'ln([12])\.', ours + r'norm\3.'),
+        (layer + kind + r'_conv\.conv\.', ours + r'attention.\3.conv.'),
+        (layer + kind + r'_norm\.', ours + r'attention.\3.norm.'),
+        (layer + kind + r'\.', ours + r'attention.\3.linear.'),
+        (layer + r'attn\.(proj\.|rel_pe$)', ours + r'attention.\3'),
+        (layer + r'(mlp\.3|drop_path_attn)\.', ours + r'\3.'),
+    ]
+
+
 def _dynamic_layers(tower: str) -> KeyTable:
     """Names in the layers of a dynamic tower."""
     layer, ours = tower + r'\.(\d+)\.', r'head.\1_tower.layers.\2.'
@@ -41,15 +55,9 @@ def _dynamic_layers(tower: str) -> KeyTable:
 
 LAYER = r'backbone\.(stem|branch)\.(\d+)\.'
 OURS = r'backbone.\1.\2.'
-#: Layers of ActionFormer's encoder, of the convolutional one, of SGP's means.
+#: Layers of the convolutional encoder, of SGP's means.
 PEER_LAYERS: KeyTable = [
-    (LAYER + r'ln([12])\.', OURS + r'norm\3.'),
-    (LAYER + r'attn\.(query|key|value)_conv\.conv\.',
-     OURS + r'attention.\3.conv.'),
-    (LAYER + r'attn\.(query|key|value)_norm\.', OURS + r'attention.\3.norm.'),
-    (LAYER + r'attn\.(query|key|value)\.', OURS + r'attention.\3.linear.'),
-    (LAYER + r'attn\.(proj\.|rel_pe$)', OURS + r'attention.\3'),
-    (LAYER + r'(mlp\.3|drop_path_attn)\.', OURS + r'\3.'),
+    *_attention_layers('backbone'),
     (LAYER + r'(conv[12])\.conv\.', OURS + r'\3.'),
     (LAYER + r'downsample\.conv\.', OURS + 'shortcut.'),
     (LAYER + r'downsample\.1\.', OURS + 'downsample.'),
@@ -77,10 +85,15 @@ PUBLISHED: KeyTable = [
 ]
 #: Names of OpenTAD.
 OPENTAD: KeyTable = [
+    (r'backbone\.model\.backbone\.', 'encoder.backbone.'),
     (r'projection\.embed\.(\d+)\.conv\.', r'backbone.embed.\1.'),
     (r'projection\.embed\.(\d+)\.norm\.', r'backbone.embed_norms.\1.'),
     *_dyne_layers('projection'),
+    *_attention_layers('projection'),
     *_dynamic_layers(r'rpn_head\.(cls|reg)_convs'),
+    # static towers
+    (r'rpn_head\.(cls|reg)_convs\.(\d+)\.conv\.', r'head.\1_tower.convs.\2.'),
+    (r'rpn_head\.(cls|reg)_convs\.(\d+)\.norm\.', r'head.\1_tower.norms.\2.'),
     (r'rpn_head\.(cls|reg)_head\.(weight|bias)$', r'head.conv_\1.\2'),
     (r'rpn_head\.scale\.', 'head.scales.'),
     (r'rpn_head\.loss_normalizer$', 'head.loss_normalizer.value'),
@@ -150,7 +163,8 @@ def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
 
     Args:
         state_dict (dict[str, Tensor]): Weights of one of the published codes
-            or of OpenTAD's DyFADet, with or without the prefix ``module.``.
+            or of OpenTAD's DyFADet and ActionFormer, with or without the
+            prefix ``module.`` and a frame encoder in front.
 
     Returns:
         dict[str, Tensor]: Weights that a model from :func:`convert_config`
@@ -202,6 +216,8 @@ def _reshape(name: str, value: Tensor) -> Tensor:
 
     The normaliser of the losses, a running mean, is a float.
     """
+    if name.startswith('encoder.'):
+        return value
     if name.endswith(('.gamma', '.alpha', '.loss_normalizer.value')):
         if value.numel() != 1:
             raise ConversionError(f'the weight {name!r} must be one number, '

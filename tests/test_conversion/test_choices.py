@@ -3,6 +3,7 @@ import pytest
 
 from dyfadet_mm.conversion import (ConversionError, actionformer_config,
                                    convert_config, opentad_config,
+                                   opentad_encoder, opentad_parts,
                                    published_config, read, shared_config, show,
                                    tridet_config)
 from dyfadet_mm.conversion.kinds import KINDS
@@ -11,7 +12,8 @@ DEFAULTS = (actionformer_config.MODEL_DEFAULTS, actionformer_config.TRAIN,
             tridet_config.MODEL_DEFAULTS, published_config.MODEL_DEFAULTS,
             published_config.DYN_HEAD_DEFAULTS, shared_config.TRAIN_DEFAULTS,
             shared_config.TEST_DEFAULTS, *opentad_config.DEFAULTS.values(),
-            opentad_config.POST_PROCESSING, opentad_config.NMS)
+            opentad_parts.POST_PROCESSING, opentad_parts.NMS,
+            opentad_encoder.TRANSFORMER, opentad_encoder.CUSTOM)
 
 
 @pytest.mark.parametrize('defaults', DEFAULTS)

@@ -226,7 +226,7 @@ def changed(path, value):
 
 
 @pytest.mark.parametrize('path, value, message', [
-    ('type', 'ActionFormer', "model.type must be one of .*'ActionFormer'"),
+    ('type', 'TriDet', "model.type must be one of .*'TriDet'"),
     ('projection.type', 'Conv1DTransformerProj', 'model.projection.type must'),
     ('neck.type', 'FPN', "model.neck.type must be one of .*'FPN'"),
     ('rpn_head.type', 'TriDetHead', 'model.rpn_head.type must be one of'),

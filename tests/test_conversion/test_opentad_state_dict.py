@@ -105,9 +105,9 @@ def test_branches_without_scales_get_ones():
 
 
 @pytest.mark.parametrize('name', [
-    'projection.branch.0.attn.query.weight',
+    'projection.branch.0.attn.gate.weight',
     'rpn_head.cls_head.conv.weight',
-    'rpn_head.cls_convs.0.norm.weight',
+    'rpn_head.cls_convs.0.act.weight',
     'rpn_head.cls_convs.0.dynamic_convs.2.conv.weight',
     'rpn_head.center_head.weight',
 ])

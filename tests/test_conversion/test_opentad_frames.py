@@ -1,0 +1,226 @@
+"""OpenTAD's detectors on frames: AdaTAD's configs and checkpoints.
+
+A checkpoint is put together of a recorded backbone and random weights of a
+detector. Recordings are read from ``../shared/recordings`` where that folder
+exists.
+"""
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from opentad_actionformer import OpenTADActionFormerWeights
+from opentad_actionformer import model_dict as actionformer
+from opentad_weights import RANGES, OpenTADWeights
+from opentad_weights import model_dict as dyfadet
+from plain_adapter import SMALL
+
+from dyfadet_mm.conversion import (ConversionError, convert_config,
+                                   convert_state_dict)
+from dyfadet_mm.registry import MODELS
+
+RECORDINGS = sorted(
+    (Path(__file__).parents[3] / 'shared/recordings').glob('adapter_*.pt'))
+DETECTORS = dict(
+    DyFADet=(dyfadet, OpenTADWeights),
+    ActionFormer=(actionformer, OpenTADActionFormerWeights))
+#: What OpenTAD's configs never say of the transformer.
+UNSAID = ('norm_eps', 'mean', 'std', 'chunks', 'window')
+
+
+def backbone_dict(config, window):
+    """A recorded config as OpenTAD writes it."""
+    net = {key: value for key, value in config.items() if key not in UNSAID}
+    if net['adapter_mlp_ratio'] == 0.25:
+        del net['adapter_mlp_ratio']
+    chunks = config.get('chunks', 3)
+    return dict(
+        type='mmaction.Recognizer3D',
+        backbone=dict(
+            type='VisionTransformerAdapter',
+            drop_path_rate=0.1,
+            norm_cfg=dict(type='LN', eps=config['norm_eps']),
+            return_feat_map=True,
+            with_cp=True,
+            **net),
+        data_preprocessor=dict(
+            type='mmaction.ActionDataPreprocessor',
+            mean=config['mean'],
+            std=config['std'],
+            format_shape='NCTHW'),
+        custom=dict(
+            pretrain='pretrained/vit.pth',
+            pre_processing_pipeline=[
+                dict(
+                    type='Rearrange',
+                    keys=['frames'],
+                    ops='b n c (t1 t) h w -> (b t1) n c t h w',
+                    t1=chunks)
+            ],
+            post_processing_pipeline=[
+                dict(
+                    type='Reduce',
+                    keys=['feats'],
+                    ops='b n c t h w -> b c t',
+                    reduction='mean'),
+                dict(
+                    type='Rearrange',
+                    keys=['feats'],
+                    ops='(b t1) c t -> b c (t1 t)',
+                    t1=chunks),
+                dict(type='Interpolate', keys=['feats'], size=window)
+            ],
+            norm_eval=False,
+            freeze_backbone=False))
+
+
+def whole_config(detector, config, window):
+    """OpenTAD's whole config of a detector on frames."""
+    model_dict, _ = DETECTORS[detector]
+    model = model_dict(
+        in_channels=config['embed_dims'],
+        arch=(1, 1, 2),
+        head=dict(prior_generator=dict(regression_range=RANGES['A'][:3])),
+        max_seq_len=window)
+    return dict(
+        model=dict(model, backbone=backbone_dict(config, window)),
+        dataset=dict(
+            test=dict(
+                type='ThumosSlidingDataset',
+                window_size=window,
+                window_overlap_ratio=0.5)),
+        post_processing=dict(nms=dict(sigma=0.7), save_dict=False))
+
+
+@pytest.fixture(params=DETECTORS)
+def detector(request):
+    return request.param
+
+
+@pytest.fixture
+def whole(detector):
+    return whole_config(detector, SMALL, 32)
+
+
+@pytest.mark.parametrize('path', RECORDINGS, ids=lambda path: path.stem)
+def test_a_checkpoint_of_recorded_weights_encodes_as_recorded(path, detector):
+    recorded = torch.load(path, weights_only=True)
+    window = recorded['masks'].size(1)
+    whole = whole_config(detector, recorded['config'], window)
+    checkpoint = DETECTORS[detector][1](whole['model'])
+    for name, value in recorded['state_dict'].items():
+        checkpoint[f'module.backbone.model.backbone.{name}'] = value
+    model = MODELS.build(convert_config(whole)).eval()
+    model.load_state_dict(convert_state_dict(checkpoint), strict=True)
+    feats = model.encoder(recorded['frames'][:, 0], recorded['masks'])
+    torch.testing.assert_close(feats, recorded['features'], rtol=0, atol=1e-4)
+    trained = {
+        name.removeprefix('encoder.backbone.')
+        for name, each in model.named_parameters()
+        if each.requires_grad and name.startswith('encoder.')
+    }
+    assert trained == set(recorded['trainable'])
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_every_weight_has_a_place(whole, detector, prefix):
+    """Small scalars of an adapter keep their shape, those of a head do not."""
+    cfg = convert_config(whole)
+    model = MODELS.build(cfg)
+    checkpoint = {
+        name.replace('module.', prefix, 1): value
+        for name, value in DETECTORS[detector][1](whole['model']).items()
+    }
+    encoder = {
+        name: torch.randn(value.shape)
+        for name, value in model.encoder.state_dict().items()
+    }
+    for name, value in encoder.items():
+        checkpoint[f'{prefix}backbone.model.{name}'] = value
+    model.load_state_dict(convert_state_dict(checkpoint), strict=True)
+    for name, value in encoder.items():
+        assert torch.equal(model.encoder.state_dict()[name], value)
+
+
+def test_every_setting_reaches_its_part(whole):
+    net = whole['model']['backbone']['backbone']
+    net.update(adapter_index=[1], adapter_mlp_ratio=0.25, qkv_bias=False)
+    cfg = convert_config(Config(whole).to_dict())
+    assert cfg['window'] == dict(size=32, overlap=0.5)
+    assert cfg['data_preprocessor']['mean'] == SMALL['mean']
+    assert cfg['data_preprocessor']['std'] == SMALL['std']
+    model = MODELS.build(cfg)
+    encoder = model.encoder
+    assert encoder.mean.flatten().tolist() == SMALL['mean']
+    assert encoder.std.flatten().tolist() == SMALL['std']
+    assert encoder.adapter_index == [1] and encoder.clip_len == 8
+    assert encoder.checkpoint_blocks and encoder.clips_at_once is None
+    blocks = encoder.backbone.blocks
+    assert len(blocks) == 3
+    assert blocks[2].drop_path.drop_prob == pytest.approx(0.1)
+    assert blocks[1].adapter.down_proj.out_features == 3
+    assert blocks[0].norm1.eps == 1e-6
+    assert not hasattr(blocks[0].attn, 'q_bias')
+    assert model.postprocessor.nms['sigma'] == 0.7
+    trained = {
+        name.split('.')[4]
+        for name, each in model.named_parameters()
+        if each.requires_grad and name.startswith('encoder.backbone.blocks')
+    }
+    assert trained == {'adapter'}
+
+
+@pytest.mark.parametrize('kind, custom, expected', [
+    ('VisionTransformerAdapter', dict(freeze_backbone=True), 'frozen'),
+    ('VisionTransformerCP', dict(freeze_backbone=True), 'frozen'),
+    ('VisionTransformerCP', dict(), 'full'),
+])
+def test_other_modes(kind, custom, expected, whole):
+    backbone = whole['model']['backbone']
+    backbone['backbone']['type'] = kind
+    backbone['custom'].update(custom, temporal_checkpointing=True)
+    encoder = MODELS.build(convert_config(whole)).encoder
+    assert encoder.train_mode == expected and encoder.clips_at_once == 1
+    assert bool(encoder.adapter_index) == kind.endswith('Adapter')
+
+
+def test_a_transformer_that_says_little_has_defaults(whole):
+    """Those of VideoMAE-B, as OpenTAD has them."""
+    backbone = whole['model']['backbone']
+    backbone['backbone'] = dict(type='VisionTransformerAdapter')
+    whole['model']['projection']['in_channels'] = 768
+    encoder = convert_config(whole)['encoder']
+    assert encoder['adapters'] == dict(index=[3, 5, 7, 11], ratio=0.25)
+    net = encoder['backbone']
+    assert (net['img_size'], net['patch_size'], net['tubelet_size']) == (224,
+                                                                         16, 2)
+    assert (net['embed_dims'], net['depth'], net['num_heads']) == (768, 12, 12)
+
+
+@pytest.mark.parametrize('place, value, message', [
+    ('type', 'mmaction.Recognizer2D', 'model.backbone.type must be one of'),
+    ('backbone.type', 'VisionTransformerLadder', 'backbone.type must be one'),
+    ('backbone.embed_dims', 16, 'in_channels must be the embed_dims .* 16'),
+    ('backbone.adapter_index', [0, 3], 'adapter_index must lie below the dep'),
+    ('backbone.depth', 10**6, 'depth must be a whole number'),
+    ('backbone.use_mean_pooling', False, 'use_mean_pooling must be one of'),
+    ('backbone.norm_cfg', dict(type='BN'), 'norm_cfg.type must be one of'),
+    ('backbone', None, "model.backbone must have 'backbone'"),
+    ('data_preprocessor.std', [0, 1, 1], 'std must be a list of 3 entries'),
+    ('data_preprocessor', None, "data_preprocessor must have 'mean'"),
+    ('custom.post_processing_pipeline.0.reduction', 'max',
+     'post_processing_pipeline must be .* the mean over space'),
+    ('custom.post_processing_pipeline.2.size', 31,
+     'as many cells as the max_seq_len of model.projection, 32'),
+    ('custom.post_processing_pipeline.2.type', 'Padding',
+     'post_processing_pipeline must be'),
+])
+def test_what_it_does_not_have_is_refused(place, value, message):
+    whole = copy.deepcopy(whole_config('ActionFormer', SMALL, 32))
+    node, *path = whole['model']['backbone'], *place.split('.')
+    for key in path[:-1]:
+        node = node[int(key) if key.isdigit() else key]
+    node[path[-1]] = value
+    with pytest.raises(ConversionError, match=message):
+        convert_config(whole)
