@@ -5,7 +5,7 @@ from small_detector import (assert_same_detections, make_batch, make_model,
                             make_video)
 
 from dyfadet_mm.engine import Bfloat16OptimWrapper
-from dyfadet_mm.models import TADDataPreprocessor
+from dyfadet_mm.models import Points, TADDataPreprocessor
 from dyfadet_mm.registry import MODELS
 
 
@@ -250,9 +250,11 @@ def test_bfloat16_predictions_are_close_and_float32(head):
     assert len(detections) > 0 and detections.scores.isfinite().all()
 
 
-def test_bfloat16_training_keeps_losses_and_gradients_in_float32():
+@pytest.mark.parametrize(
+    'head', ['DyHead', 'DyTridentHead', 'TridentHead', 'ConvHead'])
+def test_bfloat16_training_keeps_losses_and_gradients_in_float32(head):
     torch.manual_seed(0)
-    model = make_model().train()
+    model = make_model(dict(type=f'dyfadet_mm.{head}')).train()
     params = [p for p in model.parameters() if p.requires_grad]
     wrapper = Bfloat16OptimWrapper(torch.optim.SGD(params, lr=0.01))
     videos, samples = zip(*(make_video(length) for length in (9, 14)))
@@ -261,6 +263,10 @@ def test_bfloat16_training_keeps_losses_and_gradients_in_float32():
     with wrapper.optim_context(model):
         batch = model.data_preprocessor(data, True)
         losses = model(**batch, mode='loss')
+        targets, _ = model.head.get_targets(
+            Points.cat(model.head.points([16, 8, 4], 'cpu')),
+            [sample.gt_instances for sample in samples])
+    assert targets.dtype == torch.float32 and targets.any()
     assert all(loss.dtype == torch.float32 for loss in losses.values())
     losses.update(total=sum(losses.values()))
     wrapper.update_params(losses['total'])

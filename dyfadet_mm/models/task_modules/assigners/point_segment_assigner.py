@@ -63,7 +63,9 @@ class PointSegmentAssigner:
         one_hot = position.new_zeros(len(labels), num_classes)  # (N, A)
         one_hot.scatter_(1, labels[:, None], 1)
         multi_hot = (same & candidate).to(position) @ one_hot  # (P, A)
-        return Assignment(multi_hot.clamp(max=1), segments[index])
+        # counts, whatever mixed precision multiplies in
+        multi_hot = multi_hot.to(position).clamp(max=1)
+        return Assignment(multi_hot, segments[index])
 
     def _candidates(self, points: Points, segments: Tensor) -> Tensor:
         """Which actions each point may detect, (P, N) bool."""
