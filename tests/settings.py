@@ -5,11 +5,13 @@ two do not build; their rows hold what the recipes put in the place of unknown
 options.
 """
 import csv
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from torch.overrides import TorchFunctionMode
 
 from dyfadet_mm.registry import MODELS
 
@@ -54,5 +56,22 @@ def load_recipe(name):
 def build_without_memory(model):
     """Build a model whose weights hold no numbers."""
     with DefaultScope.overwrite_default_scope('dyfadet_mm'):
-        with torch.device('meta'):
+        with without_numbers():
             return MODELS.build(model)
+
+
+@contextmanager
+def without_numbers():
+    """Weights of models that are built take no memory."""
+    with torch.device('meta'), _Rates():
+        yield
+
+
+class _Rates(TorchFunctionMode):
+    """Keeps what MMAction2 reads while it builds a transformer."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func is torch.linspace:
+            kwargs['device'] = 'cpu'
+        return func(*args, **kwargs)

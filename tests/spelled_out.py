@@ -52,6 +52,8 @@ def spelled_out(value):
 def default_arguments(name):
     """Default arguments of a class and its bases."""
     cls = MODELS.get(name) or TASK_UTILS.get(name)
+    if cls is None:  # a norm or an initialisation, by a short name
+        return {}
     return {
         parameter.name: parameter.default
         for base in reversed(cls.__mro__)

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 from one_step import load_tool
+from settings import without_numbers
 
 from dyfadet_mm.engine.options import (check_files, check_option,
                                        check_settings, merge_options,
@@ -115,7 +115,7 @@ def test_it_means_the_same_wherever_it_is_read(path):
     assert cfg.train_dataloader.batch_size == 5
     # the rate is meant for another batch size than that of the moment
     assert cfg.auto_scale_lr.base_batch_size != 5
-    assert cfg.train_cfg.max_epochs in (77, 45)  # one stops earlier
+    assert cfg.train_cfg.max_epochs in (77, 45, 50, 60)  # some stop earlier
     assert cfg.param_scheduler[-1].end == 77
     assert [
         cfg[f'{split}_dataloader'].dataset.data_root
@@ -133,7 +133,7 @@ def test_a_width_reaches_all_parts(path):
         cfg.merge_from_dict({'model.backbone.num_heads': 4})
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         init_default_scope(cfg.default_scope)
-        with torch.device('meta'):
+        with without_numbers():
             model = MODELS.build(cfg.model)
     assert model.backbone.out_channels == model.head.in_channels == 48
 

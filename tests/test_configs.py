@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from mmengine.dataset import Compose
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope, init_default_scope
+from settings import without_numbers
 
 from dyfadet_mm.registry import (DATASETS, HOOKS, METRICS, MODELS,
                                  PARAM_SCHEDULERS, VISUALIZERS)
@@ -39,12 +41,16 @@ def loaders(pipeline):
 
 def test_recipe_builds(cfg):
     # weights without numbers are enough; no file of the data is read
-    with torch.device('meta'):
+    with without_numbers():
         model = MODELS.build(cfg.model)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     groups = wrapper.optimizer.param_groups
     updated = {id(p) for group in groups for p in group['params']}
-    assert updated == {id(p) for p in model.parameters()}
+    assert updated == {
+        id(p)
+        for name, p in model.named_parameters()
+        if p.requires_grad or not name.startswith('encoder.')
+    }
     for scheduler in cfg.param_scheduler:
         scheduler = dict(scheduler)
         scheduler.pop('convert_to_iter_based', None)
@@ -69,13 +75,23 @@ def test_recipe_agrees_with_itself(cfg):
     backbone, head = model.backbone, model.head
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset
-        channels = [channels_of(x) for x in loaders(dataset.pipeline)]
+        if 'encoder' in model:
+            channels = [model.encoder.backbone.embed_dims]
+            assert set(dataset.data_prefix) == {'video'}
+        else:
+            channels = [channels_of(x) for x in loaders(dataset.pipeline)]
+            assert {
+                x.get('source', 'feats')
+                for x in loaders(dataset.pipeline)
+            } == set(dataset.data_prefix)
         assert sum(channels) == sum(as_list(backbone.in_channels))
-        assert {x.get('source', 'feats') for x in loaders(dataset.pipeline)} \
-            == set(dataset.data_prefix)
     length = model.data_preprocessor.max_seq_len
-    truncate, = (x for x in data.pipeline if x.type.endswith('RandomTruncate'))
-    assert truncate.max_seq_len == length
+    # a crop of training, or a grid that all videos have
+    sizes = [
+        x.max_seq_len
+        for x in data.pipeline if x.type.endswith('RandomTruncate')
+    ] + [x.num_cells for x in data.pipeline if 'num_cells' in x]
+    assert sizes == [length]
     if backbone.get('position'):
         assert backbone.position.max_seq_len == length
     num_levels = backbone.arch[-1] + 1
@@ -91,7 +107,9 @@ def test_recipe_agrees_with_itself(cfg):
     warmup, decay = cfg.param_scheduler
     assert warmup.end == decay.begin < cfg.train_cfg.max_epochs <= decay.end
     batch_size = cfg.train_dataloader.batch_size
-    assert cfg.auto_scale_lr.base_batch_size == batch_size
+    gpus = re.search(rf'_(\d+)xb{batch_size}-', cfg.filename)
+    assert cfg.auto_scale_lr.base_batch_size == batch_size * int(
+        gpus[1] if gpus else 1)
 
 
 def channels_of(loader):

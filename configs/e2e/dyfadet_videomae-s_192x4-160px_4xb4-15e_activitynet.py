@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/dyfadet_activitynet_frames.py',
+    '../_base_/encoders/videomae-s.py',
+    '../_base_/datasets/activitynet_videos.py',
+    '../_base_/schedules/adamw_15e_adapters.py', '../_base_/default_runtime.py'
+]
