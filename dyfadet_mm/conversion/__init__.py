@@ -4,8 +4,10 @@ from .choices import read
 from .config import convert_config, detector_name, is_opentad
 from .errors import ConversionError, show
 from .state_dict import convert_key, convert_state_dict
+from .videomae import convert_videomae
 
 __all__ = [
     'ConversionError', 'convert_adapter', 'convert_config', 'convert_key',
-    'convert_state_dict', 'detector_name', 'is_opentad', 'read', 'show'
+    'convert_state_dict', 'convert_videomae', 'detector_name', 'is_opentad',
+    'read', 'show'
 ]

@@ -156,11 +156,12 @@ def published(name):
 
 
 def model_of(cfg):
-    """With defaults, and without paths and what is said of colours."""
+    """With defaults, and without paths, colours and ways to save memory."""
     model = comparable(cfg)
-    encoder = model['encoder']
-    for part, keys in ((encoder, ('pretrained', 'mean', 'std')),
-                       (model['data_preprocessor'], ('mean', 'std')),
+    for part, keys in ((model['encoder'],
+                        ('pretrained', 'mean', 'std', 'clips_at_once',
+                         'checkpoint_blocks')), (model['data_preprocessor'],
+                                                 ('mean', 'std')),
                        (model['score_fusion'] or {}, ('score_file', ))):
         for key in keys:
             part.pop(key, None)

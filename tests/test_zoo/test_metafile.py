@@ -13,8 +13,11 @@ from dyfadet_mm.utils import register_all_modules
 from dyfadet_mm.zoo.table import TABLE
 
 ROOT = Path(__file__).parents[2]
-MODELS = yaml.safe_load(
-    (ROOT / 'configs/dyfadet/metafile.yml').read_text())['Models']
+MODELS = [
+    model for path in yaml.safe_load((ROOT /
+                                      'model-index.yml').read_text())['Import']
+    for model in yaml.safe_load((ROOT / path).read_text())['Models']
+]
 SOURCES = {'paper', 'OpenTAD', 'trained here'}
 
 
@@ -46,7 +49,8 @@ def test_entry_tells_what_its_config_does(model):
     assert Path(model['Config']).stem == model['Name']
     assert data['Epochs'] == cfg.train_cfg.max_epochs
     assert data['Batch Size'] == cfg.train_dataloader.batch_size
-    assert f'_1xb{data["Batch Size"]}-{data["Epochs"]}e_' in model['Name']
+    assert re.search(rf'_\dxb{data["Batch Size"]}-{data["Epochs"]}e_',
+                     model['Name'])
     assert data['Source'] in SOURCES
     assert (data['Source'] == 'OpenTAD') == ('-opentad_' in model['Name'])
 

@@ -8,3 +8,6 @@ num_heads = 16
 mlp_ratio = 48 / 11
 patch_size = 14
 adapter_index = list(range(40))
+
+# a fifth of the memory that checkpoints of all blocks at once take
+encoder = dict(clips_at_once=1, checkpoint_blocks=False)
