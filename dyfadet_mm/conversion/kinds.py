@@ -119,14 +119,14 @@ _KINDS = (
      'use_mean_pooling freeze_backbone temporal_checkpointing'),
     (_optional(FLAG), 'use_offset'),
     (TEXT, 'backbone_type fpn_type head_act downsample_type dyn_type '
-     'center_sample nms_method dataset_name reduction'),
+     'center_sample nms_method dataset_name reduction method'),
     (_optional(TEXT), 'type'),
     (_one_or_many(TEXT), 'train_split val_split subset_name'),
     (PATH, 'json_file ann_file data_path path'),
     (_optional(PATH), 'ext_score_file class_map'),
     (_one_or_many(PATH), 'feat_folder'),
     (_optional(_one_or_many(PATH)), 'block_list'),
-    (PART, 'file_ext suffix feat_format prefix'),
+    (PART, 'file_ext suffix feat_format prefix format'),
     (_optional(PART), 'file_prefix'),
     # sizes of the network
     (SIZE, 'num_classes fpn_dim head_dim out_channels feat_channels'),
@@ -166,12 +166,15 @@ _KINDS = (
     (_optional(_many(SHARE, 2, 2)), 'crop_ratio'),
     (_many(_integer(0, 2**16), 0, 2**16), 'head_empty_cls'),
     (COUNT, 'epochs warmup_epochs warmup_epoch max_epoch'),
+    (_optional(COUNT), 'end_epoch val_start_epoch'),
     (_many(SHARE, 1, 100), 'tiou_thresholds'),
     (SIZE, 'batch_size'),
     # data
     (POSITIVE, 'feat_stride feature_stride sample_stride'),
     (FACTOR, 'num_frames offset_frames'),
     (_optional(POSITIVE), 'default_fps fps'),
+    (_optional(_integer(1, 2**12)), 'crop_size'),
+    (_optional(_many(_integer(-1, 2**12), 2, 2)), 'scale'),
     # testing
     (SHARE, 'pre_nms_thresh iou_threshold min_score voting_thresh'),
     (POSITIVE, 'nms_sigma sigma'),

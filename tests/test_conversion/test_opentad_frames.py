@@ -5,11 +5,15 @@ detector. Recordings are read from ``../shared/recordings`` where that folder
 exists.
 """
 import copy
+import importlib
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
 from opentad_actionformer import OpenTADActionFormerWeights
 from opentad_actionformer import model_dict as actionformer
 from opentad_weights import RANGES, OpenTADWeights
@@ -18,10 +22,11 @@ from plain_adapter import SMALL
 
 from dyfadet_mm.conversion import (ConversionError, convert_config,
                                    convert_state_dict)
-from dyfadet_mm.registry import MODELS
+from dyfadet_mm.fileio.video_writer import write_video
+from dyfadet_mm.registry import DATASETS, MODELS
 
-RECORDINGS = sorted(
-    (Path(__file__).parents[3] / 'shared/recordings').glob('adapter_*.pt'))
+ROOT = Path(__file__).parents[2]
+RECORDINGS = sorted((ROOT.parent / 'shared/recordings').glob('adapter_*.pt'))
 DETECTORS = dict(
     DyFADet=(dyfadet, OpenTADWeights),
     ActionFormer=(actionformer, OpenTADActionFormerWeights))
@@ -224,3 +229,187 @@ def test_what_it_does_not_have_is_refused(place, value, message):
     node[path[-1]] = value
     with pytest.raises(ConversionError, match=message):
         convert_config(whole)
+
+
+@pytest.fixture(scope='module')
+def converter():
+    """The script as a module; it imports others of its folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / 'tools/model_converters'))
+        yield importlib.import_module('dyfadet_to_mm')
+
+
+def pipeline(size, **load):
+    """Steps of OpenTAD's end-to-end recipes."""
+    crop = [
+        dict(type='mmaction.Resize', scale=(-1, size)),
+        dict(type='mmaction.CenterCrop', crop_size=size)
+    ]
+    if load['method'] == 'random_trunc':
+        crop = [
+            dict(type='mmaction.Resize', scale=(-1, size + 4)),
+            dict(type='mmaction.RandomResizedCrop'),
+            dict(type='mmaction.Resize', scale=(size, size), keep_ratio=False),
+            dict(type='mmaction.Flip', flip_ratio=0.5),
+            dict(type='mmaction.ImgAug', transforms='default'),
+            dict(type='mmaction.ColorJitter')
+        ]
+    return [
+        dict(type='PrepareVideoInfo', format='mp4', prefix='v_'),
+        dict(type='mmaction.DecordInit', num_threads=4),
+        dict(type='LoadFrames', num_clips=1, **load),
+        dict(type='mmaction.DecordDecode'), *crop,
+        dict(type='mmaction.FormatShape', input_format='NCTHW'),
+        dict(type='ConvertToTensor', keys=['imgs']),
+        dict(type='Collect', inputs='imgs', keys=['masks'])
+    ]
+
+
+def with_recipe(whole, folder, method):
+    """The whole config, with data in a folder."""
+    data = dict(
+        type='ThumosPaddingDataset',
+        ann_file=str(folder / 'ann.json'),
+        class_map=str(folder / 'names.txt'),
+        data_path=str(folder / 'videos'),
+        block_list=None,
+        subset_name='training',
+        feature_stride=4,
+        sample_stride=1,
+        pipeline=pipeline(
+            16,
+            method=method,
+            trunc_len=32,
+            trunc_thresh=0.6,
+            crop_ratio=[0.9, 1.0],
+            scale_factor=2))
+    test = dict(
+        data,
+        type='ThumosSlidingDataset',
+        subset_name='validation',
+        window_size=32,
+        window_overlap_ratio=0.5,
+        pipeline=pipeline(16, method='sliding_window', scale_factor=2))
+    return dict(
+        whole,
+        dataset=dict(train=data, val=test, test=test),
+        evaluation=dict(type='mAP', tiou_thresholds=[0.3, 0.5]),
+        solver=dict(train=dict(batch_size=3), clip_grad_norm=0.5),
+        optimizer=dict(
+            type='AdamW',
+            lr=2e-4,
+            weight_decay=0.04,
+            backbone=dict(
+                lr=0,
+                weight_decay=0,
+                custom=[dict(name='adapter', lr=6e-4, weight_decay=0.05)],
+                exclude=['backbone'])),
+        scheduler=dict(warmup_epoch=4, max_epoch=90),
+        workflow=dict(end_epoch=70, val_start_epoch=30))
+
+
+def test_a_recipe_follows(converter, detector, tmp_path):
+    whole = whole_config(detector, SMALL, 32)
+    cfg = converter.make_config(with_recipe(whole, tmp_path, 'random_trunc'))
+    train, test = (cfg[f'{x}_dataloader'].dataset for x in ('train', 'test'))
+    for data, subset in ((train, 'training'), (test, 'validation')):
+        assert data.type == 'TADVideoDataset' and data.subset == subset
+        assert data.data_prefix == dict(video=str(tmp_path / 'videos'))
+        assert (data.file_prefix, data.file_suffix) == ('v_', '.mp4')
+        assert data.feat_stride == 4 and not data.class_agnostic
+        assert data.metainfo.classes == str(tmp_path / 'names.txt')
+    steps = {each.type: each for each in train.pipeline}
+    assert steps['SampleCellFrames'].frames_per_cell == 2
+    assert steps['RandomTruncate'].max_seq_len == 32
+    assert steps['RandomTruncate'].trunc_thresh == 0.6
+    scales = [x.scale for x in train.pipeline if x.type == 'mmaction.Resize']
+    assert scales == [(-1, 20), (16, 16)]
+    scales = [x.scale for x in test.pipeline if x.type == 'mmaction.Resize']
+    assert scales == [(-1, 16)]
+    assert cfg.model.window == dict(size=32, overlap=0.5)
+    optimizer = cfg.optim_wrapper
+    assert optimizer.optimizer.lr == 2e-4
+    assert optimizer.optimizer.weight_decay == 0.04
+    assert optimizer.paramwise_cfg.custom_keys[
+        '.adapter.'].lr_mult == pytest.approx(3.)
+    assert optimizer.clip_grad.max_norm == 0.5
+    warmup, cosine = cfg.param_scheduler
+    assert (warmup.end, cosine.end) == (4, 90)
+    assert cfg.train_cfg.max_epochs == 70 and cfg.train_cfg.val_begin == 30
+    assert cfg.train_dataloader.batch_size == 3
+    assert cfg.val_evaluator.tiou_thresholds == [0.3, 0.5]
+
+
+def test_a_recipe_of_spread_cells_follows(converter, tmp_path):
+    whole = with_recipe(
+        whole_config('ActionFormer', SMALL, 32), tmp_path, 'resize')
+    for data in whole['dataset'].values():
+        for key in ('feature_stride', 'sample_stride', 'window_size'):
+            data.pop(key, None)
+        data['pipeline'] = pipeline(16, method='resize', scale_factor=2)
+        data['resize_length'] = 32
+    cfg = converter.make_config(whole)
+    for split in ('train', 'val', 'test'):
+        data = cfg[f'{split}_dataloader'].dataset
+        assert data.feat_stride is None
+        assert data.pipeline[1] == dict(
+            type='SampleCellFrames', frames_per_cell=2, num_cells=32)
+    assert 'window' not in cfg.model
+
+
+def test_other_ways_to_choose_frames_are_refused(converter, tmp_path):
+    whole = with_recipe(
+        whole_config('ActionFormer', SMALL, 32), tmp_path, 'padding')
+    with pytest.raises(ConversionError, match="method must be one of .*'padd"):
+        converter.make_config(whole)
+
+
+def test_a_converted_detector_detects_in_videos(converter, detector, tmp_path):
+    """By the files that the script writes; as the model without them."""
+    torch.manual_seed(0)
+    whole = with_recipe(
+        whole_config(detector, SMALL, 32), tmp_path, 'random_trunc')
+    names, videos = [f'action {i}' for i in range(5)], {}
+    (tmp_path / 'names.txt').write_text('\n'.join(names))
+    (tmp_path / 'videos').mkdir()
+    for name, subset in (('a', 'training'), ('b', 'validation')):
+        frames = torch.randint(256, (300, 20, 32, 3), dtype=torch.uint8)
+        write_video(str(tmp_path / f'videos/v_{name}.mp4'), frames.numpy(), 30)
+        videos[name] = dict(
+            subset=subset,
+            duration=10.,
+            fps=30.,
+            annotations=[dict(segment=[1., 3.], label=x) for x in names])
+    (tmp_path / 'ann.json').write_text(json.dumps(dict(database=videos)))
+    model = MODELS.build(convert_config(whole))
+    checkpoint = dict(DETECTORS[detector][1](whole['model']))
+    for name, value in model.encoder.state_dict().items():
+        checkpoint[f'module.backbone.model.{name}'] = torch.randn(
+            value.shape) * 0.3
+    torch.save(
+        dict(epoch=59, state_dict={}, state_dict_ema=checkpoint),
+        tmp_path / 'epoch_59.pth')
+    (tmp_path / 'toy.py').write_text('\n'.join(
+        f'{key} = {value!r}' for key, value in whole.items()))
+    weights, config = converter.convert(
+        str(tmp_path / 'epoch_59.pth'), str(tmp_path / 'toy.py'),
+        str(tmp_path / 'out'))
+    cfg = Config.fromfile(config)
+    with DefaultScope.overwrite_default_scope('dyfadet_mm'):
+        data = DATASETS.build(cfg.test_dataloader.dataset)
+        written = MODELS.build(cfg.model).eval()
+    load_checkpoint(written, weights, strict=True)
+    model.load_state_dict(convert_state_dict(checkpoint), strict=True)
+    sample = data[0]
+    assert sample['inputs'].shape == (3, 75, 2, 16, 16)
+    found = [
+        each.test_step(
+            dict(
+                inputs=[sample['inputs']],
+                data_samples=[copy.deepcopy(sample['data_samples'])
+                              ]))[0].pred_instances
+        for each in (written, model.eval())
+    ]
+    assert len(found[0]) > 10
+    for key in ('segments', 'scores', 'labels'):
+        torch.testing.assert_close(found[0][key], found[1][key])

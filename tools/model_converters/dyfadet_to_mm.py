@@ -5,7 +5,8 @@
 
 writes ``thumos_i3d.pth`` and ``thumos_i3d.py``, which ``tools/test.py`` runs.
 The yaml tells which of the three published codes it belongs to. For OpenTAD's
-DyFADet, give OpenTAD's checkpoint and its config, a Python file.
+DyFADet and ActionFormer, on features or trained on frames (AdaTAD), give
+OpenTAD's checkpoint and its config, a Python file.
 """
 import argparse
 import os.path as osp
@@ -13,6 +14,7 @@ import re
 from contextlib import contextmanager
 from typing import Iterator, Optional, Sequence, Tuple
 
+import opentad_frames_recipe
 import opentad_recipe
 import published_recipe
 import torch
@@ -32,9 +34,8 @@ from dyfadet_mm.engine.options import read_by_runner
 from dyfadet_mm.fileio.atomic import atomic_path
 from dyfadet_mm.registry import MODELS
 
-BASE_CONFIG = osp.join(
-    osp.dirname(osp.abspath(__file__)), '..', '..', 'configs', 'dyfadet',
-    'dyfadet_custom.py')
+CONFIGS = osp.join(osp.dirname(osp.abspath(__file__)), '..', '..', 'configs')
+FEATURES = 'dyfadet/dyfadet_custom.py'
 #: A running mean of the training, which the published codes do not save.
 NORMALIZER = 'head.loss_normalizer.value'
 
@@ -75,8 +76,13 @@ def make_config(reference: dict) -> Config:
         ConversionError: If a value is missing or not of its kind, or asks for
             what is not built here.
     """
-    recipe = opentad_recipe if is_opentad(reference) else published_recipe
-    cfg = Config.fromfile(BASE_CONFIG)
+    recipe, base = published_recipe, FEATURES
+    if is_opentad(reference):
+        recipe = opentad_recipe
+        if reference['model'].get('backbone') is not None:
+            recipe = opentad_frames_recipe
+            base = recipe.base(reference)
+    cfg = Config.fromfile(osp.join(CONFIGS, base))
     cfg.merge_from_dict(recipe.settings(reference))
     # values without the variables that they come from
     cfg = Config({
@@ -122,7 +128,7 @@ def _shapes(cfg: dict) -> dict:
     with _WithoutNumbers():
         return {
             f'{part}.{name}': value.shape
-            for part in ('backbone', 'neck', 'head')
+            for part in ('encoder', 'backbone', 'neck', 'head') if part in cfg
             for name, value in MODELS.build(cfg[part]).state_dict().items()
         }
 
@@ -205,7 +211,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     """Convert as the command line says."""
     parser = argparse.ArgumentParser(
         description='Convert weights of the published DyFADet, ActionFormer '
-        "or TriDet, or of OpenTAD's DyFADet")
+        "or TriDet, or of OpenTAD's DyFADet or ActionFormer")
     parser.add_argument('checkpoint', help='the .pth.tar or .pth file')
     parser.add_argument(
         'reference',
