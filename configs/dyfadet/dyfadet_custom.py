@@ -7,7 +7,7 @@ _base_ = [
 ]
 
 # data: ActivityNet-style annotations and one npy file (T, C) per video; more
-# settings of the data are in ../_base_/datasets/tad.py
+# settings of the data are in ../_base_/datasets/tad.py and loaders.py
 data_root = 'data/custom/'
 ann_file = 'annotations.json'
 feature_dir = 'features/'
