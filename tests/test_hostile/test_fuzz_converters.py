@@ -104,6 +104,45 @@ def test_configurations(recorded, reference, cases, tmp_path):
         check_case(lambda: convert_config(wrong), tmp_path)
 
 
+#: In front of the recorded detector of OpenTAD.
+FRAMES = dict(
+    type='mmaction.Recognizer3D',
+    backbone=dict(
+        type='VisionTransformerAdapter',
+        embed_dims=24,
+        depth=2,
+        num_heads=2,
+        drop_path_rate=0.1,
+        norm_cfg=dict(type='LN', eps=1e-6),
+        adapter_index=[0, 1]),
+    data_preprocessor=dict(mean=[1., 2., 3.], std=[1., 1., 1.]),
+    custom=dict(
+        freeze_backbone=False,
+        post_processing_pipeline=[
+            dict(type='Reduce', reduction='mean'),
+            dict(type='Rearrange'),
+            dict(type='Interpolate', size=128)
+        ]))
+
+
+def test_configurations_of_detectors_on_frames(tool, num_cases, tmp_path):
+    path = ROOT / 'tests/data/golden/opentad_thumos_like.pt'
+    model = torch.load(path, weights_only=True)['config']
+    given = opentad_config(dict(model, backbone=FRAMES))
+    given['dataset']['test'].update(window_size=64, window_overlap_ratio=0.5)
+    for data in given['dataset'].values():
+        data['pipeline'] = [
+            dict(type='PrepareVideoInfo', format='mp4', prefix=''),
+            dict(type='LoadFrames', method='random_trunc', scale_factor=2),
+            dict(type='mmaction.Resize', scale=(-1, 32)),
+            dict(type='mmaction.CenterCrop', crop_size=32)
+        ]
+    assert 'encoder' in tool.make_config(given).model
+    for rng in seeds('configurations on frames', num_cases):
+        wrong = mutate_value(rng, given, rng.randrange(1, 4))
+        check_case(lambda: convert_config(wrong), tmp_path)
+
+
 def test_weights(recorded, cases, tmp_path):
     weights = recorded['state_dict']
     for rng in seeds('converted weights', cases):
