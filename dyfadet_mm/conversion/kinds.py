@@ -180,7 +180,7 @@ _KINDS = (
     (POSITIVE, 'nms_sigma sigma'),
     (SIGNED, 'duration_thresh'),
     (_optional(COUNT), 'pre_nms_topk max_seg_num'),
-    (_optional(_integer(1, 2**17)), 'window_size'),
+    (_optional(_integer(1, 2**17)), 'window_size resize_length'),
     (_optional(SIZE), 'topk'),
 )
 #: Keys mean the same in all sections that have them.

@@ -86,6 +86,8 @@ def convert_opentad(model: dict,
             model['backbone'], cfg['backbone']['in_channels'],
             cfg['data_preprocessor']['max_seq_len'])
         cfg['data_preprocessor'].update(colours)
+        if _spreads(dataset):
+            cfg['head']['point_offset'] = -0.5
     return dict(cfg, **_window(dataset))
 
 
@@ -147,6 +149,17 @@ def _with_options(cfg: dict, options: dict) -> dict:
     for name, arguments in copy.deepcopy(options).items():
         cfg[name].update(arguments)
     return cfg
+
+
+def _spreads(dataset: Optional[dict]) -> bool:
+    """Whether all videos have as many cells.
+
+    OpenTAD then has a point where a cell begins, half a cell before the
+    frames that it shows.
+    """
+    train = read('dataset', dataset, dict(train=None))['train']
+    length = read('dataset.train', train, dict(resize_length=None))
+    return length['resize_length'] is not None
 
 
 def _window(dataset: Optional[dict]) -> dict:

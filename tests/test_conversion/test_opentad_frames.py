@@ -24,6 +24,7 @@ from dyfadet_mm.conversion import (ConversionError, convert_config,
                                    convert_state_dict)
 from dyfadet_mm.fileio.video_writer import write_video
 from dyfadet_mm.registry import DATASETS, MODELS
+from dyfadet_mm.structures import grid_to_seconds
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = sorted((ROOT.parent / 'shared/recordings').glob('adapter_*.pt'))
@@ -355,6 +356,10 @@ def test_a_recipe_of_spread_cells_follows(converter, tmp_path):
         assert data.pipeline[1] == dict(
             type='SampleCellFrames', frames_per_cell=2, num_cells=32)
     assert 'window' not in cfg.model
+    # cell 3 of a video of 64 seconds begins after 6 and is centred at 7
+    head = MODELS.build(cfg.model).head
+    position = head.points([32, 16, 8], 'cpu')[0].position[3:4]
+    assert grid_to_seconds(position, 30, 60, 60).tolist() == [6.]
 
 
 def test_other_ways_to_choose_frames_are_refused(converter, tmp_path):

@@ -245,6 +245,13 @@ def test_coders_that_the_decoder_does_not_know_are_refused(tool):
         tool.export(model, 16)
 
 
+def test_points_that_the_decoder_does_not_know_are_refused(tool):
+    model = small_model()
+    model.head.points.offset = -0.5
+    with pytest.raises(tool.ExportError, match='point_offset .* is -0.5'):
+        tool.export(model, 16)
+
+
 def test_lengths_that_padding_does_not_give_are_refused(tool, tmp_path):
     for length, nearest in ((8, 16), (17, 20)):
         with pytest.raises(

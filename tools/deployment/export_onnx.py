@@ -115,6 +115,9 @@ def check_parts(model: nn.Module) -> None:
         if type(part) is not known:
             raise ExportError(f'{name} of the head must be a {known.__name__} '
                               f'for the decoder, but is {part!r}')
+    if model.head.points.offset:
+        raise ExportError('point_offset of the head must be 0 for the decoder,'
+                          f' but is {model.head.points.offset}')
 
 
 def export(model: nn.Module,

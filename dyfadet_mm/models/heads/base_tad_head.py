@@ -79,6 +79,8 @@ class BaseTADHead(BaseModule):
         kernel_size (int): Odd kernel of all convolutions. Defaults to 3.
         regression_ranges (Sequence[tuple[float, float]]): See
             :class:`PointGenerator`. Defaults to the six as published.
+        point_offset (float): Of the points from the centres of the cells, in
+            cells. Defaults to 0.
         assigner (dict): Gives points their targets.
         coder (dict): Segments from offsets and back.
         loss_cls (dict): Classification loss.
@@ -117,6 +119,7 @@ class BaseTADHead(BaseModule):
                  num_layers: int = 3,
                  kernel_size: int = 3,
                  regression_ranges: Sequence[Range] = RANGES,
+                 point_offset: float = 0.,
                  assigner: ConfigType = dict(
                      type='dyfadet_mm.PointSegmentAssigner'),
                  coder: ConfigType = dict(type='dyfadet_mm.SegmentCoder'),
@@ -151,7 +154,8 @@ class BaseTADHead(BaseModule):
         self.points = TASK_UTILS.build(
             dict(
                 type='dyfadet_mm.PointGenerator',
-                regression_ranges=regression_ranges))
+                regression_ranges=regression_ranges,
+                offset=point_offset))
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         train_cfg, test_cfg = train_cfg or {}, test_cfg or {}
         self.assigner = TASK_UTILS.build(train_cfg.get('assigner', assigner))

@@ -238,6 +238,24 @@ def test_predictions_are_decoded_per_video_and_level(head, outputs):
                 scores[valid], logits[level][video].sigmoid().t()[valid])
 
 
+def test_points_may_lie_beside_the_centres_of_cells(head, outputs):
+    """As if all actions were moved the other way, and detections back."""
+    logits, offsets, masks = outputs
+    plain, moved = head(), head(point_offset=-0.5)
+    for ours, theirs in zip(
+            moved.decode_by_feat(logits, offsets, masks),
+            plain.decode_by_feat(logits, offsets, masks)):
+        for (segments, scores), (expected, same) in zip(ours, theirs):
+            torch.testing.assert_close(segments, expected - 0.5)
+            assert torch.equal(scores, same)
+    shifted = [
+        instances((gt.grid_segments - 0.5).tolist(), gt.labels.tolist())
+        for gt in GT
+    ]
+    assert moved.loss_by_feat(*outputs,
+                              shifted) == plain.loss_by_feat(*outputs, GT)
+
+
 def test_predict_and_loss_run_the_forward(head, make_pyramid):
     head = head(kind='c').double()
     pyramid, videos = make_pyramid([8, 4], 8, 2), samples(GT)

@@ -31,18 +31,22 @@ class PointGenerator:
         regression_ranges (Sequence[tuple[float, float]]): For each level,
             the shortest and the longest distance from a point to the farther
             end of its action, in cells of the feature grid, ends included.
+        offset (float): Added to all positions, in cells of the feature grid.
+            Defaults to 0, the centres of the cells.
 
     Raises:
         ValueError: If a range is not (shortest, longest).
     """
 
-    def __init__(self, regression_ranges: Sequence[Tuple[float,
-                                                         float]]) -> None:
+    def __init__(self,
+                 regression_ranges: Sequence[Tuple[float, float]],
+                 offset: float = 0.) -> None:
         for pair in regression_ranges:
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError('regression_ranges must be pairs (shortest, '
                                  f'longest), but got {tuple(pair)}')
         self.regression_ranges = tuple(map(tuple, regression_ranges))
+        self.offset = offset
 
     @property
     def num_levels(self) -> int:
@@ -65,7 +69,8 @@ class PointGenerator:
         for level, length in enumerate(lengths):
             stride = 2**level
             position = torch.arange(
-                length, device=device, dtype=torch.float32) * stride
+                length, device=device,
+                dtype=torch.float32) * stride + self.offset
             mlvl_points.append(
                 Points(position, ranges[level].expand(length, 2),
                        torch.full_like(position, stride)))

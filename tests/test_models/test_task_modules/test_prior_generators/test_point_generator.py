@@ -15,6 +15,14 @@ def test_points_stand_on_every_2_to_the_l_th_cell_without_half_stride():
     assert ranges == [[[0, 2]] * 5, [[1.5, 8]] * 3, [[8, 1e4]] * 2]
 
 
+def test_an_offset_moves_all_points():
+    plain, moved = (
+        Points.cat(PointGenerator([(0, 2), (2, 8)], offset)([3, 2], 'cpu'))
+        for offset in (0., -0.5))
+    assert moved.position.tolist() == (plain.position - 0.5).tolist()
+    assert torch.equal(moved.stride, plain.stride)
+
+
 def test_levels_are_joined_finest_first():
     points = Points.cat(PointGenerator([(0, 2), (2, 8)])([3, 2], 'cpu'))
     assert points.position.tolist() == [0, 1, 2, 0, 2]
