@@ -187,7 +187,11 @@ def test_training_is_the_published_one(name):
     assert cfg.model.encoder.backbone.embed_dims == SIZES[encoder][0]
     for loader in (cfg.train_dataloader, cfg.val_dataloader,
                    cfg.test_dataloader):
-        steps = {each['type']: each for each in loader.dataset.pipeline}
+        steps = {
+            each['type']: each
+            for step in loader.dataset.pipeline
+            for each in (step, *step.get('transforms', ()))
+        }
         assert steps['SampleCellFrames']['frames_per_cell'] == per_cell
         assert window * per_cell % cfg.model.encoder.clip_len == 0
         crop = steps.get('mmaction.CenterCrop')

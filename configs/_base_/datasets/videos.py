@@ -17,7 +17,7 @@ truncate = dict(
     max_seq_len='${max_seq_len}',
     trunc_thresh='${trunc_thresh}',
     crop_ratio=(0.9, 1.0))
-decode = [dict(type='SelectFrames'), dict(type='mmaction.DecordDecode')]
+decode = dict(type='mmaction.DecordDecode')
 # the same for all frames of a crop; the published recipe has ImgAug besides
 augment = [
     dict(type='mmaction.Resize', scale='${train_scale}'),
@@ -32,12 +32,15 @@ resize = [
 ]
 train_pipeline = [
     '${open_video}', '${sample}',
-    dict(type='SecondsToGrid'), truncate, *decode, *augment,
+    dict(type='SecondsToGrid'), truncate,
+    dict(type='SelectFrames'), decode, *augment,
     dict(type='PackTADInputs')
 ]
 test_pipeline = [
     '${open_video}', '${sample}',
-    dict(type='SecondsToGrid'), *decode, *resize,
+    dict(type='SecondsToGrid'),
+    dict(type='SelectFrames'),
+    dict(type='DecodeInPieces', transforms=[decode, *resize]),
     dict(type='PackTADInputs')
 ]
 
