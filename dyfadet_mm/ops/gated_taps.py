@@ -140,7 +140,9 @@ def _taps(x: Tensor, num_taps: int, stride: int,
     """Rows (N, C) between zeros, and what each tap reads, (num, K, C)."""
     before = num_taps // 2
     behind = max((num - 1) * stride + num_taps - before - len(x), 0)
-    rows = F.pad(x, (0, 0, before, behind))
+    blank = x.new_zeros(max(before, behind), x.size(1))
+    # faster than F.pad
+    rows = torch.cat((blank[:before], x, blank[:behind]))
     return rows, rows.unfold(0, num_taps, stride)[:num].transpose(1, 2)
 
 
