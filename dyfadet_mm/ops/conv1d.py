@@ -16,7 +16,7 @@ Reference:
     Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 """
 from functools import lru_cache
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -95,37 +95,32 @@ def _saves_products(x: Tensor, weight: Tensor) -> bool:
 
 def _minimal_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     """Convolution by minimal filtering."""
-    rows, length, before = x.transpose(1, 2), x.size(2), weight.size(2) // 2
-    first, *others = weight.split(MAX_TAPS, 2)
-    if len(x) > 1 or others:  # zeros between videos, and as many as taps
-        rows, before = F.pad(rows, (0, 0, before, before)), 0
-
-    def conv(part: Tensor, bias: Optional[Tensor], start: int) -> Tensor:
-        y = _MinimalConv.apply(rows.flatten(0, 1), part, bias, before)
-        return y.unflatten(0, (len(x), -1))[:, start:start + length]
-
-    y = conv(first, bias, 0)
-    for i, part in enumerate(others, 1):
-        y = y + conv(part, None, i * MAX_TAPS)
-    return y.transpose(1, 2)
+    rows, length = x.transpose(1, 2), x.size(2)
+    if len(x) > 1:  # zeros between videos
+        rows = F.pad(rows, (0, 0, 0, weight.size(2) // 2))
+    y = _MinimalConv.apply(rows.flatten(0, 1), weight, bias)
+    return y.unflatten(0, (len(x), -1))[:, :length].transpose(1, 2)
 
 
 class _MinimalConv(torch.autograd.Function):
     """Minimal filtering; keeps the rows, not what they become at points."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor],
-                before: int) -> Tensor:
-        """Rows (N, C) and a weight (O, C, r), from row t - before, to (N, O).
-        """
+    def forward(ctx, x: Tensor, weight: Tensor,
+                bias: Optional[Tensor]) -> Tensor:
+        """Rows (N, C) and a weight (O, C, K) to (N, O)."""
         ctx.save_for_backward(x, weight)
-        ctx.before = before
-        tiles = _Tiles(x, weight, before)
-        kernel = tiles.kernel.mT
+        tiles = _Tiles(x, weight.size(2))
+        kernels = [part.kernel(weight) for part in tiles.parts]
         out = x.new_empty(tiles.num, NUM_OUTPUTS, len(weight))
         for block in tiles.blocks():
-            products = (tiles.at_points(block) @ kernel).transpose(0, 1)
-            torch.matmul(tiles.outputs, products, out=out[block])
+            for i, (part, kernel) in enumerate(zip(tiles.parts, kernels)):
+                products = tiles.at_points(part, block) @ kernel.mT
+                products = products.transpose(0, 1)  # (tiles, a, O)
+                if i == 0:
+                    torch.matmul(part.outputs, products, out=out[block])
+                else:
+                    out[block] += part.outputs @ products
             if bias is not None:
                 out[block] += bias
         return out.flatten(0, 1)[:len(x)]
@@ -135,54 +130,74 @@ class _MinimalConv(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         x, weight = ctx.saved_tensors
         # features of a file need none, and have the most channels
-        needs_rows, _, needs_bias, _ = ctx.needs_input_grad
+        needs_rows, _, needs_bias = ctx.needs_input_grad
         grad_bias = grad.sum(0) if needs_bias else None
-        tiles = _Tiles(x, weight, ctx.before)
+        tiles = _Tiles(x, weight.size(2))
         tail = tiles.num * NUM_OUTPUTS - len(x)
         grad = F.pad(grad, (0, 0, 0, tail)).unflatten(0, (-1, NUM_OUTPUTS))
-        grad_kernel = torch.zeros_like(tiles.kernel)
+        grad_weight = torch.empty_like(weight)
         grad_rows = torch.zeros_like(tiles.rows) if needs_rows else None
-        for block in tiles.blocks():
-            spread = tiles.outputs.t() @ grad[block]  # (tiles, a, O)
-            spread = spread.transpose(0, 1).contiguous()
-            grad_kernel.baddbmm_(spread.mT, tiles.at_points(block))
-            if needs_rows:
-                spread = (spread @ tiles.kernel).transpose(0, 1)
-                windows = tiles.inputs.t() @ spread  # (tiles, a, C)
-                for start in range(0, windows.size(1), NUM_OUTPUTS):
-                    piece = windows[:, start:start + NUM_OUTPUTS]
-                    tiles.windows(grad_rows, block, start,
-                                  piece.size(1)).add_(piece)
-        grad_weight = grad_kernel.flatten(1).t() @ tiles.points
-        grad_weight = grad_weight.view_as(weight)
+        for part in tiles.parts:
+            kernel = part.kernel(weight)  # (a, O, C)
+            grad_kernel = torch.zeros_like(kernel)
+            for block in tiles.blocks():
+                spread = part.outputs.t() @ grad[block]  # (tiles, a, O)
+                spread = spread.transpose(0, 1).contiguous()
+                grad_kernel.baddbmm_(spread.mT, tiles.at_points(part, block))
+                if needs_rows:
+                    spread = part.inputs.t() @ (spread @ kernel).transpose(
+                        0, 1)
+                    tiles.add_windows(grad_rows, part, block, spread)
+            grad_weight[..., part.taps] = part.grad_weight(grad_kernel)
         if needs_rows:
-            grad_rows = grad_rows[ctx.before:ctx.before + len(x)]
-        return grad_rows, grad_weight, grad_bias, None
+            grad_rows = grad_rows[tiles.pad:tiles.pad + len(x)]
+        return grad_rows, grad_weight, grad_bias
+
+
+class _Part(NamedTuple):
+    """At most ``MAX_TAPS`` taps, and the matrices of their filtering."""
+
+    taps: slice
+    outputs: Tensor  #: A, (m, a)
+    points: Tensor  #: G, (a, r)
+    inputs: Tensor  #: B, (a, a)
+
+    def kernel(self, weight: Tensor) -> Tensor:
+        """Taps of (O, C, K) at the points, (a, O, C)."""
+        taps = weight[..., self.taps].permute(2, 0, 1)
+        # no copy of all taps: their places are equally far apart
+        return (self.points @ taps.flatten(1)).unflatten(1, taps.shape[1:])
+
+    def grad_weight(self, grad_kernel: Tensor) -> Tensor:
+        """Gradient of the taps, (O, C, r), from that at the points."""
+        grad = grad_kernel.flatten(1).t() @ self.points
+        return grad.unflatten(0, grad_kernel.shape[1:])
 
 
 class _Tiles:
     """Rows cut into tiles of m outputs, with the windows these read.
 
-    Attributes:
-        outputs, points, inputs (Tensor): A, (m, a), G, (a, r), B, (a, a).
-        kernel (Tensor): The weight at the points, (a, O, C).
+    Args:
+        x (Tensor): Rows, (N, C).
+        num_taps (int): K.
     """
 
-    def __init__(self, x: Tensor, weight: Tensor, before: int) -> None:
-        num_taps = weight.size(2)
-        # no tensors are kept: they would belong to the mode they arose in
-        self.outputs, self.points, self.inputs = (
-            torch.from_numpy(each).to(x.dtype) for each in _matrices(num_taps))
-        taps = weight.permute(2, 0, 1)
-        self.kernel = (self.points @ taps.flatten(1)).unflatten(
-            1, taps.shape[1:])
+    def __init__(self, x: Tensor, num_taps: int) -> None:
+        self.parts = []
+        for taps in np.array_split(range(num_taps), -(-num_taps // MAX_TAPS)):
+            # no tensors are kept: they would belong to the mode they arose in
+            matrices = (
+                torch.from_numpy(each).to(x.dtype)
+                for each in _matrices(len(taps)))
+            self.parts.append(_Part(slice(taps[0], taps[-1] + 1), *matrices))
+        self.pad = num_taps // 2
         self.num = -(-len(x) // NUM_OUTPUTS)
-        # faster than F.pad
-        self.rows = x.new_empty(self.num * NUM_OUTPUTS + num_taps - 1,
+        # faster than to concatenate
+        self.rows = x.new_empty(self.num * NUM_OUTPUTS + 2 * self.pad,
                                 x.size(1))
-        last = before + len(x)
-        self.rows[:before], self.rows[last:] = 0, 0
-        self.rows[before:last] = x
+        last = self.pad + len(x)
+        self.rows[:self.pad], self.rows[last:] = 0, 0
+        self.rows[self.pad:last] = x
 
     def blocks(self) -> Iterator[slice]:
         """Slices of tiles."""
@@ -191,19 +206,28 @@ class _Tiles:
         for start in range(0, self.num, size):
             yield slice(start, min(start + size, self.num))
 
-    def windows(self, rows: Tensor, block: slice, start: int,
-                length: int) -> Tensor:
-        """Views of rows from ``start`` of each tile, (tiles, length, C)."""
-        rows = rows[block.start * NUM_OUTPUTS + start:]
-        return rows.as_strided(
-            (block.stop - block.start, length, rows.size(1)),
-            (NUM_OUTPUTS * rows.stride(0), *rows.stride()),
-            rows.storage_offset())
+    def windows(self, rows: Tensor, first: int, shape: Tuple[int,
+                                                             ...]) -> Tensor:
+        """Views of rows, (tiles, rows of each, C), that begin every m."""
+        rows = rows[first:]
+        return rows.as_strided(shape,
+                               (NUM_OUTPUTS * rows.stride(0), *rows.stride()),
+                               rows.storage_offset())
 
-    def at_points(self, block: slice) -> Tensor:
-        """Windows at the points, (a, tiles, C)."""
-        windows = self.windows(self.rows, block, 0, len(self.inputs))
-        return (self.inputs @ windows).transpose(0, 1).contiguous()
+    def at_points(self, part: _Part, block: slice) -> Tensor:
+        """Windows of a part of the kernel at its points, (a, tiles, C)."""
+        windows = self.windows(
+            self.rows, block.start * NUM_OUTPUTS + part.taps.start,
+            (block.stop - block.start, len(part.inputs), self.rows.size(1)))
+        return (part.inputs @ windows).transpose(0, 1).contiguous()
+
+    def add_windows(self, total: Tensor, part: _Part, block: slice,
+                    windows: Tensor) -> None:
+        """Add windows (tiles, a, C) to where :meth:`at_points` read them."""
+        first = block.start * NUM_OUTPUTS + part.taps.start
+        for start in range(0, windows.size(1), NUM_OUTPUTS):
+            piece = windows[:, start:start + NUM_OUTPUTS]
+            self.windows(total, first + start, piece.shape).add_(piece)
 
 
 @lru_cache(maxsize=None)
