@@ -17,6 +17,7 @@ import pytest
 import torch
 import warm_python
 from mmengine.config import Config
+from video_data import write_video_data
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / 'tools/analysis_tools'
@@ -73,6 +74,12 @@ def folder(tmp_path_factory):
     broken = 'default_hooks = dict(timer=dict(type="NoSuch"))\n'
     (path / 'broken.py').write_text(base + broken)
     return path
+
+
+def test_a_video_of_frames_is_as_long_as_its_cells(tool, tmp_path):
+    cfg = Config.fromfile(write_video_data(tmp_path))
+    batch, cells = tool.costs.median_video(cfg)
+    assert batch['inputs'][0].shape == (3, 32, 2, 16, 16) and cells == 32
 
 
 def command(folder, work_dir, *labels, options=(), args=()):

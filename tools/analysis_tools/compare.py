@@ -209,8 +209,8 @@ def describe(rows: Sequence[Row], args: argparse.Namespace) -> str:
              'best and of those of the last epoch.')
     cells = [row.cost.cells for row in rows if row.cost is not None]
     if cells:
-        text += (' GFLOP and latency: from features to detections for the '
-                 f'test video of median length, {cells[0]} cells.')
+        text += (' GFLOP and latency: from features, or frames, to detections '
+                 f'for the test video of median length, {cells[0]} cells.')
     return text + ' Training: hours, minutes, seconds without validation.'
 
 

@@ -29,7 +29,7 @@ class Cost(NamedTuple):
         parameters (int): Stored and trained numbers.
         flop (int): Operations of convolutions and matrix products, a
             multiplication and an addition counting as two.
-        latency (float): Seconds from features to detections.
+        latency (float): Seconds from features, or frames, to detections.
         cells (int): Length of the video.
     """
     parameters: int
