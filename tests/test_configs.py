@@ -76,7 +76,8 @@ def test_recipe_agrees_with_itself(cfg):
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset
         if 'encoder' in model:
-            channels = [model.encoder.backbone.embed_dims]
+            with without_numbers():
+                channels = [MODELS.build(model.encoder).out_channels]
             assert set(dataset.data_prefix) == {'video'}
         else:
             channels = [channels_of(x) for x in loaders(dataset.pipeline)]

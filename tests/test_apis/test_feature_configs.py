@@ -10,7 +10,7 @@ from dyfadet_mm.fileio import write_video
 
 pytest.importorskip('av')
 ROOT = Path(__file__).parents[2]
-# all but that of the demo, which has no recognizer
+# all but those of digits, which make no public features
 CONFIGS = sorted((ROOT / 'configs/features').glob('*_[!d]*.py'))
 #: fps, window, stride; channels of the recognizer as it is.
 TABLE = dict(

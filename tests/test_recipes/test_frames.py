@@ -11,7 +11,7 @@ from dyfadet_mm.conversion import convert_config
 from dyfadet_mm.fileio.video_writer import write_video
 
 CONFIGS = ROOT / 'configs/e2e'
-RECIPES = sorted(path.stem for path in CONFIGS.glob('*.py'))
+RECIPES = sorted(path.stem for path in CONFIGS.glob('*_videomae*.py'))
 #: A step takes seconds. All that a recipe has besides stays as it is.
 SMALL = [
     'pretrained=None', 'feat_dim=16', 'depth=2', 'num_heads=2', 'mlp_ratio=2',
