@@ -106,7 +106,8 @@ def test_the_inferencer_reads_videos_and_features(trained, files, made):
         assert one['video_id'] == other['video_id']
         assert one['duration'] == other['duration'] == 16
         assert len(one['scores']) > 10
-        np.testing.assert_allclose(one['segments'], other['segments'], atol=1e-4)
+        np.testing.assert_allclose(
+            one['segments'], other['segments'], atol=1e-4)
         np.testing.assert_allclose(one['scores'], other['scores'], atol=1e-4)
 
 
@@ -123,9 +124,9 @@ def test_other_weights_are_not_mixed_with_them(tmp_path, trained, files, made):
     state = torch.load(files[1])['state_dict']
     state = {key: each + 1 for key, each in state.items()}
     torch.save(dict(state_dict=state), tmp_path / 'other.pth')
-    done = run_tool(TOOL, next((trained / 'videos').glob('*.mp4')), '--config',
-                    files[0], '--checkpoint', tmp_path / 'other.pth', '--out',
-                    made)
+    done = run_tool(TOOL, next(
+        (trained / 'videos').glob('*.mp4')), '--config', files[0],
+                    '--checkpoint', tmp_path / 'other.pth', '--out', made)
     assert done.returncode == 1 and 'checkpoint_sha256' in done.stderr
 
 

@@ -6,7 +6,6 @@ from killed_training import assert_same_end
 from small_data import run_tool
 from video_data import write_video_data
 
-
 SETTINGS = """
 randomness = dict(seed=1)
 max_epochs = 3

@@ -93,8 +93,7 @@ def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,
             head that fuses neighbouring levels is given a single one. The
             message lists all of these, with both keys and both numbers.
     """
-    parts = dict(
-        encoder=encoder, backbone=backbone, neck=neck, head=head)
+    parts = dict(encoder=encoder, backbone=backbone, neck=neck, head=head)
     parts = [(name, part) for name, part in parts.items() if part is not None]
     problems = []
     for source, target in zip(parts, parts[1:]):
