@@ -7,7 +7,7 @@ _base_ = [
 ]
 
 width = 64
-lr = 8e-3
+lr = 4e-3
 encoder_lr_mult = 0.25  # its rate, in terms of the detector's
 channel_dropout = 0.1
 weight_decay = 0.1
