@@ -69,8 +69,9 @@ class PointGenerator:
         for level, length in enumerate(lengths):
             stride = 2**level
             position = torch.arange(
-                length, device=device,
-                dtype=torch.float32) * stride + self.offset
+                length, device=device, dtype=torch.float32) * stride
+            if self.offset:
+                position = position + self.offset
             mlvl_points.append(
                 Points(position, ranges[level].expand(length, 2),
                        torch.full_like(position, stride)))
