@@ -13,14 +13,16 @@ import warm_python
 from hypothesis import HealthCheck, settings
 
 #: What takes longest is begun first, or one worker ends long after the other.
-LONG = ('test_export_onnx', 'test_docs', 'test_packaging', 'test_mim',
-        'test_config_rules', 'test_ablation', 'test_one_step', 'test_compare',
-        'test_killed_training', 'test_graphs', 'test_train_test',
-        'test_configure', 'test_check_dataset', 'test_combinations',
-        'test_actionformer', 'test_mmaction_scores', 'test_fast_path',
-        'test_import_changes_nothing', 'test_configs', 'test_inferencer',
-        'test_stream', 'test_gate_watch_hook', 'test_fuzz_converters',
-        'test_mmdet_parts', 'test_tridet', 'test_single_stage_tad')
+LONG = ('test_frames', 'test_export_onnx', 'test_docs', 'test_packaging',
+        'test_mim', 'test_config_rules', 'test_ablation', 'test_one_step',
+        'test_compare', 'test_killed_training', 'test_graphs',
+        'test_train_test', 'test_configure', 'test_check_dataset',
+        'test_combinations', 'test_actionformer', 'test_mmaction_scores',
+        'test_fast_path', 'test_import_changes_nothing', 'test_configs',
+        'test_inferencer', 'test_stream', 'test_gate_watch_hook',
+        'test_fuzz_converters', 'test_mmdet_parts', 'test_encoder_extractor',
+        'test_killed_from_frames', 'test_digit_videos', 'test_tridet',
+        'test_single_stage_tad')
 
 
 def pytest_addoption(parser):

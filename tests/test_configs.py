@@ -73,11 +73,13 @@ def test_recipe_agrees_with_itself(cfg):
         pytest.skip('a model of its own')
     model, data = cfg.model, cfg.train_dataloader.dataset
     backbone, head = model.backbone, model.head
+    if 'encoder' in model:
+        with without_numbers():
+            encoder = MODELS.build(model.encoder)
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset
         if 'encoder' in model:
-            with without_numbers():
-                channels = [MODELS.build(model.encoder).out_channels]
+            channels = [encoder.out_channels]
             assert set(dataset.data_prefix) == {'video'}
         else:
             channels = [channels_of(x) for x in loaders(dataset.pipeline)]
