@@ -6,6 +6,7 @@ of the recipes in ``configs/e2e``; further steps are named in a warning.
 from typing import Any, List, Optional
 
 from mmengine.logging import print_log
+from opentad_recipe import changes_of_training, dataset_of, facts
 
 from dyfadet_mm.conversion import ConversionError, read, show
 
@@ -112,21 +113,13 @@ def changes(reference: dict) -> dict:
     Returns:
         dict: Values by dotted key.
     """
-    clip = read('solver', reference.get('solver'),
-                dict(clip_grad_norm=-1))['clip_grad_norm']
-    found = {
-        'optim_wrapper.clip_grad': dict(max_norm=clip) if clip > 0 else None
-    }
+    found = changes_of_training(reference)
+    max_epoch = read('scheduler', reference.get('scheduler'),
+                     dict(max_epoch=None))['max_epoch']
+    if max_epoch is not None:
+        found['train_cfg.max_epochs'] = max_epoch
     last = read('workflow', reference.get('workflow'),
                 dict(end_epoch=None, val_start_epoch=None))
-    for place, section, key in (('optim_wrapper.optimizer.weight_decay',
-                                 'optimizer', 'weight_decay'),
-                                ('param_scheduler.1.eta_min', 'scheduler',
-                                 'eta_min'), ('train_cfg.max_epochs',
-                                              'scheduler', 'max_epoch')):
-        value = read(section, reference.get(section), {key: None})[key]
-        if value is not None:
-            found[place] = value
     for place, key in (('train_cfg.max_epochs', 'end_epoch'),
                        ('train_cfg.val_begin', 'val_start_epoch')):
         if last[key]:
@@ -153,15 +146,10 @@ def _facts(reference: dict, split: str) -> dict:
     data = _dataset(reference, split)
     video = _step(
         reference, split, 'PrepareVideoInfo', format='mp4', prefix='')
-    head = read('model.rpn_head', reference['model'].get('rpn_head'), {},
-                ('num_classes', ))
     return dict(
-        # a text file with one name per line
-        metainfo=dict(classes=data['class_map']),
+        facts(reference, data),
         file_prefix=video['prefix'],
-        file_suffix=f".{video['format']}",
-        exclude=data['block_list'] or (),
-        class_agnostic=head['num_classes'] == 1)
+        file_suffix=f".{video['format']}")
 
 
 def _rate_of_adapters(reference: dict, lr: Optional[float]) -> Any:
@@ -183,21 +171,13 @@ def _scale(reference: dict, split: str) -> Any:
 
 def _dataset(reference: dict, split: str) -> dict:
     """The data set of a split; ``'val'`` is the one that is reported."""
-    return read(f'dataset.{split}', _given(reference, split), DATASET, NEEDED)
-
-
-def _given(reference: dict, split: str) -> Any:
-    """What the config says of a data set."""
-    given = read('dataset', reference['dataset'],
-                 dict(train=None, val=None, test=None))
-    if split == 'train' or given['test'] is None:
-        return given[split]
-    return given['test']
+    return read(f'dataset.{split}', dataset_of(reference, split), DATASET,
+                NEEDED)
 
 
 def _pipeline(reference: dict, split: str) -> List[dict]:
     """Steps of a data set."""
-    return read(f'dataset.{split}', _given(reference, split),
+    return read(f'dataset.{split}', dataset_of(reference, split),
                 dict(pipeline=()))['pipeline']
 
 

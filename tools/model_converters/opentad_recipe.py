@@ -69,16 +69,28 @@ def changes(reference: dict) -> dict:
     Returns:
         dict: Values by dotted key.
     """
-    clip = read('solver', reference.get('solver'),
-                dict(clip_grad_norm=-1))['clip_grad_norm']
     truncation = read('RandomTrunc',
                       _steps(reference, 'train').get('RandomTrunc'),
                       dict(trunc_thresh=0.5, crop_ratio=None))
     truncate = 'train_dataloader.dataset.pipeline.2.'
     found = {
-        'optim_wrapper.clip_grad': dict(max_norm=clip) if clip > 0 else None,
-        truncate + 'trunc_thresh': truncation['trunc_thresh'],
-        truncate + 'crop_ratio': truncation['crop_ratio']
+        **changes_of_training(reference), truncate + 'trunc_thresh':
+        truncation['trunc_thresh'],
+        truncate + 'crop_ratio':
+        truncation['crop_ratio']
+    }
+    for ours, theirs in dict(train='train', val='val', test='val').items():
+        for key, value in _facts(reference, theirs).items():
+            found[f'{ours}_dataloader.dataset.{key}'] = value
+    return found
+
+
+def changes_of_training(reference: dict) -> dict:
+    """What the settings do not cover of optimizer and schedule; see above."""
+    clip = read('solver', reference.get('solver'),
+                dict(clip_grad_norm=-1))['clip_grad_norm']
+    found = {
+        'optim_wrapper.clip_grad': dict(max_norm=clip) if clip > 0 else None
     }
     for place, section, key in (('optim_wrapper.optimizer.weight_decay',
                                  'optimizer', 'weight_decay'),
@@ -87,9 +99,6 @@ def changes(reference: dict) -> dict:
         value = read(section, reference.get(section), {key: None})[key]
         if value is not None:
             found[place] = value
-    for ours, theirs in dict(train='train', val='val', test='val').items():
-        for key, value in _facts(reference, theirs).items():
-            found[f'{ours}_dataloader.dataset.{key}'] = value
     return found
 
 
@@ -98,25 +107,47 @@ def _facts(reference: dict, split: str) -> dict:
     load = read('LoadFeats',
                 _steps(reference, split).get('LoadFeats'),
                 dict(prefix='', suffix='', feat_format='npy'))
-    data = _dataset(reference, split)
+    return dict(
+        facts(reference, _dataset(reference, split)),
+        file_prefix=load['prefix'],
+        file_suffix=f"{load['suffix']}.{load['feat_format']}")
+
+
+def facts(reference: dict, data: dict) -> dict:
+    """Arguments of any data set that are no settings.
+
+    Args:
+        reference (dict): OpenTAD's config.
+        data (dict): Its data set.
+
+    Returns:
+        dict: Values by name.
+    """
     head = read('model.rpn_head', reference['model'].get('rpn_head'), {},
                 ('num_classes', ))
     return dict(
         # a text file with one name per line
         metainfo=dict(classes=data['class_map']),
-        file_prefix=load['prefix'],
-        file_suffix=f"{load['suffix']}.{load['feat_format']}",
         exclude=data['block_list'] or (),
         class_agnostic=head['num_classes'] == 1)
 
 
 def _dataset(reference: dict, split: str) -> dict:
     """The data set of a split; ``'val'`` is the one that is reported."""
-    return read(f'dataset.{split}', _given(reference, split), DATASET, NEEDED)
+    return read(f'dataset.{split}', dataset_of(reference, split), DATASET,
+                NEEDED)
 
 
-def _given(reference: dict, split: str) -> Any:
-    """What the config says of a data set."""
+def dataset_of(reference: dict, split: str) -> Any:
+    """What the config says of a data set.
+
+    Args:
+        reference (dict): OpenTAD's config.
+        split (str): ``'train'``, or ``'val'``, the one that is reported.
+
+    Returns:
+        dict, optional: As it stands there.
+    """
     given = read('dataset', reference['dataset'],
                  dict(train=None, val=None, test=None))
     if split == 'train' or given['test'] is None:
@@ -127,7 +158,7 @@ def _given(reference: dict, split: str) -> Any:
 def _steps(reference: dict, split: str) -> dict:
     """Steps of a pipeline by their type."""
     section = f'dataset.{split}'
-    pipeline = read(section, _given(reference, split),
+    pipeline = read(section, dataset_of(reference, split),
                     dict(pipeline=()))['pipeline']
     steps = {
         read(f'{section}.pipeline', step, {}, ('type', ))['type']: step
