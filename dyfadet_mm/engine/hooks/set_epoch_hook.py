@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
@@ -71,8 +72,9 @@ class SetEpochHook(Hook):
                           data_batch: Any = None) -> None:
         """Start the numbers again, and count epochs where the loop does not.
 
-        Workers draw one number when they start: in the first epoch of a
-        training and of one that was resumed, but not in the next ones.
+        A loader draws one number when its iterator is made. Where workers
+        persist, that is in the first epoch of a training and of one that was
+        resumed, but not in the next ones. Here every epoch begins behind it.
 
         Args:
             runner (Runner): The runner of the training process.
@@ -81,6 +83,7 @@ class SetEpochHook(Hook):
         """
         if self._by_epoch and batch_idx == 0:
             _start_random_numbers(runner, runner.epoch)
+            torch.empty((), dtype=torch.int64).random_()
         if not self._by_epoch:
             # the batch after this one is the next to be made
             self._set_epoch(runner,
