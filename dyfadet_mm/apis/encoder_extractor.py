@@ -64,10 +64,6 @@ class EncoderExtractor(FeatureExtractor):
                     ],
                     dtype=model.predict_dtype or 'float32')))
 
-    def facts_at(self, fps: Optional[float]) -> dict:
-        """What the features of a video depend on; see the base class."""
-        return dict(self.facts, fps=self.facts['fps'] or fps)
-
     def stream(self, *args: Any, **kwargs: Any) -> Iterator[np.ndarray]:
         """Refuse to make features while a video is running.
 
@@ -75,8 +71,8 @@ class EncoderExtractor(FeatureExtractor):
             ValueError: Always: the frames of a window are encoded together.
         """
         raise ValueError('an encoder of frames needs whole windows of frames '
-                         'and cannot follow a running video; give the video '
-                         'as a file when it is complete')
+                         'and cannot follow a running video; detect in '
+                         'the whole file when it is complete')
 
     def events(self, paths: Sequence[str]) -> Iterator[Event]:
         """What happens while features are made; see the base class."""

@@ -127,7 +127,7 @@ class FeatureExtractor:
         Returns:
             dict: ``facts``, with that rate where the grid has none.
         """
-        return dict(self.facts, fps=self.grid.fps or fps)
+        return dict(self.facts, fps=self.facts['fps'] or fps)
 
     def stream(self,
                frames: Iterable[np.ndarray],

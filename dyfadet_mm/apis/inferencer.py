@@ -190,7 +190,7 @@ class TADInferencer(BaseInferencer):
         given = {key: each for key, each in given.items() if each is not None}
         if isinstance(source, (str, os.PathLike)):
             with VideoReader(os.fspath(source)) as reader:
-                fps = self.extractor.grid.fps or reader.info.fps
+                fps = self.extractor.facts_at(reader.info.fps)['fps']
                 yield from self.stream(reader.resampled(fps), fps, **kwargs)
             return
         chunks = iter(source)

@@ -15,9 +15,7 @@ from dyfadet_mm.fileio.feature_readers.checks import (check_features,
 from dyfadet_mm.fileio.feature_readers.containers import split_container
 from dyfadet_mm.registry import TASK_UTILS, TRANSFORMS
 from .inputs import Source, reader_of
-from .video_frames import VideoFrames, reads_frames
-
-GRID = ('fps', 'feat_stride', 'feat_num_frames')
+from .video_frames import GRID, VideoFrames, kind_of, reads_frames
 
 
 class InferencePipeline:
@@ -57,8 +55,7 @@ class InferencePipeline:
             pipeline = self.frames.steps_of_features()
         steps = []
         for step in pipeline:
-            kind = step['type']
-            kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+            kind = kind_of(step)
             if kind is LoadFeatures:
                 self.loader = dict(step)
             elif kind not in (ConcatFeatures, SecondsToGrid):

@@ -9,6 +9,9 @@ from dyfadet_mm.datasets.transforms import (PackTADInputs, SampleCellFrames,
 from dyfadet_mm.datasets.video_dataset import reading_video
 from dyfadet_mm.registry import TRANSFORMS
 
+#: What a data set may say of the cells of all its videos.
+GRID = ('fps', 'feat_stride', 'feat_num_frames')
+
 
 class VideoFrames:
     """Make the input of a detector of a video file, without annotations.
@@ -26,13 +29,10 @@ class VideoFrames:
     """
 
     def __init__(self, dataset: dict) -> None:
-        self.grid = {
-            key: dataset.get(key)
-            for key in ('fps', 'feat_stride', 'feat_num_frames')
-        }
+        self.grid = {key: dataset.get(key) for key in GRID}
         steps = [
             TRANSFORMS.build(step) for step in dataset['pipeline']
-            if _kind(step) is not SecondsToGrid
+            if kind_of(step) is not SecondsToGrid
         ]
         self.sampling = next(
             each for each in steps if isinstance(each, SampleCellFrames))
@@ -54,12 +54,9 @@ class VideoFrames:
         Raises:
             VideoError: If it cannot be read.
         """
-        results = dict(
-            dict(self.grid, duration=math.inf, **given),
-            video_id=video_id,
-            filename=path)
+        results = {**self.grid, 'duration': math.inf, **given}
         with reading_video(path):
-            return self.steps(results)
+            return self.steps(dict(results, video_id=video_id, filename=path))
 
     @property
     def window(self) -> Optional[float]:
@@ -87,11 +84,11 @@ def reads_frames(dataset: dict) -> bool:
         dataset (dict): Its config.
     """
     return any(
-        _kind(step) is SampleCellFrames
+        kind_of(step) is SampleCellFrames
         for step in dataset.get('pipeline') or ())
 
 
-def _kind(step: dict) -> Optional[type]:
-    """The class of a step."""
+def kind_of(step: dict) -> Optional[type]:
+    """The class of a step of a pipeline, by its config."""
     kind = step['type']
     return TRANSFORMS.get(kind) if isinstance(kind, str) else kind

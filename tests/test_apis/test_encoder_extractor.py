@@ -166,8 +166,18 @@ def test_a_detector_of_features_has_no_encoder():
         EncoderExtractor(model)
 
 
-def test_a_running_video_is_refused(files):
+def test_a_running_video_is_refused(trained, files):
     inferencer = TADInferencer(*files, device='cpu', show_progress=False)
     frames = (np.zeros((32, 32, 3), np.uint8) for _ in range(8))
-    with pytest.raises(ValueError, match='give the video as a file'):
-        list(inferencer.stream(frames, fps=FPS))
+    path = str(next((trained / 'videos').glob('*.mp4')))
+    for source, fps in ((frames, FPS), (path, None)):
+        with pytest.raises(ValueError, match='cannot follow a running video'):
+            list(inferencer.stream(source, fps=fps))
+
+
+def test_what_a_user_says_of_a_video_wins(trained, files):
+    inferencer = TADInferencer(*files, device='cpu', show_progress=False)
+    path = str(next((trained / 'videos').glob('*.mp4')))
+    found = inferencer(path, duration=15.5)['predictions'][0]
+    assert found['duration'] == 15.5
+    assert 0 < max(end for _, end in found['segments']) <= 15.5
