@@ -102,10 +102,11 @@ def count(config: str,
     model = MODELS.build(cfg.model)
     model.init_weights()
     sizes = input_shape(model, shape)
-    inputs = (torch.randn(sizes), )
     if len(sizes) > 3:
-        inputs = (torch.zeros(sizes, dtype=torch.uint8), )
-    return sizes, get_model_complexity_info(model.eval(), inputs=inputs)
+        inputs = torch.zeros(sizes, dtype=torch.uint8)
+    else:
+        inputs = torch.randn(sizes)
+    return sizes, get_model_complexity_info(model.eval(), inputs=(inputs, ))
 
 
 def main() -> None:

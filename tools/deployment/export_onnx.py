@@ -282,16 +282,12 @@ def check_file(model: nn.Module, path: str, lengths: Sequence[int]) -> float:
 def load_model(cfg: Config, checkpoint: str) -> Tuple[nn.Module, Any]:
     """The detector with its weights, and the names of its classes."""
     init_default_scope(cfg.get('default_scope', 'dyfadet_mm'))
-    model = cfg.model
-    if model.get('encoder'):
+    model = MODELS.build(cfg.model)
+    loaded = load_checkpoint(model, checkpoint, 'cpu', strict=True)
+    if getattr(model, 'encoder', None) is not None:
         print('the frame encoder is left out: the network takes features, '
               'which extract_features.py makes with this checkpoint')
-        # in_channels is handed down by the encoder
-        encoder = MODELS.build(model).backbone.in_channels
-        backbone = dict(model.backbone, in_channels=encoder)
-        model = dict(model, encoder=None, backbone=backbone)
-    model = MODELS.build(model)
-    loaded = load_checkpoint(model, checkpoint, 'cpu', strict=True)
+        model.encoder = None
     meta = loaded.get('meta', {}).get('dataset_meta') or {}
     return model.eval(), meta.get('classes')
 

@@ -6,7 +6,8 @@ of the recipes in ``configs/e2e``; further steps are named in a warning.
 from typing import Any, List, Optional
 
 from mmengine.logging import print_log
-from opentad_recipe import changes_of_training, dataset_of, facts
+from opentad_recipe import (changes_of_training, dataset_of, facts,
+                            shared_settings)
 
 from dyfadet_mm.conversion import ConversionError, read, show
 
@@ -62,45 +63,25 @@ def settings(reference: dict) -> dict:
             value is not of its kind.
     """
     train, val = _dataset(reference, 'train'), _dataset(reference, 'val')
-    projection = read('model.projection', reference['model']['projection'],
-                      dict(max_seq_len=2304), ('in_channels', ))
     head = read('model.rpn_head', reference['model'].get('rpn_head'), {},
                 ('num_classes', ))
-    schedule = read('scheduler', reference.get('scheduler'),
-                    dict(warmup_epoch=None, max_epoch=None))
-    solver = read('solver', reference.get('solver'), dict(train=None))
-    loader = read('solver.train', solver['train'], dict(batch_size=None))
-    metric = read('evaluation', reference.get('evaluation'),
-                  dict(tiou_thresholds=None))
-    lr = read('optimizer', reference.get('optimizer'), dict(lr=None))['lr']
     frames = _step(
         reference, 'train', 'LoadFrames', scale_factor=1, trunc_thresh=None)
     size = _step(
         reference, 'val', 'mmaction.CenterCrop', crop_size=None)['crop_size']
     stride = train['feature_stride']
-    found = dict(
-        data_root='',
-        ann_file=train['ann_file'],
+    found = shared_settings(reference, train, val)
+    found.update(
         video_dir=train['data_path'],
-        train_subset=train['subset_name'],
-        val_subset=val['subset_name'],
         num_classes=head['num_classes'],
-        feat_dim=projection['in_channels'],
         feat_stride=None if stride is None else stride *
         train['sample_stride'],
         frames_per_cell=frames['scale_factor'],
-        fps=train['fps'],
-        max_seq_len=projection['max_seq_len'],
         image_size=size and (size, size),
         train_scale=_scale(reference, 'train'),
         test_scale=_scale(reference, 'val'),
         trunc_thresh=frames['trunc_thresh'],
-        tiou_thresholds=metric['tiou_thresholds'],
-        batch_size=loader['batch_size'],
-        lr=lr,
-        adapter_lr_mult=_rate_of_adapters(reference, lr),
-        warmup_epochs=schedule['warmup_epoch'],
-        max_epochs=schedule['max_epoch'])
+        adapter_lr_mult=_rate_of_adapters(reference, found['lr']))
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -32,8 +32,27 @@ def settings(reference: dict) -> dict:
             value is not of its kind.
     """
     train, val = _dataset(reference, 'train'), _dataset(reference, 'val')
-    model = read('model.projection', reference['model']['projection'],
-                 dict(max_seq_len=2304), ('in_channels', ))
+    found = dict(
+        shared_settings(reference, train, val),
+        feature_dir=train['data_path'],
+        feat_stride=train['feature_stride'] * train['sample_stride'],
+        feat_num_frames=2 * train['offset_frames'])
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def shared_settings(reference: dict, train: dict, val: dict) -> dict:
+    """Settings of all recipes.
+
+    Args:
+        reference (dict): OpenTAD's config.
+        train (dict): Its training set.
+        val (dict): The data set that is reported.
+
+    Returns:
+        dict: Values by name, None of what the config does not say.
+    """
+    projection = read('model.projection', reference['model']['projection'],
+                      dict(max_seq_len=2304), ('in_channels', ))
     schedule = read('scheduler', reference.get('scheduler'),
                     dict(warmup_epoch=None, max_epoch=None))
     solver = read('solver', reference.get('solver'), dict(train=None))
@@ -41,23 +60,19 @@ def settings(reference: dict) -> dict:
     metric = read('evaluation', reference.get('evaluation'),
                   dict(tiou_thresholds=None))
     optimizer = read('optimizer', reference.get('optimizer'), dict(lr=None))
-    found = dict(
+    return dict(
         data_root='',
         ann_file=train['ann_file'],
-        feature_dir=train['data_path'],
         train_subset=train['subset_name'],
         val_subset=val['subset_name'],
-        feat_dim=model['in_channels'],
-        feat_stride=train['feature_stride'] * train['sample_stride'],
-        feat_num_frames=2 * train['offset_frames'],
+        feat_dim=projection['in_channels'],
         fps=train['fps'],
-        max_seq_len=model['max_seq_len'],
+        max_seq_len=projection['max_seq_len'],
         tiou_thresholds=metric['tiou_thresholds'],
         batch_size=loader['batch_size'],
         lr=optimizer['lr'],
         warmup_epochs=schedule['warmup_epoch'],
         max_epochs=schedule['max_epoch'])
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def changes(reference: dict) -> dict:

@@ -149,8 +149,7 @@ class GateCounter:
     @property
     def trains_shut(self) -> bool:
         """bool: Whether a shut gate gets a gradient."""
-        return getattr(
-            getattr(self._gated.part, 'act', None), 'trains_shut', False)
+        return getattr(self._gated.part.act, 'trains_shut', False)
 
     def start(self) -> None:
         """Count from here on."""
