@@ -18,26 +18,32 @@ from .base_tad_head import BaseTADHead, logit
 MAX_BINS = 2**20
 
 
-def expected_offsets(start: Tensor, end: Tensor, bins: Tensor) -> Tensor:
-    """Expected distance to both ends over N + 1 bins, in cells, (..., 2).
+def boundary_logits(start: Tensor, end: Tensor,
+                    bins: Tensor) -> Tuple[Tensor, Tensor]:
+    """Logits of a start and of an end at N + 1 cells, (..., N + 1) each.
 
-    Every bin's probability is the softmax of the boundary logit of the cell
-    it stands for, plus its own logit. Of a point these are start logits of
-    the cells N to 0 before it and end logits of the cells 0 to N behind it,
-    (..., N + 1), and logits of the start and the end bins, (..., 2 * (N + 1)),
-    all in the order of time.
+    Of every cell its boundary logit plus that of the bin it falls into. Of a
+    point these are start logits of the cells N to 0 before it and end logits
+    of the cells 0 to N behind it, (..., N + 1), and logits of the start and
+    the end bins, (..., 2 * (N + 1)), all in the order of time, as the result.
 
     Reference:
         Shi et al., TriDet: Temporal Action Detection with Relative Boundary
         Modeling, CVPR 2023, Sec. 3.3.
     """
-    steps = torch.arange(
-        start.size(-1), device=start.device, dtype=start.dtype)
     left_bins, right_bins = bins.chunk(2, -1)
+    return start + left_bins, end + right_bins
+
+
+def expected_offsets(left: Tensor, right: Tensor) -> Tensor:
+    """Expected distances to both ends, in cells, (..., 2).
+
+    Of :func:`boundary_logits`, whose softmax is the probability of a cell.
+    """
+    steps = torch.arange(left.size(-1), device=left.device, dtype=left.dtype)
     # not matrix products, which autocast would round
-    left = ((start + left_bins).softmax(-1) * steps.flip(0)).sum(-1)
-    right = ((end + right_bins).softmax(-1) * steps).sum(-1)
-    return torch.stack((left, right), -1)
+    return torch.stack(((left.softmax(-1) * steps.flip(0)).sum(-1),
+                        (right.softmax(-1) * steps).sum(-1)), -1)
 
 
 @MODELS.register_module()
@@ -46,7 +52,7 @@ class TridentHead(BaseTADHead):
 
     Two more branches give every cell logits of being the start and the end of
     an action of each class. A point's offsets are expectations over the N
-    cells on either side, see :func:`expected_offsets`, and so differ between
+    cells on either side, see :func:`boundary_logits`, and so differ between
     classes. The boundary branches do not train the parts before the head.
 
     Args: Those of :class:`BaseTADHead`, of which ``reg_weight`` has no say:
@@ -63,6 +69,10 @@ class TridentHead(BaseTADHead):
         rectify_bins (bool): Whether the logits of the bins end in a ReLU, as
             published. A bin that is below 0 at every cell has no gradient
             then and is lost, half of them in practice. Defaults to True.
+        loss_dfl (dict, optional): Loss of the probabilities of the cells
+            themselves, ``mmdet.DistributionFocalLoss``. Where one cell has
+            all probability, the expectation has no slope and stays what it
+            is; this loss has one. Defaults to None.
 
     Raises:
         ValueError: If ``num_bins`` is below 1, or as :class:`BaseTADHead`.
@@ -80,6 +90,7 @@ class TridentHead(BaseTADHead):
                  tower: ConfigType = dict(type='dyfadet_mm.ConvTower'),
                  boundary_tower: OptConfigType = None,
                  rectify_bins: bool = True,
+                 loss_dfl: OptConfigType = None,
                  **kwargs) -> None:
         if num_bins < 1:
             raise ValueError(f'num_bins must be positive, but got {num_bins}')
@@ -87,6 +98,7 @@ class TridentHead(BaseTADHead):
         super().__init__(tower, *args, **kwargs)
         self.num_bins = num_bins
         self.rectify_bins = rectify_bins
+        self.loss_dfl = loss_dfl and MODELS.build(loss_dfl)
         self.boundary_kernel_size = boundary_kernel_size
         self.iou_weight_power = iou_weight_power
         width = self.conv_reg.in_channels
@@ -149,8 +161,9 @@ class TridentHead(BaseTADHead):
         if not is_traced():
             step = max(MAX_BINS // max(bins.numel(), 1), 1)
         parts = [
-            expected_offsets(*(x.unfold(2, num_bins + 1, 1) for x in pair),
-                             bins[:, None])  # (B, step, T, 2)
+            expected_offsets(*boundary_logits(
+                *(x.unfold(2, num_bins + 1, 1)
+                  for x in pair), bins[:, None]))  # (B, step, T, 2)
             for pair in zip(start.split(step, 1), end.split(step, 1))
         ]
         return torch.cat(parts, 1)
@@ -170,7 +183,8 @@ class TridentHead(BaseTADHead):
         divisor = self.loss_normalizer(targets.positive.sum())
         pairs = (targets.labels * targets.valid[..., None]).nonzero(
             as_tuple=True)  # video, point and class, (M,) each
-        pred = self._offsets_of(pairs, bins, start_logits, end_logits)
+        logits = self._logits_of(pairs, bins, start_logits, end_logits)
+        pred = expected_offsets(*logits)
         goal = targets.offsets[pairs[:2]]  # (M, 2)
         # the root of 0 would have no finite slope
         iou = offset_iou(pred, goal).clamp(min=1e-8)
@@ -179,12 +193,20 @@ class TridentHead(BaseTADHead):
         loss_cls = self._classification_loss(cls_logits, targets, divisor,
                                              weight)
         loss_reg = self.loss_reg(pred, goal, avg_factor=divisor)
-        return self._balance(loss_cls, loss_reg)
+        losses = self._balance(loss_cls, loss_reg)
+        if self.loss_dfl is not None:
+            left, right = logits
+            losses['loss_dfl'] = self.loss_dfl(
+                torch.cat((left.flip(1), right)),  # of 0 to N cells
+                # a target lies between two of them
+                goal.T.flatten().clamp(0, self.num_bins - 0.01),
+                avg_factor=2 * divisor)
+        return losses
 
-    def _offsets_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
-                    bins: TensorTuple, start_logits: TensorTuple,
-                    end_logits: TensorTuple) -> Tensor:
-        """Expected offsets of pairs, in strides, (M, 2).
+    def _logits_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
+                   bins: TensorTuple, start_logits: TensorTuple,
+                   end_logits: TensorTuple) -> Tuple[Tensor, Tensor]:
+        """:func:`boundary_logits` of pairs, (M, N + 1) each.
 
         A pair is a video, a point (of all levels in one row) and a class,
         (M,) each.
@@ -205,6 +227,5 @@ class TridentHead(BaseTADHead):
         behind = position[:, None] + steps  # (M, N + 1)
         before = behind - num_bins
         video_, label_ = video[:, None], label[:, None]
-        return expected_offsets(start[video_, label_, before],
-                                end[video_, label_, behind], bins[video,
-                                                                  point])
+        return boundary_logits(start[video_, label_, before],
+                               end[video_, label_, behind], bins[video, point])

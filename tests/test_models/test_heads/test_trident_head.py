@@ -30,8 +30,8 @@ def make_head(num_bins=3, **kwargs):
     return TridentHead(**dict(options, **kwargs))
 
 
-def slow_offsets(start, end, bins, label, t):
-    """Expected offsets of one class at one cell, in tensors of one number.
+def slow_logits(start, end, bins, label, t):
+    """Of one class at one cell: N to 0 cells before it, 0 to N behind it.
 
     ``start`` and ``end`` are (A, T), ``bins`` is (2 * (N + 1), T).
     """
@@ -42,10 +42,28 @@ def slow_offsets(start, end, bins, label, t):
         left.append(bins[s, t] + (start[label, before] if before >= 0 else 0))
         right.append(bins[num_bins + 1 + s, t] +
                      (end[label, behind] if behind < length else 0))
-    left, right = torch.stack(left).exp(), torch.stack(right).exp()
+    return torch.stack(left), torch.stack(right)
+
+
+def slow_offsets(*args):
+    """Expected offsets of one class at one cell, in tensors of one number."""
+    left, right = (x.exp() for x in slow_logits(*args))
+    num_bins = len(left) - 1
     d_start = sum((num_bins - s) * left[s] for s in range(num_bins + 1))
     d_end = sum(s * right[s] for s in range(num_bins + 1))
     return torch.stack((d_start / left.sum(), d_end / right.sum()))
+
+
+def slow_dfl(logits, distance):
+    """Of one end, from logits of 0 to N cells: one or two of them are right.
+
+    Generalized focal loss (Li et al., NeurIPS 2020), Eq. (6).
+    """
+    probabilities = logits.exp() / logits.exp().sum()
+    distance = min(distance, len(logits) - 1.01)
+    low = int(distance)
+    return (-(low + 1 - distance) * probabilities[low].log() -
+            (distance - low) * probabilities[low + 1].log())
 
 
 def decode(head, pyramid):
@@ -131,7 +149,7 @@ def draw(lengths, total, num_bins, num_classes, seed, make_pyramid):
 
 def slow_losses(head, outputs, masks, gts, smoothing):
     """Sums over points and pairs, one by one; the number of positives."""
-    cls_sum, reg_sum, positives = 0., 0., 0
+    cls_sum, reg_sum, dfl_sum, positives = 0., 0., 0., 0
     for video, gt in enumerate(gts):
         for level, mask in enumerate(masks):
             logits, bins, start, end = (x[level][video] for x in outputs)
@@ -150,11 +168,15 @@ def slow_losses(head, outputs, masks, gts, smoothing):
                         union = torch.maximum(pred, goal).sum()
                         weight = (inter / union)**head.iou_weight_power
                         reg_sum = reg_sum + offset_diou_loss(pred, goal)[0]
+                        left, right = slow_logits(start, end, bins, label, t)
+                        dfl_sum = dfl_sum + (
+                            slow_dfl(left.flip(0), goal[0, 0].item()) +
+                            slow_dfl(right, goal[0, 1].item())) / 2
                     aim = aim * (1 - smoothing) + smoothing / (
                         head.num_classes + 1)
                     cls_sum = cls_sum + weight * sigmoid_focal_loss(
                         logits[label, t], aim)
-    return cls_sum, reg_sum, positives
+    return cls_sum, reg_sum, dfl_sum, positives
 
 
 @settings(deadline=None, max_examples=15)
@@ -175,14 +197,16 @@ def test_losses_and_gradients_equal_their_definition(lengths, num_bins,
         num_bins,
         num_classes=num_classes,
         iou_weight_power=power,
-        label_smoothing=smoothing)
+        label_smoothing=smoothing,
+        loss_dfl=dict(type='mmdet.DistributionFocalLoss', loss_weight=0.5))
     losses = head.loss_by_feat(*outputs, masks, gts)
     leaves = [x for output in outputs for x in output]
-    slow_cls, slow_reg, positives = slow_losses(head, outputs, masks, gts,
-                                                smoothing)
+    slow_cls, slow_reg, slow_dfl, positives = slow_losses(
+        head, outputs, masks, gts, smoothing)
     divisor = 0.9 * 10 + 0.1 * max(positives, 1)
     assert head.loss_normalizer.value.item() == pytest.approx(divisor)
-    for name, slow in (('loss_cls', slow_cls), ('loss_reg', slow_reg)):
+    for name, slow in (('loss_cls', slow_cls), ('loss_reg', slow_reg),
+                       ('loss_dfl', slow_dfl / 2)):
         slow = torch.as_tensor(slow / divisor)
         torch.testing.assert_close(
             losses[name].double(), slow.double(), atol=1e-6, rtol=1e-4)
@@ -217,10 +241,27 @@ def test_pairs_that_miss_their_action_have_finite_gradients(make_pyramid):
     assert all(x.grad.isfinite().all() for output in outputs for x in output)
 
 
+@pytest.mark.parametrize('loss_dfl, trains',
+                         [(None, False),
+                          (dict(type='mmdet.DistributionFocalLoss'), True)])
+def test_one_sure_bin_trains_with_the_loss_of_the_distribution(
+        loss_dfl, trains, make_pyramid):
+    """All probability at 2 cells: the expectation alone has no slope."""
+    outputs, masks, gts = draw((9, 9), 9, 3, 3, 0, make_pyramid)
+    with torch.no_grad():
+        for bins in outputs[1]:
+            bins[:, [1, 6]] = 500.
+    losses = make_head(loss_dfl=loss_dfl).loss_by_feat(*outputs, masks, gts)
+    sum(losses.values()).backward()
+    assert (outputs[1][0].grad.abs().max() > 1e-3) == trains
+    assert all(x.grad.isfinite().all() for output in outputs for x in output)
+
+
 def test_no_actions_cost_no_regression(make_pyramid):
     outputs, masks, _ = draw((9, 5), 9, 3, 3, 0, make_pyramid)
-    losses = make_head().loss_by_feat(*outputs, masks, [instances([], [])] * 2)
-    assert losses['loss_reg'].item() == 0
+    head = make_head(loss_dfl=dict(type='mmdet.DistributionFocalLoss'))
+    losses = head.loss_by_feat(*outputs, masks, [instances([], [])] * 2)
+    assert losses['loss_reg'].item() == losses['loss_dfl'].item() == 0
     sum(losses.values()).backward()
     assert all(x.grad is not None for x in outputs[0])
 
