@@ -74,6 +74,7 @@ CONFIGS = dict(
     FocalLoss=dict(),
     LossNormalizer=dict(),
     # detector
+    SwapActions=dict(),
     TADDataPreprocessor=dict(),
     SingleStageTAD=dict(
         backbone=dict(

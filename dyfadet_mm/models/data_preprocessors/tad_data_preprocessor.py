@@ -3,11 +3,12 @@ from typing import Optional, Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseDataPreprocessor
+from mmengine.model import BaseDataPreprocessor, ModuleList
 from torch import Tensor
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Padding, pad_cells
+from dyfadet_mm.utils.typing import ConfigType
 
 PAD_TO = ('max_seq_len', 'divisor')
 
@@ -42,6 +43,9 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         channel_dropout (float): Share of the channels of a video that become
             zero in training, in [0, 1); the others are scaled to make up for
             it. Defaults to 0.
+        batch_augments (Sequence[dict]): What is done in training to the
+            videos of a batch before they are padded, such as
+            :class:`SwapActions`. Defaults to ().
         mean (Sequence[float], optional): Of the three colours of frames, 0 to
             255. Frames stay uint8 here: the frame encoder, which takes these
             over, normalises them clip by clip. Defaults to None, its own.
@@ -61,6 +65,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
                  pad_to: str = 'max_seq_len',
                  padding: str = 'published',
                  channel_dropout: float = 0.,
+                 batch_augments: Sequence[ConfigType] = (),
                  mean: Optional[Sequence[float]] = None,
                  std: Optional[Sequence[float]] = None,
                  non_blocking: bool = False) -> None:
@@ -83,6 +88,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         self.size_divisor = size_divisor
         self.input_noise = input_noise
         self.channel_dropout = channel_dropout
+        self.batch_augments = ModuleList(map(MODELS.build, batch_augments))
         self.mean, self.std = mean, std
 
     def padded_len(self, length: int) -> int:
@@ -108,9 +114,13 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             ValueError: If a video is of another shape or has no cell, or
                 videos differ in what they must share.
         """
-        data = self.cast_data(data)
         videos = [self._check(each) for each in data['inputs']]
         samples = data.get('data_samples')
+        if training:  # on the host, where the samples are
+            for augment in self.batch_augments:
+                videos, samples = augment(videos, samples)
+        data = self.cast_data(dict(inputs=videos, data_samples=samples))
+        videos, samples = data['inputs'], data['data_samples']
         lengths = [each.size(1) for each in videos]
         padded = [self.padded_len(length) for length in lengths]
         if len({(each.size(0), *each.shape[2:]) for each in videos}) > 1:
@@ -120,8 +130,10 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             shapes = ', '.join(str(tuple(each.shape)) for each in videos)
             raise ValueError(f'{what}, but got {shapes}')
         inputs = torch.stack([pad_cells(x, max(padded)) for x in videos])
-        if training and inputs.ndim == 3:
-            inputs = self.perturb(inputs)
+        if inputs.ndim == 3:
+            inputs = inputs.float()
+            if training:
+                inputs = self.perturb(inputs)
         for sample, length, total in zip(samples or (), lengths, padded):
             sample.set_metainfo(dict(feat_len=length, padded_len=total))
         return dict(inputs=inputs, data_samples=samples)
@@ -143,13 +155,11 @@ class TADDataPreprocessor(BaseDataPreprocessor):
 
     @staticmethod
     def _check(video: Tensor) -> Tensor:
-        """Features as float32 or frames, or an error that says what is wrong.
-        """
-        if video.ndim == 5 and video.numel() > 0:
-            if video.dtype == torch.uint8 and len(video) == 3:
-                return video
-        elif video.ndim == 2 and video.numel() > 0:
-            return video.float()
+        """The video itself, or an error that says what is wrong."""
+        if video.numel() > 0 and (video.ndim == 2 or
+                                  (video.ndim == 5 and len(video) == 3
+                                   and video.dtype == torch.uint8)):
+            return video
         raise ValueError(
             'inputs must be features (C, T), or uint8 frames (3, T, k, H, W), '
             f'with at least one cell, but got {tuple(video.shape)} of '
