@@ -176,9 +176,9 @@ def test_a_variant_trains(tool, data, tmp_path, monkeypatch, change, expected):
                                          for item in entry['annotations'])])
     ranges = cfg.model.head.regression_ranges
     assert divisor == 2**(len(ranges) - 1) == 2**cfg.model.backbone.arch[2]
-    assert ranges[0] == (0, 4) and ranges[-1][1] > cells.max()
+    assert ranges[0] == (0, 3) and ranges[-1][1] > cells.max()
     # the coarsest level of the last range before it is open
-    assert 4 * divisor >= np.percentile(cells, 99) / 2 > 2 * divisor
+    assert 3 * divisor >= np.percentile(cells, 99) / 2 > 1.5 * divisor
     check_training(cfg, tmp_path, monkeypatch)
 
 
@@ -202,8 +202,8 @@ def test_real_features(tool, tmp_path, monkeypatch):
         channel_dropout=0.5,
         max_seq_len=192)  # 189 cells, in eights
     # half of 37 cells
-    assert cfg.model.head.regression_ranges == [(0, 4), (4, 8), (8, 16),
-                                                (16, 10000)]
+    assert cfg.model.head.regression_ranges == [(0, 3), (3, 6), (6, 12),
+                                                (12, 10000)]
     check_training(cfg, tmp_path, monkeypatch)
 
 
@@ -457,7 +457,7 @@ def test_size_of_the_data_chooses_that_of_the_training(tool, size, expected):
     assert tuple(found[key].value for key in keys) == pytest.approx(
         expected, rel=0.05)
     assert found['nms_sigma'].value == 0.7
-    assert found['regression_ranges'].value[-1] == (8, 10000)
+    assert found['regression_ranges'].value[-1] == (6, 10000)
 
 
 def test_few_cells_bound_the_levels(tool):

@@ -7,7 +7,8 @@ from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-FINEST = 4  # cells to the farther end of an action, at most, on level 0
+FINEST = 3  # cells to the farther end of an action, at most, on level 0
+LEAST_CELLS = 4  # of the coarsest level that the median video has
 FARTHEST = 10000  # cells on the coarsest level: any
 MOST_EPOCHS, LEAST_EPOCHS = 60, 10
 MOST_BATCH = 16
@@ -116,13 +117,14 @@ def choose_branch(data: Data) -> Setting:
     longest = np.percentile(data.actions, 99)
     median = float(np.median(data.lengths))
     needed = math.ceil(math.log2(max(longest / 2 / FINEST, 1)))
-    allowed = math.floor(math.log2(max(median / FINEST, 1)))
+    allowed = math.floor(math.log2(max(median / LEAST_CELLS, 1)))
     count = max(1, min(needed, allowed))
     reason = (f'{count + 1} levels; 99 % of the actions last up to '
               f'{longest:.3g} cells')
     if needed > allowed:
-        reason += (f', but {FINEST} cells of the coarsest level have to fit '
-                   f'into the median video of {median:g} cells')
+        reason += (
+            f', but {LEAST_CELLS} cells of the coarsest level have to fit '
+            f'into the median video of {median:g} cells')
     return Setting(count, reason)
 
 
