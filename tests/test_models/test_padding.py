@@ -8,7 +8,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.structures import InstanceData
 
 from dyfadet_mm.models import SingleStageTAD
-from dyfadet_mm.models.layers import norm
+from dyfadet_mm.models.layers import bricks
 from dyfadet_mm.models.layers.dyne_layer import halve
 from dyfadet_mm.structures import Cells, Padding
 
@@ -166,7 +166,7 @@ def test_losses_of_a_batch_ignore_padding():
 
 @pytest.mark.parametrize('length', [1, 2, 5])
 def test_masked_group_norm_is_that_of_the_valid_cells(length):
-    layer = norm.MaskedGroupNorm(2, 6).double()
+    layer = bricks.MaskedGroupNorm(2, 6).double()
     with torch.no_grad():
         layer.weight.normal_()
         layer.bias.normal_()

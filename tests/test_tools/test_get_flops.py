@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from torch.utils.flop_counter import FlopCounterMode
 
 from dyfadet_mm.models.layers import ChannelLayerNorm
-from dyfadet_mm.models.layers.norm import MaskedGroupNorm
+from dyfadet_mm.models.layers.bricks import MaskedGroupNorm
 from dyfadet_mm.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,9 +1,7 @@
-from .attention import LocalAttentionBackbone
-from .conv import ConvBackbone
-from .dyne import DynEBackbone
+from .encoders import (ConvBackbone, DynEBackbone, LocalAttentionBackbone,
+                       SGPBackbone)
 from .pixel_blocks import PixelBlocks
 from .pyramid_encoder import PyramidEncoder
-from .sgp import SGPBackbone
 
 __all__ = [
     'ConvBackbone', 'DynEBackbone', 'LocalAttentionBackbone', 'PixelBlocks',

@@ -1,9 +1,7 @@
 from .base_tad_head import BaseTADHead, LevelProposals
-from .conv_head import ConvHead, ConvTower
-from .dy_trident_head import DyTridentHead
+from .conv_head import ConvHead, ConvMultiScaleHead, ConvTower
 from .dyhead import DyHead, DyLayer, DyTower
-from .multi_scale_head import ConvMultiScaleHead
-from .trident_head import TridentHead
+from .trident_head import DyTridentHead, TridentHead
 
 __all__ = [
     'BaseTADHead', 'ConvHead', 'ConvMultiScaleHead', 'ConvTower', 'DyHead',

@@ -1,4 +1,4 @@
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
                                      OptConfigType, TensorTuple)
 from ..layers import MaskedConv1d
 from .base_tad_head import BaseTADHead, logit
+from .dyhead import dy_tower
 
 #: Most (class, cell, bin) triples decoded at once, few enough for the cache.
 MAX_BINS = 2**20
@@ -229,3 +230,35 @@ class TridentHead(BaseTADHead):
         video_, label_ = video[:, None], label[:, None]
         return boundary_logits(start[video_, label_, before],
                                end[video_, label_, behind], bins[video, point])
+
+
+@MODELS.register_module()
+class DyTridentHead(TridentHead):
+    """Boundary distributions of :class:`TridentHead` on dynamic towers.
+
+    The towers of classes and bins are those of :class:`DyHead`, in the form
+    that trains reliably: gates start half open, shut ones are trained, and
+    the depth path is a residual one.
+
+    Args: Those of :class:`TridentHead`, and of :class:`DyHead` without
+        ``depth_act_cfg``. ``gate_bias`` defaults to 1.5, ``trains_shut`` and
+        ``residual`` to True, ``boundary_tower`` to ``ConvTower``.
+    """
+
+    def __init__(self,
+                 *args,
+                 formation: str = 'c',
+                 tau: float = 1.5,
+                 gate_bias: Optional[float] = 1.5,
+                 trains_shut: bool = True,
+                 residual: bool = True,
+                 norm_cfg: ConfigType = dict(),
+                 boundary_tower: OptConfigType = dict(
+                     type='dyfadet_mm.ConvTower'),
+                 **kwargs) -> None:
+        super().__init__(
+            *args,
+            tower=dy_tower(formation, tau, gate_bias, trains_shut, residual,
+                           None, norm_cfg),
+            boundary_tower=boundary_tower,
+            **kwargs)

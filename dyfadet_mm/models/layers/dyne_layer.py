@@ -10,9 +10,8 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.checks import complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from .drop_path import ScaledDropPath
-from .masked_conv import DepthwiseConv1d, PointwiseConv1d
-from .norm import MaskedGroupNorm, build_norm
+from .bricks import (DepthwiseConv1d, MaskedGroupNorm, PointwiseConv1d,
+                     ScaledDropPath, build_norm)
 
 
 def scaled_kernel_size(kernel_size: int, factor: float) -> int:
@@ -207,3 +206,58 @@ def halve(x: Tensor, counted: Optional[Tensor] = None) -> Tensor:
     # as images, because only those are pooled in channels-last order
     x = F.max_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1)).squeeze(2)
     return x if counted is None else x.masked_fill(x == float('-inf'), 0.)
+
+
+@MODELS.register_module()
+class SGPLayer(DynELayer):
+    """Scalable-granularity perception layer of TriDet.
+
+    A :class:`DynELayer` whose window branch is not rectified::
+
+        out = fc(h) * phi(h) + (window(h) + wide(h)) * psi(h) + h
+
+    Args:
+        channels (int): C.
+        downsample (str): How ``stride`` 2 halves the grid: ``'max'`` pools
+            the largest of three cells, ``'avg'`` maps the mean of two by a
+            convolution of one tap. Defaults to ``'max'``.
+        kwargs: Further arguments of :class:`DynELayer`.
+
+    Raises:
+        ValueError: If ``downsample`` is unknown, or as :class:`DynELayer`.
+
+    Reference:
+        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
+        Modeling, CVPR 2023.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 downsample: str = 'max',
+                 **kwargs) -> None:
+        super().__init__(channels, **kwargs)
+        if downsample not in ('max', 'avg'):
+            raise ValueError("downsample must be 'max' or 'avg', but got "
+                             f'{downsample!r}')
+        self.downsample = None
+        if downsample == 'avg' and self.stride == 2:
+            self.downsample = PointwiseConv1d(channels, channels)
+
+    def init_weights(self) -> None:
+        """As a :class:`DynELayer`; all biases start at zero."""
+        if self.downsample is not None:
+            nn.init.zeros_(self.downsample.bias)
+        super().init_weights()
+
+    def _halve(self, x: Tensor, cells: Cells) -> Tensor:
+        if self.downsample is None:
+            return super()._halve(x, cells)
+        # a last cell without a partner is a mean of one
+        mean = F.avg_pool1d(cells.clean(x), 2, ceil_mode=True)
+        if cells.counted is not None:
+            share = F.avg_pool1d(cells.counted.to(x), 2, ceil_mode=True)
+            mean = mean / share.clamp(min=0.5)
+        return cells.halved.clean(self.downsample(mean))
+
+    def _window(self, h: Tensor) -> Tensor:
+        return self.window(h) + self.wide(h)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from slow_layers import array, slow_conv, slow_layer_norm, slow_max_pool
 
 from dyfadet_mm.models import LocalAttentionLayer
-from dyfadet_mm.models.layers.band_attention import band_attention
+from dyfadet_mm.models.layers.local_attention import band_attention
 from dyfadet_mm.registry import MODELS
 
 

@@ -6,7 +6,7 @@ from slow_encoder_ops import (any_case, assert_equals, make_input,
 from torch.func import functional_call
 
 from dyfadet_mm.models import DeformConv1d, PlainConv1d
-from dyfadet_mm.models.layers.encoder_ops.deform_conv import sample_linear
+from dyfadet_mm.models.layers.encoder_ops import sample_linear
 
 
 @any_case(

@@ -1,0 +1,183 @@
+from typing import Any, Optional
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import drop_path
+from torch import Tensor, nn
+
+from dyfadet_mm.ops import conv1d
+from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
+from dyfadet_mm.utils.typing import ConfigType
+
+
+def build_layer(cfg: ConfigType, setting: str, owner: nn.Module, /,
+                **fixed: Any) -> nn.Module:
+    """Build a layer from what the user chose and what is fixed for it.
+
+    The arguments are those of :func:`complete_cfg`.
+
+    Raises:
+        TypeError: If the layer takes a mask in place of cells.
+    """
+    return check_takes_cells(
+        MODELS.build(complete_cfg(cfg, setting, owner, **fixed)))
+
+
+@MODELS.register_module()
+class ChannelLayerNorm(nn.Module):
+    """LayerNorm over the channels of every cell.
+
+    Padding is normalised too: a padded cell holds the bias afterwards, unless
+    a mask is given.
+
+    Args:
+        channels (int): C, channels of the features.
+        eps (float): Added to the variance. Defaults to 1e-5.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Normalise (B, C, T), and zero what is outside a mask (B, 1, T)."""
+        rows = F.layer_norm(
+            x.transpose(1, 2), self.weight.shape, self.weight, self.bias,
+            self.eps)
+        if mask is not None:
+            rows.mul_(mask.transpose(1, 2))
+        return rows.transpose(1, 2)
+
+
+def build_norm(channels: int, norm_cfg: ConfigType,
+               owner: nn.Module) -> ChannelLayerNorm:
+    """A LayerNorm of ``owner``, whose ``norm_cfg`` may hold all but channels.
+
+    Raises:
+        ValueError: If it holds the channels, too.
+    """
+    return ChannelLayerNorm(
+        **complete_cfg(norm_cfg, 'norm_cfg', owner, channels=channels))
+
+
+class MaskedGroupNorm(nn.GroupNorm):
+    """GroupNorm over time whose statistics can leave out padding."""
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Normalise (B, C, T); a mask (B, 1, T) says which cells count."""
+        if mask is None:
+            # as images, because only those keep the channels-last order
+            return super().forward(x[:, :, None]).squeeze(2)
+        groups = x.unflatten(1, (self.num_groups, -1))  # (B, G, C / G, T)
+        mask = mask[:, None]  # (B, 1, 1, T)
+        count = mask.sum((2, 3), keepdim=True).clamp(min=1) * groups.size(2)
+
+        def mean(values: Tensor) -> Tensor:
+            return (values * mask).sum((2, 3), keepdim=True) / count
+
+        centred = groups - mean(groups)
+        variance = mean(centred.square())
+        x = (centred * (variance + self.eps).rsqrt()).flatten(1, 2)
+        return x * self.weight[:, None] + self.bias[:, None]
+
+
+def check_kernel_size(kernel_size: int) -> None:
+    """Refuse kernels that no cell is in the middle of."""
+    if kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
+
+
+@MODELS.register_module()
+class MaskedConv1d(nn.Conv1d):
+    """1-D convolution that zeroes the padding.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        kernel_size (int): Odd number of taps K.
+        groups (int): Groups of the convolution. Defaults to 1.
+        bias (bool): Whether to add a bias. Defaults to True.
+        stride (int): r; output cell i belongs to input cell r * i. Defaults
+            to 1.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 kernel_size: int,
+                 groups: int = 1,
+                 bias: bool = True,
+                 stride: int = 1) -> None:
+        check_kernel_size(kernel_size)
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding=kernel_size // 2,
+            groups=groups,
+            bias=bias)
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Convolve (B, C_in, T); a mask is that of the output, (B, 1, T')."""
+        y = conv1d(x, self.weight, self.bias, self.stride[0], self.groups)
+        return y if mask is None else y * mask
+
+
+class PointwiseConv1d(nn.Conv1d):
+    """Convolution of one tap: a linear layer at every cell."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (B, C_in, T) to (B, C_out, T)."""
+        rows = F.linear(x.transpose(1, 2), self.weight.squeeze(2), self.bias)
+        return rows.transpose(1, 2)
+
+
+class DepthwiseConv1d(MaskedConv1d):
+    """Convolution of every channel by itself.
+
+    Args: Those of :class:`MaskedConv1d`, with ``channels`` (int) on both
+        sides. ``kernel_size`` defaults to 1.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 kernel_size: int = 1,
+                 stride: int = 1,
+                 bias: bool = True) -> None:
+        super().__init__(channels, channels, kernel_size, channels, bias,
+                         stride)
+
+
+@MODELS.register_module()
+class ScaledDropPath(nn.Module):
+    """Stochastic depth with a learnable scale per channel.
+
+    Args:
+        channels (int): C, channels of the residual branch.
+        drop_prob (float): Probability of dropping the branch of a video in
+            training. Defaults to 0.1.
+        init_scale (float): Initial scale. Defaults to 1e-4.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 drop_prob: float = 0.1,
+                 init_scale: float = 1e-4) -> None:
+        super().__init__()
+        self.drop_prob = drop_prob
+        self.scale = nn.Parameter(torch.full((channels, ), init_scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale a residual branch (B, C, T) and drop it at random."""
+        return drop_path(self.scale[:, None] * x, self.drop_prob,
+                         self.training)

@@ -1,3 +1,0 @@
-from .point_segment_assigner import Assignment, PointSegmentAssigner
-
-__all__ = ['Assignment', 'PointSegmentAssigner']

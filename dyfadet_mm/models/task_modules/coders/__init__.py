@@ -1,3 +1,0 @@
-from .segment_coder import SegmentCoder
-
-__all__ = ['SegmentCoder']

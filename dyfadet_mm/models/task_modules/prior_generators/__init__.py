@@ -1,3 +1,0 @@
-from .point_generator import PointGenerator, Points
-
-__all__ = ['PointGenerator', 'Points']
