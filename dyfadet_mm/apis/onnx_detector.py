@@ -98,7 +98,7 @@ class OnnxDetector:
         if self.windows is not None:
             spans = self.windows.spans(total)
         parts = [
-            Window(0, start, size, self.preprocessor.padded_len(size), first,
+            Window(start, size, self.preprocessor.padded_len(size), first,
                    last) for start, size, first, last in spans
         ]
         levels = merge_windows(parts, [

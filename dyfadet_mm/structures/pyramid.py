@@ -101,6 +101,19 @@ class Cells:
         steps = torch.arange(total, device=device)
         return cls((steps < ends[:, None])[:, None], padding, lengths)
 
+    @classmethod
+    def of_batch(cls, inputs: Tensor, data_samples: Optional[Sequence],
+                 padding: Padding) -> 'Cells':
+        """The cells of a batch (B, C, T, ...) of videos.
+
+        The first ``feat_len`` of a sample's metainfo are valid. Without it, or
+        without samples, all are.
+        """
+        total = inputs.size(2)
+        lengths = [x.get('feat_len', total) for x in data_samples or ()]
+        return cls.of(lengths or [total] * len(inputs), total, inputs.device,
+                      padding)
+
     @property
     def halved(self) -> 'Cells':
         """Cells: Of the next level, ceil(T / 2) for every video."""

@@ -1,5 +1,6 @@
+from collections import defaultdict
 from contextlib import nullcontext
-from typing import ContextManager, Dict, List, Optional, Tuple, Union
+from typing import ContextManager, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel
@@ -97,7 +98,17 @@ class SingleStageTAD(BaseModel):
             data_preprocessor = build_part(data_preprocessor,
                                            'data_preprocessor')
         super().__init__(data_preprocessor, init_cfg)
-        self.encoder = self._build_encoder(encoder)
+        self.encoder = None
+        if encoder is not None:
+            # frames are normalised as configured for data
+            colours = {
+                x: getattr(self.data_preprocessor, x, None)
+                for x in ('mean', 'std')
+            }
+            colours = {x: y for x, y in colours.items() if y is not None}
+            encoder = complete_cfg(encoder, 'encoder', self.data_preprocessor,
+                                   **colours)
+            self.encoder = build_part(encoder, 'encoder')
         self.backbone = check_takes_cells(
             build_part(backbone, 'backbone', self.encoder))
         self.neck = None
@@ -130,19 +141,6 @@ class SingleStageTAD(BaseModel):
     def _decodes(self) -> bool:
         """bool: Whether the head takes a pyramid and leaves NMS to us."""
         return hasattr(self.head, 'decode_by_feat')
-
-    def _build_encoder(self, cfg: OptConfigType) -> Optional[nn.Module]:
-        """The encoder of frames, which normalises as configured for data."""
-        if cfg is None:
-            return None
-        colours = {
-            name: getattr(self.data_preprocessor, name)
-            for name in ('mean', 'std')
-            if getattr(self.data_preprocessor, name, None) is not None
-        }
-        return build_part(
-            complete_cfg(cfg, 'encoder', self.data_preprocessor, **colours),
-            'encoder')
 
     def _build_head(self, num_classes: Optional[int]) -> nn.Module:
         """The head, with these classes if its config names no number."""
@@ -182,16 +180,10 @@ class SingleStageTAD(BaseModel):
     def extract_feat(self,
                      inputs: Tensor,
                      cells: Optional[Cells] = None) -> Pyramid:
-        """Compute the pyramid that the head reads.
+        """Compute the pyramid that the head reads, (B, C, T_l).
 
-        Args:
-            inputs (Tensor): Video features, zero on padding, (B, C, T), or
-                frames (B, 3, T, k, H, W).
-            cells (Cells, optional): Of the features. Defaults to None, all
-                are valid.
-
-        Returns:
-            Pyramid: Features (B, C, T_l) and cells of every level.
+        ``inputs`` are those of :meth:`forward`, features zero on padding.
+        Without their cells all are valid.
 
         Raises:
             ValueError: If frames are given to a detector of features.
@@ -203,15 +195,9 @@ class SingleStageTAD(BaseModel):
         return pyramid if self.neck is None else self.neck(pyramid)
 
     def encode(self, inputs: Tensor, cells: Cells) -> Tensor:
-        """Make features of frames.
+        """Make features (B, C, T), zero on padding, of uint8 frames.
 
-        Args:
-            inputs (Tensor): Frames, uint8, (B, 3, T, k, H, W), or features
-                (B, C, T), which stay as they are.
-            cells (Cells): Of the features.
-
-        Returns:
-            Tensor: Features, zero on padding, (B, C, T).
+        Features among the inputs of :meth:`forward` stay as they are.
 
         Raises:
             ValueError: If there is no encoder for frames.
@@ -237,21 +223,8 @@ class SingleStageTAD(BaseModel):
     def cells_of(self,
                  inputs: Tensor,
                  data_samples: OptSampleList = None) -> Cells:
-        """Which cells of a batch belong to the videos.
-
-        Args:
-            inputs (Tensor): Video features, (B, C, T), or frames
-                (B, 3, T, k, H, W).
-            data_samples (Sequence[BaseDataElement], optional): With
-                ``feat_len`` in their metainfo, or all cells are valid.
-
-        Returns:
-            Cells: Of the features.
-        """
-        num_videos, _, total = inputs.shape[:3]
-        lengths = [x.get('feat_len', total) for x in data_samples or ()]
-        return Cells.of(lengths or [total] * num_videos, total, inputs.device,
-                        self.padding)
+        """Which cells of a batch belong to the videos; see :meth:`forward`."""
+        return Cells.of_batch(inputs, data_samples, self.padding)
 
     def forward(
         self,
@@ -335,8 +308,9 @@ class SingleStageTAD(BaseModel):
             for sample, detections in zip(data_samples, found):
                 sample.pred_instances = detections
             return data_samples
+        windows = self._windows(inputs.size(2), data_samples)
         found = detect_batch(self.postprocessor,
-                             self._propose(inputs, data_samples),
+                             self._propose(inputs, windows),
                              [sample.metainfo for sample in data_samples])
         for feats, sample in zip(inputs, data_samples):
             try:
@@ -366,57 +340,50 @@ class SingleStageTAD(BaseModel):
     def propose(self, feats: Tensor) -> Levels:
         """What the head says about one video, which is not cut.
 
-        Args:
-            feats (Tensor): Features (C, T), or frames (3, T, k, H, W),
-                without padding.
-
-        Returns:
-            Sequence[tuple[Tensor, Tensor]]: For each level, segments on the
-            feature grid, (T_l, 2) or for every class (T_l, A, 2), and scores
-            (T_l, A).
+        ``feats`` are features (C, T), or frames (3, T, k, H, W), without
+        padding.
         """
         inputs = self.data_preprocessor(dict(inputs=[feats]))['inputs']
-        whole = Window(0, 0, feats.size(1), inputs.size(2))
-        return self._compute(inputs, [whole])[whole]
+        whole = Window(0, feats.size(1), inputs.size(2))
+        return self._propose(inputs, [[whole]])[0]
 
     def _propose(self, inputs: Tensor,
-                 data_samples: SampleList) -> List[Levels]:
-        """Segments and scores of every level of every video."""
-        windows = self._windows(inputs.size(2), data_samples)
-        found = self._compute(inputs, windows)
-        videos = [[each for each in windows if each.video == video]
-                  for video in range(len(data_samples))]
-        return [
-            merge_windows(parts, [found[each] for each in parts])
-            for parts in videos
-        ]
-
-    def _compute(self, inputs: Tensor,
-                 windows: List[Window]) -> Dict[Window, Levels]:
-        """Segments and scores of every level of every window."""
+                 videos: List[List[Window]]) -> List[Levels]:
+        """What the head says about every video, from that on its windows."""
         run = self._network if self.graphs is None else self.graphs
-        found = {}
-        for total, group in self._groups(windows).items():
-            feats = [self._features(inputs, each, total) for each in group]
+        parts = [(video, each) for video, windows in enumerate(videos)
+                 for each in windows]
+        longest = max(each.padded_len for _, each in parts)
+        # what can be computed together, by its padded length
+        groups, found = defaultdict(list), {}
+        for video, each in parts:
+            ignored = self.padding is Padding.IGNORED
+            total = longest if ignored else each.padded_len
+            groups[total].append((video, each))
+        for total, group in groups.items():
+            feats = [self._features(inputs[i], x, total) for i, x in group]
             feats = torch.stack(feats) if len(feats) > 1 else feats[0][None]
-            cells = Cells.of([each.length for each in group], total,
+            cells = Cells.of([each.length for _, each in group], total,
                              feats.device, self.padding)
             with self._precision(inputs.device):
                 outputs, masks = run(feats, cells)
             found.update(zip(group, self.head.decode_by_feat(*outputs, masks)))
-        return found
+        return [
+            merge_windows(windows, [found[video, each] for each in windows])
+            for video, windows in enumerate(videos)
+        ]
 
-    def _features(self, inputs: Tensor, window: Window, total: int) -> Tensor:
+    def _features(self, video: Tensor, window: Window, total: int) -> Tensor:
         """Features of a window, padded, (C, ``total``).
 
         Frames are encoded with the padding that the window has alone.
         """
-        if inputs.ndim == 3:
-            return window.cut(inputs, total)
-        frames = window.cut(inputs, window.padded_len)[None]
-        cells = Cells.of([window.length], window.padded_len, inputs.device,
+        if video.ndim == 2:
+            return window.cut(video, total)
+        frames = window.cut(video, window.padded_len)[None]
+        cells = Cells.of([window.length], window.padded_len, video.device,
                          self.padding)
-        with self._precision(inputs.device):
+        with self._precision(video.device):
             feats = self.encode(frames, cells)[0]
         return pad_cells(feats, total)
 
@@ -426,25 +393,22 @@ class SingleStageTAD(BaseModel):
         """Make the features of videos that their detections come from.
 
         Where windows of a long video overlap, a cell is that of the window in
-        which it is farther from the end.
-
-        Args:
-            inputs (Tensor): Frames of the data preprocessor,
-                (B, 3, T, k, H, W).
-            data_samples (Sequence[BaseDataElement]): One per video.
-
-        Returns:
-            list[Tensor]: Features of each video without padding, (C, T_b).
+        which it is farther from the end. ``inputs`` are frames of the data
+        preprocessor, (B, 3, T, k, H, W); features are without padding,
+        (C, T_b).
 
         Raises:
             ValueError: If there is no encoder.
         """
-        parts: List[List[Tensor]] = [[] for _ in data_samples]
-        for each in self._windows(inputs.size(2), data_samples):
-            feats = self._features(inputs, each, each.padded_len)
-            end = each.length if each.last is None else each.last
-            parts[each.video].append(feats[:, each.first:end])
-        return [torch.cat(part, 1) for part in parts]
+        return [
+            torch.cat([
+                self._features(
+                    video, each,
+                    each.padded_len)[:, :each.length][:, each.first:each.last]
+                for each in windows
+            ], 1) for video, windows in zip(
+                inputs, self._windows(inputs.size(2), data_samples))
+        ]
 
     def _network(self, inputs: Tensor,
                  cells: Cells) -> Tuple[Tuple[TensorTuple, ...], TensorTuple]:
@@ -458,28 +422,22 @@ class SingleStageTAD(BaseModel):
             return nullcontext()
         return torch.autocast(device.type, getattr(torch, self.predict_dtype))
 
-    def _windows(self, total: int, data_samples: SampleList) -> List[Window]:
-        """What is computed: whole videos, or windows of the long ones."""
-        windows = []
-        for video, sample in enumerate(data_samples):
+    def _windows(self, total: int,
+                 data_samples: SampleList) -> List[List[Window]]:
+        """What is computed of every video: all of it, or its windows."""
+        videos = []
+        for sample in data_samples:
             length = sample.get('feat_len', total)
+            whole = Window(0, length, sample.get('padded_len', total))
             if self.windows is None or length <= self.windows.size:
-                padded = sample.get('padded_len', total)
-                windows.append(Window(video, 0, length, padded))
+                videos.append([whole])
                 continue
-            for start, size, first, last in self.windows.spans(length):
-                padded = self.data_preprocessor.padded_len(size)
-                windows.append(Window(video, start, size, padded, first, last))
-        return windows
-
-    def _groups(self, windows: List[Window]) -> Dict[int, List[Window]]:
-        """What can be computed together, by its padded length."""
-        if self.padding is Padding.IGNORED:
-            return {max(each.padded_len for each in windows): windows}
-        groups: Dict[int, List[Window]] = {}
-        for each in windows:
-            groups.setdefault(each.padded_len, []).append(each)
-        return groups
+            videos.append([
+                Window(start, size, self.data_preprocessor.padded_len(size),
+                       first, last)
+                for start, size, first, last in self.windows.spans(length)
+            ])
+        return videos
 
 
 def _count_classes(head: ConfigType,

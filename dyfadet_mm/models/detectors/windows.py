@@ -1,7 +1,4 @@
-"""Parts of a batch that the detector computes one by one in testing.
-
-A part is a whole video, or one of the overlapping windows of a long one.
-"""
+"""Videos in testing: as a whole, or in overlapping windows of long ones."""
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -17,8 +14,6 @@ Levels = Sequence[Tuple[Tensor, Tensor]]
 class Window(NamedTuple):
     """Cells of one video that are computed together."""
 
-    #: Index of the video in its batch.
-    video: int
     #: First cell.
     start: int
     #: Cells.
@@ -30,13 +25,12 @@ class Window(NamedTuple):
     #: Cell after the last one, or None for all the rest.
     last: Optional[int] = None
 
-    def cut(self, inputs: Tensor, total: int) -> Tensor:
-        """Cut (C, ``total``, ...) out of a batch (B, C, T, ...), and pad."""
+    def cut(self, video: Tensor, total: int) -> Tensor:
+        """Cut (C, ``total``, ...) out of a video (C, T, ...), and pad."""
         is_whole = self.start == 0 and self.last is None
-        if is_whole and total == inputs.size(2):  # needs no copy
-            return inputs[self.video]
-        cells = inputs[self.video, :, self.start:self.start + self.length]
-        return pad_cells(cells, total)
+        if is_whole and total == video.size(1):  # needs no copy
+            return video
+        return pad_cells(video[:, self.start:self.start + self.length], total)
 
 
 class SlidingWindows:

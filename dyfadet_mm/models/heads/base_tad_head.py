@@ -1,10 +1,9 @@
-import math
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from mmcv.cnn import Scale
 from mmengine.dist import all_reduce
-from mmengine.model import BaseModule, ModuleList
+from mmengine.model import BaseModule, ModuleList, bias_init_with_prob
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
                                      OptConfigType, OptMultiConfig, SampleList,
                                      TensorTuple)
 from ..layers import MaskedConv1d, build_layer
-from ..task_modules import Points
+from ..task_modules import PointGenerator, Points
 
 #: What MMDetection's necks and backbones give, or ours.
 Features = Union[Pyramid, Sequence[Tensor]]
@@ -151,11 +150,7 @@ class BaseTADHead(BaseModule):
         self.empty_classes = list(empty_classes)
         self.reg_weight = reg_weight
 
-        self.points = TASK_UTILS.build(
-            dict(
-                type='dyfadet_mm.PointGenerator',
-                regression_ranges=regression_ranges,
-                offset=point_offset))
+        self.points = PointGenerator(regression_ranges, point_offset)
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         train_cfg, test_cfg = train_cfg or {}, test_cfg or {}
         self.assigner = TASK_UTILS.build(train_cfg.get('assigner', assigner))
@@ -195,7 +190,8 @@ class BaseTADHead(BaseModule):
 
     def init_weights(self) -> None:
         """Start every class at its prior probability."""
-        nn.init.constant_(self.conv_cls.bias, logit(self.prior_prob))
+        nn.init.constant_(self.conv_cls.bias,
+                          bias_init_with_prob(self.prior_prob))
         self.lower_classes(self.empty_classes)
         nn.init.zeros_(self.conv_reg.bias)
         super().init_weights()
@@ -203,7 +199,7 @@ class BaseTADHead(BaseModule):
     def lower_classes(self, labels: Sequence[int]) -> None:
         """Start classes without training data at a probability of 1e-6."""
         with torch.no_grad():
-            self.conv_cls.bias[list(labels)] = logit(1e-6)
+            self.conv_cls.bias[list(labels)] = bias_init_with_prob(1e-6)
 
     def forward(self, x: Features) -> Tuple[TensorTuple, ...]:
         """Run both branches on features (B, C, T_l) of every level.
@@ -245,18 +241,11 @@ class BaseTADHead(BaseModule):
         ]
 
     def loss(self, x: Features, batch_data_samples: SampleList) -> LossDict:
-        """Forward and compute the losses.
+        """Compute ``loss_cls`` and ``loss_reg`` of what :meth:`forward` takes.
 
-        Args:
-            x (Pyramid | tuple[Tensor]): Features of every level,
-                (B, C, T_l).
-            batch_data_samples (Sequence[BaseDataElement]): With
-                ``gt_instances``: ``labels`` (N,) and ``segments`` (N, 2) in
-                seconds, or ``grid_segments`` (N, 2) on the feature grid,
-                which are taken where both are given.
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``, scalars.
+        ``gt_instances`` of the samples have ``labels`` (N,) and ``segments``
+        (N, 2) in seconds, or ``grid_segments`` (N, 2) on the feature grid,
+        which are taken where both are given.
         """
         pyramid = as_pyramid(x, batch_data_samples)
         return self.loss_by_feat(*self(pyramid), pyramid.masks,
@@ -278,14 +267,9 @@ class BaseTADHead(BaseModule):
                      batch_gt_instances: InstanceList) -> LossDict:
         """:meth:`loss`, from the outputs of :meth:`forward`.
 
-        Both sums are divided by the running number of positive points.
-
-        Args:
-            cls_logits (tuple[Tensor]): Class logits, (B, A, T_l).
-            offsets (tuple[Tensor]): Offsets in strides, (B, 2, T_l).
-            masks (tuple[Tensor]): Valid cells, (B, 1, T_l).
-            batch_gt_instances (list[InstanceData]): For each video,
-                ``grid_segments`` (N, 2) and ``labels`` (N,).
+        Both sums are divided by the running number of positive points. Masks
+        are those of valid cells, (B, 1, T_l); the actions of a video have
+        ``grid_segments`` (N, 2) and ``labels`` (N,).
         """
         targets = self.batch_targets(masks, batch_gt_instances)
         divisor = self.loss_normalizer(targets.positive.sum())
@@ -348,19 +332,11 @@ class BaseTADHead(BaseModule):
                 x: Features,
                 batch_data_samples: SampleList,
                 rescale: bool = True) -> InstanceList:
-        """Detect.
+        """Detect in what :meth:`forward` takes.
 
-        Args:
-            x (Pyramid | tuple[Tensor]): Features of every level,
-                (B, C, T_l).
-            batch_data_samples (Sequence[BaseDataElement]): With the metainfo
-                that the postprocessor takes.
-            rescale (bool): Of no effect, as segments are in seconds always.
-                Defaults to True.
-
-        Returns:
-            list[InstanceData]: ``segments`` (N, 2) in seconds, ``scores`` and
-            ``labels`` (N,) of every video, best first.
+        The samples have the metainfo that the postprocessor takes. Detections
+        of a video are ``segments`` (N, 2) in seconds, whatever ``rescale``
+        says, ``scores`` and ``labels`` (N,), best first.
         """
         pyramid = as_pyramid(x, batch_data_samples)
         return self.predict_by_feat(
@@ -411,12 +387,10 @@ def on_grid(sample: BaseDataElement) -> InstanceData:
     """The actions of a video with ``grid_segments``, see :meth:`loss`."""
     gt = sample.gt_instances
     if 'grid_segments' not in gt:
-        gt = gt.new(
-            data=dict(
-                gt.items(),
-                grid_segments=seconds_to_grid(gt.segments, sample.fps,
-                                              sample.feat_stride,
-                                              sample.feat_num_frames)))
+        gt = gt.new()
+        gt.grid_segments = seconds_to_grid(gt.segments, sample.fps,
+                                           sample.feat_stride,
+                                           sample.feat_num_frames)
     return gt
 
 
@@ -428,13 +402,5 @@ def as_pyramid(x: Features, batch_data_samples: SampleList = ()) -> Pyramid:
     """
     if isinstance(x, Pyramid):
         return x
-    num_videos, _, total = x[0].shape
-    lengths = [sample.get('feat_len', total) for sample in batch_data_samples]
-    cells = Cells.of(lengths or [total] * num_videos, total, x[0].device,
-                     Padding.IGNORED)
-    return Pyramid.of(x, cells)
-
-
-def logit(prob: float) -> float:
-    """Inverse of the sigmoid."""
-    return math.log(prob / (1 - prob))
+    return Pyramid.of(
+        x, Cells.of_batch(x[0], batch_data_samples, Padding.IGNORED))

@@ -3,6 +3,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 
 from dyfadet_mm.ops import is_traced
@@ -12,7 +13,7 @@ from dyfadet_mm.structures.pyramid import to_device
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
                                      OptConfigType, TensorTuple)
 from ..layers import MaskedConv1d
-from .base_tad_head import BaseTADHead, logit
+from .base_tad_head import BaseTADHead
 from .dyhead import dy_tower
 
 #: Most (class, cell, bin) triples decoded at once, few enough for the cache.
@@ -123,7 +124,7 @@ class TridentHead(BaseTADHead):
     def init_weights(self) -> None:
         """Start every class at its prior probability, on boundaries too."""
         for conv in (self.conv_start, self.conv_end):
-            nn.init.constant_(conv.bias, logit(self.prior_prob))
+            nn.init.constant_(conv.bias, bias_init_with_prob(self.prior_prob))
         super().init_weights()
 
     def lower_classes(self, labels: Sequence[int]) -> None:
@@ -131,7 +132,7 @@ class TridentHead(BaseTADHead):
         super().lower_classes(labels)
         with torch.no_grad():
             for conv in (self.conv_start, self.conv_end):
-                conv.bias[list(labels)] = logit(1e-6)
+                conv.bias[list(labels)] = bias_init_with_prob(1e-6)
 
     def _branches(self, x: Tensor, packed: Cells) -> List[Tensor]:
         """Classes, bins, starts and ends, (1, A or 2 * (N + 1), N_cells)."""
