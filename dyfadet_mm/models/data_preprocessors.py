@@ -44,8 +44,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             ``'published'``, ``'opentad'``, ``'masked'`` or ``'ignored'``,
             see :class:`Padding`. Defaults to ``'published'``.
         channel_dropout (float): Share of the channels of a video that become
-            zero in training, in [0, 1); the others are scaled to make up for
-            it. Defaults to 0.
+            zero in training, in [0, 1); others are scaled up. Defaults to 0.
         batch_augments (Sequence[dict]): What is done in training to the
             videos of a batch before they are padded, such as
             :class:`SwapActions`. Defaults to ().
@@ -53,8 +52,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             255. Frames stay uint8 here: the frame encoder, which takes these
             over, normalises them clip by clip. Defaults to None, its own.
         std (Sequence[float], optional): Likewise.
-        non_blocking (bool): Whether to copy to the device asynchronously.
-            Defaults to False.
+        non_blocking (bool): Of copies to the device. Defaults to False.
 
     Raises:
         ValueError: If ``pad_to`` or ``padding`` is none of these, or
@@ -158,7 +156,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
 
     @staticmethod
     def _check(video: Tensor) -> Tensor:
-        """The video itself, or an error that says what is wrong."""
+        """The video itself; refuses all that is no video."""
         if video.numel() > 0 and (video.ndim == 2 or
                                   (video.ndim == 5 and len(video) == 3
                                    and video.dtype == torch.uint8)):

@@ -60,8 +60,7 @@ def sigmoid_focal_loss(logits: Tensor,
                        gamma: float = 2.0) -> Tensor:
     """Focal loss of every logit of independent classes, of any shape.
 
-    Targets in [0, 1] may be soft; ``alpha`` and ``gamma`` are those of
-    :class:`FocalLoss`.
+    Targets in [0, 1] may be soft; see :class:`FocalLoss` for the arguments.
 
     Reference:
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.

@@ -1,5 +1,3 @@
-from typing import List
-
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleList
@@ -8,7 +6,7 @@ from torch import nn
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Pyramid
 from dyfadet_mm.utils.checks import check_num_levels, complete_cfg
-from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig, TensorTuple
+from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
 from .layers import ChannelLayerNorm, MaskedConv1d, build_norm
 
 __all__ = ['FPN1d', 'IdentityFPN', 'MMDetNeck']
@@ -18,15 +16,13 @@ __all__ = ['FPN1d', 'IdentityFPN', 'MMDetNeck']
 class IdentityFPN(BaseModule):
     """Neck that only normalises the levels, each with a LayerNorm of its own.
 
-    Padding is normalised too, as in the published code, unless it is
-    ignored.
+    Padding is normalised too, as published, unless it is ignored.
 
     Args:
         channels (int): C, channels of every level.
         num_levels (int): Levels of the pyramid.
         norm (bool): Whether to normalise at all. Defaults to True.
-        norm_cfg (dict): Arguments of the norms, such as ``eps``. Defaults to
-            an empty dict.
+        norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
         init_cfg (dict | list[dict], optional): Initialisation.
     """
 
@@ -139,9 +135,8 @@ class MMDetNeck(BaseModule):
 
     Args: Those of :class:`FPN1d` without ``norm``, and
         neck (dict): The neck, such as ``dict(type='mmdet.FPN')``, without
-            channels and levels. It is made of 1-D convolutions, drawn by
-            Xavier's rule, unless it has ``conv_cfg`` and ``init_cfg`` of its
-            own.
+            channels and levels. Convolutions are 1-D and drawn by Xavier's
+            rule, unless it has ``conv_cfg`` and ``init_cfg`` of its own.
     """
 
     def __init__(self,
@@ -183,19 +178,16 @@ class MMDetNeck(BaseModule):
             lengths = [-(-max(length, 1) >> i) for i in range(len(feats))]
             outs = self.neck(
                 [x[video, None, :, :n] for x, n in zip(feats, lengths)])
-            self._check_outputs(outs, lengths)
+            # head and masks rely on the levels of the encoder
+            expected = [(1, self.out_channels, n) for n in lengths]
+            found = [tuple(out.shape) for out in outs]
+            if found != expected:
+                raise ValueError(
+                    f'{type(self.neck).__name__} must give a level for each '
+                    f'one that it receives, of shapes {expected}, but got '
+                    f'{found}; leave out the options that add or skip levels')
             videos.append([
                 F.pad(out, (0, x.size(2) - out.size(2)))
                 for out, x in zip(outs, feats)
             ])
         return Pyramid(tuple(map(torch.cat, zip(*videos))), levels)
-
-    def _check_outputs(self, outs: TensorTuple, lengths: List[int]) -> None:
-        """Head and masks rely on the levels of the encoder."""
-        expected = [(1, self.out_channels, n) for n in lengths]
-        found = [tuple(out.shape) for out in outs]
-        if found != expected:
-            raise ValueError(
-                f'{type(self.neck).__name__} must give a level for each one '
-                f'that it receives, of shapes {expected}, but got {found}; '
-                'leave out the options that add or skip levels')

@@ -1,4 +1,5 @@
 import math
+from dataclasses import dataclass
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -94,6 +95,7 @@ class Assignment(NamedTuple):
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class PointSegmentAssigner:
     """Give every point the shortest action that it may detect.
 
@@ -105,17 +107,12 @@ class PointSegmentAssigner:
 
     Args:
         center_radius (float, optional): Radius around the centre in strides
-            of the point's level; None accepts the whole action. Defaults
-            to 1.5.
-        length_tolerance (float): In cells of the feature grid. Defaults to
-            1e-3.
+            of the point's level; None: the whole action. Defaults to 1.5.
+        length_tolerance (float): In cells of the grid. Defaults to 1e-3.
     """
 
-    def __init__(self,
-                 center_radius: Optional[float] = 1.5,
-                 length_tolerance: float = 1e-3) -> None:
-        self.center_radius = center_radius
-        self.length_tolerance = length_tolerance
+    center_radius: Optional[float] = 1.5
+    length_tolerance: float = 1e-3
 
     def assign(self, points: Points, segments: Tensor, labels: Tensor,
                num_classes: int) -> Assignment:

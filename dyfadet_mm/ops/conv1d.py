@@ -63,7 +63,8 @@ def conv1d(x: Tensor,
             bias, rows, scale)
         return rows.transpose(1, 2)
     if stride == groups == 1 and not is_traced():
-        if _saves_products(x, weight):
+        if (weight.size(2) > 1 and min(weight.shape[:2]) >= MIN_CHANNELS
+                and compute_dtype(x) in (torch.float32, torch.float64)):
             return _minimal_conv(x, weight, bias)
         if weight.size(0) * weight.size(2) <= x.size(1):
             return _narrow_conv(x, weight, bias)
@@ -85,12 +86,6 @@ def _narrow_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     y = sum(rows[:, s:s + x.size(2), s * num_out:(s + 1) * num_out]
             for s in range(num_taps))
     return (y if bias is None else y + bias).transpose(1, 2)
-
-
-def _saves_products(x: Tensor, weight: Tensor) -> bool:
-    """Whether minimal filtering is faster: many channels, full precision."""
-    return (weight.size(2) > 1 and min(weight.shape[:2]) >= MIN_CHANNELS
-            and compute_dtype(x) in (torch.float32, torch.float64))
 
 
 def _minimal_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
@@ -177,9 +172,7 @@ class _Part(NamedTuple):
 class _Tiles:
     """Rows cut into tiles of m outputs, with the windows these read.
 
-    Args:
-        x (Tensor): Rows, (N, C).
-        num_taps (int): K.
+    Rows are (N, C), and the kernel has K taps.
     """
 
     def __init__(self, x: Tensor, num_taps: int) -> None:

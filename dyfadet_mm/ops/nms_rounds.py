@@ -168,10 +168,7 @@ class Rounds:
 
     def _overlaps(self, picks: np.ndarray,
                   others: np.ndarray) -> Tuple[np.ndarray, ...]:
-        """Find what picks (G, P) overlap of candidates (G, M).
-
-        Returns places of the pairs in (G, P, M), the candidates and factors.
-        """
+        """Places (G, P, M), candidates and factors where two overlap."""
         _, end, start, _ = self.candidates
         is_near = end[others[:, None]] > -start[picks[..., None]]
         is_near &= start[others[:, None]] > -end[picks[..., None]]

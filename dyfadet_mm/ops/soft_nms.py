@@ -57,13 +57,10 @@ def soft_nms(
             into one group. Defaults to None.
         method (str): One of the table. Defaults to ``'gaussian'``.
         sigma (float): Width of the Gaussian decay. Defaults to 0.5.
-        iou_threshold (float): tIoU from which ``linear`` and ``hard`` act.
-            Defaults to 0.1.
+        iou_threshold (float): Least tIoU of the table. Defaults to 0.1.
         min_score (float): Lowest score kept. Defaults to 0.001.
-        max_num (int): Most segments of a group, and of the output.
-            Defaults to 200.
-        class_wise (bool): Whether each class is a group of its own.
-            Defaults to True.
+        max_num (int): Most of a group, and of the output. Defaults to 200.
+        class_wise (bool): Whether each class is a group. Defaults to True.
 
     Returns:
         tuple: Segments (D, 2), decayed scores (D, ) and labels (D, ) or None,

@@ -26,9 +26,8 @@ class SoftNmsStream:
     ``max_num``, and drops the first of a group as any other.
 
     Memory is bounded by force: candidates that end before ``oldest``, or are
-    too many, are settled with what is known. These, and candidates that come
-    too late and overlap what is settled, are marked as not exact; while none
-    is, all is as above.
+    too many, are settled with what is known. These, and those that come too
+    late and overlap settled ones, are marked as not exact; else all is exact.
 
     Args:
         method (str): See :func:`soft_nms`, as the next four. Defaults to
@@ -107,7 +106,10 @@ class SoftNmsStream:
         if len(self._pending) > self.max_pending and horizon < math.inf:
             ends = np.sort(self._pending['end'])
             oldest = max(oldest, ends[-self.max_pending - 1])
-        rows = self._sorted()
+        rows = self._pending  # by group, then as soft_nms takes equal ones
+        keys = (rows[key] for key in ('origin', 'start', 'end', 'label'))
+        rows = rows[best_first(*keys)]
+        rows = rows[self._groups(rows).argsort(kind='stable')]
         firsts = np.flatnonzero(np.diff(self._groups(rows))) + 1
         is_settled = np.concatenate([
             self._walk(part, horizon, oldest)
@@ -121,13 +123,6 @@ class SoftNmsStream:
     def _groups(self, rows: np.ndarray) -> np.ndarray:
         """Which candidates can decay each other."""
         return rows['label'] if self.class_wise else 0 * rows['label']
-
-    def _sorted(self) -> np.ndarray:
-        """What waits, by group, then as :func:`soft_nms` takes equal ones."""
-        rows = self._pending
-        rows = rows[best_first(*(rows[key] for key in ('origin', 'start',
-                                                       'end', 'label')))]
-        return rows[self._groups(rows).argsort(kind='stable')]
 
     def _walk(self, rows: np.ndarray, horizon: float,
               oldest: float) -> np.ndarray:

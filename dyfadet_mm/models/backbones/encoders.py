@@ -34,8 +34,7 @@ class LocalAttentionBackbone(PyramidEncoder):
         :class:`LocalAttentionLayer`, for all layers, and
         window (int | Sequence[int]): Of all layers, or of the stem and then
             of each layer of the branch. Defaults to 19.
-        embed_norm_cfg (dict, optional): Of the embedding's norms. Defaults to
-            None, ``norm_cfg``.
+        embed_norm_cfg (dict, optional): Of the embedding; None: ``norm_cfg``.
 
     Raises:
         ValueError: If there is not one window for the stem and each layer of
@@ -83,13 +82,10 @@ class DynEBackbone(PyramidEncoder):
         :class:`DynELayer`, for all layers, ``mlp_channels``, ``init_std`` and
         ``factor``, which defaults to 5; and
         kernel_size (int | Sequence[int]): Odd kernel k_w of the branch
-            layers; or one entry for the stem and one for each branch layer,
-            where the first one is not read: the stem's kernel is 1. Defaults
-            to 1.
-        drop_path_rate (float): Stochastic depth of the branch layers.
-            Defaults to 0.1.
-        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
-            an empty dict.
+            layers, 1 by default; or an entry for the stem and each of them,
+            where the first one is not read: the stem's kernel is 1.
+        drop_path_rate (float): Of the branch layers. Defaults to 0.1.
+        norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
         layer (dict): Further arguments of all layers, and their type.
             Defaults to that of :class:`DynELayer`.
 

@@ -27,8 +27,7 @@ class PyramidEncoder(BaseModule):
         in_channels (int | Sequence[int]): C_in, channels of the video
             features; or of each source of features, in the order of the
             channels. Each source then has a 1x1 convolution of its own.
-        stem_layer (dict): Layer of the stem; it receives ``channels`` and
-            ``stride`` from here.
+        stem_layer (dict): It receives ``channels`` and ``stride`` from here.
         branch_layer (dict | Sequence[dict]): Layer of the branch, likewise;
             the same for all levels, or one for each.
         embed_channels (int): C, channels of all levels. Defaults to 512.
@@ -39,8 +38,7 @@ class PyramidEncoder(BaseModule):
             convolution, which then has no bias. Defaults to True.
         position (dict, optional): Position encoding, which receives
             ``channels`` from here. Defaults to None.
-        norm_cfg (dict): Arguments of the embedding's norms, such as ``eps``.
-            Defaults to an empty dict.
+        norm_cfg (dict): Of the embedding, such as ``eps``. Defaults to ``{}``.
         source_channels (Sequence[int], optional): What each source is mapped
             to, where ``in_channels`` is a list. Defaults to None.
         init_cfg (dict | list[dict], optional): Initialisation.
@@ -80,18 +78,13 @@ class PyramidEncoder(BaseModule):
 
         self._embeds = num_embed > 0 or len(self.source_convs) > 0
         self._embed_reach = embed_kernel_size // 2
-        self.embed = ModuleList()
-        self.embed_norms = ModuleList()
-        for i in range(num_embed):
-            self.embed.append(
-                MaskedConv1d(
-                    embed_channels if i else in_channels,
-                    embed_channels,
-                    embed_kernel_size,
-                    bias=not embed_norm))
-            self.embed_norms.append(
-                build_norm(embed_channels, norm_cfg, self
-                           ) if embed_norm else nn.Identity())
+        widths = [in_channels] + [embed_channels] * num_embed
+        self.embed = ModuleList(
+            MaskedConv1d(*pair, embed_kernel_size, bias=not embed_norm)
+            for pair in zip(widths, widths[1:]))
+        self.embed_norms = ModuleList(
+            build_norm(embed_channels, norm_cfg, self) if embed_norm else nn.
+            Identity() for _ in range(num_embed))
         self.position = None
         if position is not None:
             self.position = build_layer(

@@ -67,7 +67,11 @@ def arguments_of(cfg: ConfigType) -> Set[str]:
     if not isinstance(cls, type):
         with MODELS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
             cls = registry.get(cls)
-    return set() if cls is None else _arguments(cls)
+    return {
+        argument
+        for each in getattr(cls, '__mro__', ())
+        for argument in inspect.signature(each.__init__).parameters
+    }
 
 
 def _complete(cfg: ConfigType, source: nn.Module) -> ConfigType:
@@ -115,7 +119,15 @@ def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,
 def _differ(given: Optional[Setting], taken: Optional[Setting],
             unit: str) -> Iterator[str]:
     """What one part gives, against what the next one takes."""
-    if given and taken and not _alike(given.value, taken.value):
+    if not given or not taken:
+        return
+    # one number stands for every level
+    values = [
+        x if isinstance(x, list) else [x] for x in (given.value, taken.value)
+    ]
+    num = max(map(len, values))
+    first, second = (x * num if len(x) == 1 else x for x in values)
+    if first != second:
         unit = unit[:-1] if given.value == 1 else unit
         yield (
             f'{given.key} gives {given.value} {unit}, but {taken.key} takes '
@@ -136,12 +148,11 @@ def _neighbours(parts: List[Part]) -> Iterator[str]:
 def _lengths(backbone: nn.Module,
              data_preprocessor: nn.Module) -> Iterator[str]:
     """Cells of the position table, against those of the padded batch."""
-    if getattr(data_preprocessor, 'pad_to', None) != 'max_seq_len':
-        return
     position = getattr(backbone, 'position', None)
     rows = getattr(position, 'max_seq_len', None)
     cells = getattr(data_preprocessor, 'max_seq_len', None)
-    if rows and cells and rows != cells:
+    pads = getattr(data_preprocessor, 'pad_to', None) == 'max_seq_len'
+    if pads and rows and cells and rows != cells:
         yield (f'model.backbone.position.max_seq_len is {rows}, but '
                f'model.data_preprocessor.max_seq_len is {cells}: make them '
                'equal')
@@ -155,24 +166,6 @@ def _setting(part: Part, attribute: str) -> Optional[Setting]:
         value = list(value)
     if not isinstance(value, (int, list)):
         return None
-    known = _arguments(type(module))
+    known = arguments_of(dict(type=type(module)))
     keys = [x for x in ARGUMENTS[attribute] if x in known] or [attribute]
     return Setting(f'model.{name}.{keys[0]}', value)
-
-
-def _arguments(cls: type) -> Set[str]:
-    """Arguments of a class, those of its bases included."""
-    return {
-        argument
-        for each in cls.__mro__
-        for argument in inspect.signature(each.__init__).parameters
-    }
-
-
-def _alike(given: Number, taken: Number) -> bool:
-    """Whether channels agree; one number stands for every level."""
-    if isinstance(given, int):
-        given = [given] * (len(taken) if isinstance(taken, list) else 1)
-    if isinstance(taken, int):
-        taken = [taken] * len(given)
-    return given == taken

@@ -1,8 +1,7 @@
 """A network whose kernels a GPU replays without being asked for each."""
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, List, Sequence, Tuple
 
 import torch
 from mmengine.logging import print_log
@@ -105,8 +104,7 @@ class GraphedNetwork(nn.Module):
     Args:
         network (callable): A module, or a method of one, that maps features
             and cells to tensors. It belongs to the module that holds this.
-        max_graphs (int): Graphs kept; those used longest ago go first.
-            Defaults to 16.
+        max_graphs (int): Graphs kept, those used last. Defaults to 16.
 
     Raises:
         ValueError: If ``max_graphs`` is below 1.
@@ -202,7 +200,12 @@ class GraphedNetwork(nn.Module):
         bucket = (mask, cells.padding, cells.extents)
 
         def run() -> Any:
-            with keep_tables(tables), _no_autocast_cache():
+            # as before, but casts of weights would lie in the graph's memory
+            autocast = torch.autocast(
+                'cuda',
+                enabled=torch.is_autocast_enabled(),
+                cache_enabled=False)
+            with keep_tables(tables), autocast:
                 # new cells, as they keep what is computed from them
                 return self._network[0](feats, BucketCells(*bucket))
 
@@ -233,14 +236,3 @@ class GraphedNetwork(nn.Module):
     def __setstate__(self, state: dict) -> None:
         super().__setstate__(state)
         self._reset()
-
-
-@contextmanager
-def _no_autocast_cache() -> Iterator[None]:
-    """Cast weights anew: a kept one would lie in the memory of a graph."""
-    before = torch.is_autocast_cache_enabled()
-    torch.set_autocast_cache_enabled(False)
-    try:
-        yield
-    finally:
-        torch.set_autocast_cache_enabled(before)

@@ -45,8 +45,7 @@ class SingleStageTAD(BaseModel):
         encoder (dict, optional): Frames to features, see
             :class:`FrameEncoder`; ``mean`` and ``std`` are those of the
             data preprocessor, if it has them. Defaults to None.
-        neck (dict, optional): Maps the pyramid to the head's. Defaults to
-            None.
+        neck (dict, optional): Pyramid to that of the head. Defaults to None.
         head (dict): Detection head. Without ``num_classes``, or with None,
             it has the classes of ``train_dataset``, and those of the weights
             that are loaded into the model, see :meth:`fix_classes`.
@@ -111,10 +110,8 @@ class SingleStageTAD(BaseModel):
             self.encoder = build_part(encoder, 'encoder')
         self.backbone = check_takes_cells(
             build_part(backbone, 'backbone', self.encoder))
-        self.neck = None
-        if neck is not None:
-            self.neck = check_takes_cells(
-                build_part(neck, 'neck', self.backbone))
+        self.neck = None if neck is None else check_takes_cells(
+            build_part(neck, 'neck', self.backbone))
         self._head = head
         self.head = self._build_head(_count_classes(head, train_dataset))
         check_compatibility(self.encoder, self.backbone, self.neck, self.head,
@@ -131,9 +128,8 @@ class SingleStageTAD(BaseModel):
             self.windows = SlidingWindows(
                 **complete_cfg(window, 'window', self, stride=stride))
         self.graphs = GraphedNetwork(self._network) if cuda_graph else None
-        self.score_fusion = None
-        if score_fusion is not None:
-            self.score_fusion = TASK_UTILS.build(score_fusion)
+        self.score_fusion = (None if score_fusion is None else
+                             TASK_UTILS.build(score_fusion))
         self.padding = Padding(
             getattr(self.data_preprocessor, 'padding', Padding.PUBLISHED))
 
@@ -161,11 +157,8 @@ class SingleStageTAD(BaseModel):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str,
                               *args) -> None:
-        """Make the head for the classes of the weights, see above.
-
-        Weights of an encoder are left out where features are read.
-        """
-        if self.encoder is None:
+        """Make the head for the classes of the weights, see above."""
+        if self.encoder is None:  # features are read
             for name in list(state_dict):
                 if name.startswith(f'{prefix}encoder.'):
                     del state_dict[name]
@@ -340,8 +333,7 @@ class SingleStageTAD(BaseModel):
     def propose(self, feats: Tensor) -> Levels:
         """What the head says about one video, which is not cut.
 
-        ``feats`` are features (C, T), or frames (3, T, k, H, W), without
-        padding.
+        It is given as features (C, T), or frames (3, T, k, H, W), unpadded.
         """
         inputs = self.data_preprocessor(dict(inputs=[feats]))['inputs']
         whole = Window(0, feats.size(1), inputs.size(2))
@@ -374,12 +366,10 @@ class SingleStageTAD(BaseModel):
         ]
 
     def _features(self, video: Tensor, window: Window, total: int) -> Tensor:
-        """Features of a window, padded, (C, ``total``).
-
-        Frames are encoded with the padding that the window has alone.
-        """
+        """Features of a window, padded, (C, ``total``)."""
         if video.ndim == 2:
             return window.cut(video, total)
+        # encoded with the padding that the window has alone
         frames = window.cut(video, window.padded_len)[None]
         cells = Cells.of([window.length], window.padded_len, video.device,
                          self.padding)
@@ -392,10 +382,9 @@ class SingleStageTAD(BaseModel):
                       data_samples: SampleList) -> List[Tensor]:
         """Make the features of videos that their detections come from.
 
-        Where windows of a long video overlap, a cell is that of the window in
-        which it is farther from the end. ``inputs`` are frames of the data
-        preprocessor, (B, 3, T, k, H, W); features are without padding,
-        (C, T_b).
+        Of frames (B, 3, T, k, H, W), features (C, T_b) without padding. Where
+        windows of a long video overlap, a cell is that of the window in which
+        it is farther from the end.
 
         Raises:
             ValueError: If there is no encoder.

@@ -46,8 +46,7 @@ class SlidingWindows:
             cut.
         overlap (float): Least share of a window that the next one shows
             again, in [0, 1). Defaults to 0.5.
-        stride (int): Cells of the feature grid per cell of the coarsest
-            level. Defaults to 1.
+        stride (int): Cells per cell of the coarsest level. Defaults to 1.
 
     Raises:
         ValueError: If an argument is out of its range.

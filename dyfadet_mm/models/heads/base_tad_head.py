@@ -78,8 +78,7 @@ class BaseTADHead(BaseModule):
         kernel_size (int): Odd kernel of all convolutions. Defaults to 3.
         regression_ranges (Sequence[tuple[float, float]]): See
             :class:`PointGenerator`. Defaults to the six as published.
-        point_offset (float): Of the points from the centres of the cells, in
-            cells. Defaults to 0.
+        point_offset (float): In cells, from their centres. Defaults to 0.
         assigner (dict): Gives points their targets.
         coder (dict): Segments from offsets and back.
         loss_cls (dict): Classification loss.
@@ -87,8 +86,7 @@ class BaseTADHead(BaseModule):
         loss_normalizer (dict): Divisor of both losses.
         balance_losses (bool): Scale the regression loss to the size of the
             classification loss. Defaults to False.
-        label_smoothing (float): Share of the target spread over all classes.
-            Defaults to 0.
+        label_smoothing (float): Share spread over all classes. Defaults to 0.
         prior_prob (float): Class probability at the start. Defaults to 0.01.
         empty_classes (Sequence[int]): Classes without training data, which
             start at a probability of 1e-6. Defaults to ().
@@ -208,8 +206,7 @@ class BaseTADHead(BaseModule):
 
         Returns:
             tuple: Class logits (B, A, T_l) and offsets (left, right) in
-            strides (B, 2, T_l) of every level; then what further branches of
-            a subclass give.
+            strides (B, 2, T_l) of every level; then those of further branches.
 
         Raises:
             ValueError: If there are not as many levels as regression ranges.

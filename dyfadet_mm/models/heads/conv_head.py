@@ -13,8 +13,7 @@ class ConvTower(BaseModule):
     """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
 
     Args: Those of a ``tower`` of :class:`BaseTADHead`, ``init_cfg`` and
-        norm_cfg (dict): Arguments of the norms, such as ``eps``. Defaults to
-            an empty dict.
+        norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
     """
 
     def __init__(self,
@@ -61,13 +60,11 @@ class ConvHead(BaseTADHead):
 class ConvMultiScaleHead(BaseTADHead):
     """Multi-scale head without dynamics, an ablation of :class:`DyHead`.
 
-    Its towers fuse neighbouring levels as the dynamic ones do, with a
-    convolution and a LayerNorm, :class:`ConvPath`, in place of every
-    attention.
+    Its towers fuse neighbouring levels as the dynamic ones do, with
+    :class:`ConvPath` in place of every attention.
 
     Args: Those of :class:`BaseTADHead` without ``tower``, and
-        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
-            an empty dict.
+        norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
 
     Note:
         The head 'Conv' of Table 7 (Yang et al., DyFADet, ECCV 2024), of

@@ -29,8 +29,7 @@ class DyLayer(BaseModule):
     A path, :class:`DFAAtt` or :class:`ConvPath`, maps features (1, C_in, N)
     and their :class:`PackedCells` to features (1, C_out, ceil(N / stride)).
     It receives ``in_channels``, ``out_channels``, ``kernel_size`` and
-    ``stride`` from here. The scale paths run where a neighbouring level reads
-    them.
+    ``stride`` from here. Scale paths run where a neighbour reads them.
 
     Args:
         in_channels (int): Channels of the input.
@@ -41,8 +40,7 @@ class DyLayer(BaseModule):
         depth_path (dict): Path ``depth``. Defaults to ``DFAAtt`` with
             ``ConvAttention``.
         residual (bool): Whether ``fused_l`` is added to ``depth(fused_l)``,
-            where both have the same channels. Defaults to False, as
-            published.
+            where both have the same channels. Defaults to False.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Reference:
@@ -137,8 +135,7 @@ class DyHead(BaseTADHead):
     Args: Those of :class:`BaseTADHead` without ``tower``, and
         formation (str): Formation of the scale paths' gate, ``'c'``, ``'k'``
             or ``'ck'``. Defaults to ``'c'``.
-        tau (float): Threshold of ``GeReTanH`` in the scale paths. Defaults
-            to 1.5.
+        tau (float): Of ``GeReTanH`` in the scale paths. Defaults to 1.5.
         gate_bias (float, optional): Bias of all gates at the start; None
             draws it as PyTorch does. Defaults to 0.6, where ``GeReTanH``
             lets a tenth through. A gate that starts shut never opens.
@@ -147,8 +144,7 @@ class DyHead(BaseTADHead):
         residual (bool): Of :class:`DyLayer`. Defaults to False.
         depth_act_cfg (dict, optional): Activation of the depth path's gate.
             Defaults to None, the activation of the scale paths.
-        norm_cfg (dict): Arguments of all norms, such as ``eps``. Defaults to
-            an empty dict.
+        norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Sec. 3.2.

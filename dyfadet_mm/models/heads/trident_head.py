@@ -208,12 +208,8 @@ class TridentHead(BaseTADHead):
     def _logits_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
                    bins: TensorTuple, start_logits: TensorTuple,
                    end_logits: TensorTuple) -> Tuple[Tensor, Tensor]:
-        """:func:`boundary_logits` of pairs, (M, N + 1) each.
-
-        A pair is a video, a point (of all levels in one row) and a class,
-        (M,) each.
-        """
-        video, point, label = pairs
+        """:func:`boundary_logits` of pairs, (M, N + 1) each."""
+        video, point, label = pairs  # (M,) each, points of all levels
         num_bins = self.num_bins
         bins = torch.cat(bins, 2).transpose(1, 2).float()  # (B, P, ...)
         # levels in one row with N zeros around each, which boundaries read

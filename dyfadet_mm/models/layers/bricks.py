@@ -28,8 +28,7 @@ def build_layer(cfg: ConfigType, setting: str, owner: nn.Module, /,
 class ChannelLayerNorm(nn.Module):
     """LayerNorm over the channels of every cell.
 
-    Padding is normalised too: a padded cell holds the bias afterwards, unless
-    a mask is given.
+    Padding holds the bias afterwards, unless a mask is given.
 
     Args:
         channels (int): C, channels of the features.

@@ -1,3 +1,5 @@
+from functools import partial
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -15,8 +17,7 @@ class ConvLayer(BaseModule):
 
     ``y = Op_2(ReLU(Op_1(x)))`` and ``out = ReLU(y + shortcut(x))``: Op_1 maps
     C channels to 2C and applies the stride, Op_2 maps them back. The shortcut
-    is x itself, padding included, or a masked 1x1 convolution where the
-    stride is 2.
+    is x, padding included, or with stride 2 a masked 1x1 convolution of it.
 
     Args:
         channels (int): C, channels of the features.
@@ -24,9 +25,8 @@ class ConvLayer(BaseModule):
         op (dict): The two Ops, which receive ``in_channels``,
             ``out_channels`` and ``stride`` from here and map (features, cells)
             to features. Defaults to ``PlainConv1d``.
-        squeeze (dict, optional): Module that weighs the channels of y, such
-            as ``SqueezeExcitation``, which receives ``channels`` from here.
-            Defaults to None.
+        squeeze (dict, optional): Weighs the channels of y, as does
+            ``SqueezeExcitation``; it receives ``channels``. Defaults to None.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -47,17 +47,11 @@ class ConvLayer(BaseModule):
         if stride not in (1, 2):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
 
-        def build(before: int, after: int, stride: int) -> nn.Module:
-            return build_layer(
-                op,
-                'op',
-                self,
-                in_channels=before,
-                out_channels=after,
-                stride=stride)
-
-        self.conv1 = build(channels, 2 * channels, stride)
-        self.conv2 = build(2 * channels, channels, 1)
+        build = partial(build_layer, op, 'op', self)
+        self.conv1 = build(
+            in_channels=channels, out_channels=2 * channels, stride=stride)
+        self.conv2 = build(
+            in_channels=2 * channels, out_channels=channels, stride=1)
         self.squeeze = None
         if squeeze is not None:
             self.squeeze = MODELS.build(
@@ -116,8 +110,7 @@ class ConvPath(BaseModule):
 class SqueezeExcitation(BaseModule):
     """Weights for the channels from the mean of a video.
 
-    ``g * x`` with ``g = sigmoid(W_2 ReLU(W_1 z + b_1) + b_2)`` and z the mean
-    over the valid cells.
+    ``sigmoid(W_2 ReLU(W_1 z + b_1) + b_2) * x``, z the mean of valid cells.
 
     Args:
         channels (int): C, channels of the features.

@@ -27,15 +27,14 @@ class ReTanH(nn.Module):
 class GeReTanH(nn.Module):
     """Generalised rectified tanh, a ``ReTanH`` shifted to the right.
 
-    ``max(0, (tanh(x - tau) + tanh tau) / (1 + tanh tau))``, which is 0 up to
-    x = 0 and rises to 1.
+    ``max(0, (tanh(x - tau) + tanh tau) / (1 + tanh tau))``: 0 to x = 0, then
+    rising to 1.
 
     Args:
         tau (float): Where the slope is steepest. Defaults to 1.5.
         trains_shut (bool): Whether a shut gate has the gradient that it has
             on the verge of opening, in place of none, with which it would
-            stay shut for ever. The outputs are the same. Defaults to False,
-            as published.
+            stay shut for ever; outputs are the same. Defaults to False.
     """
 
     def __init__(self, tau: float = 1.5, trains_shut: bool = False) -> None:
@@ -239,8 +238,7 @@ class ConvAttention(BaseModule):
     ``g = act(conv_K(x_s))``; both convolutions read the shifted grid.
 
     Args: Those of :class:`TemporalGate` without ``formation``, and
-        norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
-            an empty dict.
+        norm_cfg (dict): Of the norm, such as ``eps``. Defaults to ``{}``.
     """
 
     #: Of the features in the attended taps.
@@ -290,8 +288,7 @@ class DFAAtt(BaseModule):
             beside a power of ``x_s``: ``TapAttention`` or ``ConvAttention``.
             It receives ``channels``, ``kernel_size`` and ``stride`` from
             here. Defaults to ``TapAttention``.
-        norm_cfg (dict): Arguments of the norm, such as ``eps``. Defaults to
-            an empty dict.
+        norm_cfg (dict): Of the norm, such as ``eps``. Defaults to ``{}``.
         stride (int): r; outputs are needed at the cells r i. Defaults to 1.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 

@@ -1,5 +1,5 @@
 import math
-from typing import Iterable, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -38,11 +38,9 @@ class DynELayer(BaseModule):
         channels (int): C.
         kernel_size (int): Odd kernel of ``psi`` and ``window``. Defaults
             to 1.
-        factor (float): w, width of ``wide`` relative to ``window``. Defaults
-            to 1.5.
+        factor (float): w, width of ``wide`` by ``window``. Defaults to 1.5.
         stride (int): 1 keeps the grid, 2 halves it. Defaults to 1.
-        mlp_channels (int, optional): Hidden channels of the MLP. Defaults to
-            4 * C.
+        mlp_channels (int, optional): Hidden channels, 4 * C by default.
         num_groups (int): Groups of the GroupNorm; where C is no multiple of
             it, their greatest common divisor. Defaults to 16.
         drop_path_rate (float, optional): Stochastic depth with a scale per
@@ -51,8 +49,7 @@ class DynELayer(BaseModule):
             start. Defaults to 0. Zero is a stationary point: the
             convolutions then stay zero for ever, as they do in the published
             THUMOS14 and EPIC-Kitchens settings.
-        norm_cfg (dict): Arguments of both norms, such as ``eps``. Defaults
-            to an empty dict.
+        norm_cfg (dict): Of both norms, such as ``eps``. Defaults to ``{}``.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -135,12 +132,8 @@ class DynELayer(BaseModule):
         return halve(x, cells.counted)
 
     def _dynamic(self, h: Tensor, cells: Cells) -> Union[Tensor, float]:
-        """Instance and window branch of ``h``, both (B, C, T).
-
-        Convolutions that are zero are not computed: so are their outputs and
-        gradients.
-        """
-        if self.is_dead:
+        """Instance and window branch of ``h``, both (B, C, T)."""
+        if self.is_dead:  # outputs and gradients are zero
             if not torch.is_grad_enabled():
                 return 0
             # in the graph, so that each has a gradient, which is zero
@@ -166,13 +159,16 @@ class DynELayer(BaseModule):
         return [x for conv in self._convs() for x in conv.parameters()]
 
     def _settle(self) -> None:
-        """Note whether all depth-wise convolutions are zero.
-
-        Training leaves them so, since their gradients are zero; hence it is
-        settled where weights are made, loaded or swapped and not in every
-        forward pass, which would have to wait for the device.
-        """
-        self.is_dead = _all_zero(self._params())
+        """Note whether all depth-wise convolutions are zero."""
+        # training leaves them so; therefore not in every forward pass, which
+        # would have to wait for the device
+        params = [x.detach() for x in self._params()]
+        self.is_dead = False
+        if not any(x.is_meta for x in params):  # which hold no numbers
+            # asked together, as the host may have to wait for the answer
+            found = [x.any() for x in params]
+            found = [x.to(found[0].device) for x in found]
+            self.is_dead = not torch.stack(found).any()
 
     def train(self, mode: bool = True) -> nn.Module:
         """Also called by ``eval``."""
@@ -183,16 +179,6 @@ class DynELayer(BaseModule):
         """Not known before ``train`` or ``eval``, as the parts load later."""
         self.is_dead = False
         super()._load_from_state_dict(*args)
-
-
-def _all_zero(params: Iterable[Tensor]) -> bool:
-    """Whether tensors hold nothing but zeros, as far as they hold numbers."""
-    params = [x.detach() for x in params]
-    if any(x.is_meta for x in params):
-        return False
-    # asked together, as the host may have to wait for the answer
-    found = [x.any() for x in params]
-    return not torch.stack([x.to(found[0].device) for x in found]).any()
 
 
 def halve(x: Tensor, counted: Optional[Tensor] = None) -> Tensor:

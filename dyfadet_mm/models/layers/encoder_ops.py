@@ -14,8 +14,7 @@ from .bricks import MaskedConv1d, check_kernel_size
 class PlainConv1d(MaskedConv1d):
     """Convolution as an Op of the encoder: ``y = sum_s W_s x_s + b``.
 
-    The input is not masked: the last valid cells read the padding behind
-    them.
+    The input is not masked: the last valid cells read padding.
 
     Args:
         in_channels (int): Channels of the input.
@@ -54,8 +53,7 @@ class DeformConv1d(BaseModule):
     Args: Those of :class:`PlainConv1d`, and ``init_cfg``.
 
     Reference:
-        Dai et al., Deformable Convolutional Networks, ICCV 2017; in one
-        dimension.
+        Dai et al., Deformable Convolutional Networks, ICCV 2017; in 1-D.
     """
 
     reach = 0  # padding is read as zero
@@ -132,9 +130,8 @@ class TD3dConv1d(DeformConv1d):
     Args: Those of :class:`PlainConv1d`, and ``init_cfg``.
 
     Note:
-        The simplest form of temporal deformable convolution for features of
-        one dimension; the DyFADet paper compares with it and gives no
-        formula.
+        The simplest form of temporal deformable convolution in 1-D; the
+        DyFADet paper compares with it and gives no formula.
     """
 
     def __init__(self, in_channels: int, *args, **kwargs) -> None:
@@ -167,8 +164,7 @@ class DynamicConv1d(BaseModule):
     ``v``, a 1x1 convolution of x, and kernels ``a``, a softmax over the K
     taps of a 1x1 convolution of ``x(r i)``. The G kernels of a cell are
     shared by groups of consecutive output channels. Taps outside the grid
-    read zero and keep their weight. The layer starts near the mean of the
-    taps.
+    read zero and keep their weight. It starts near the mean of the taps.
 
     Args: Those of :class:`PlainConv1d`, ``init_cfg``, and
         num_groups (int): G, kernels of a cell, a divisor of

@@ -72,10 +72,8 @@ def band_attention(query: Tensor,
 
 
 def _forbid(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """Zero where attention is allowed, else as good as minus infinity.
-
-    Finite, so that a query without any key has an output.
-    """
+    """Zero where attention is allowed, else as good as minus infinity."""
+    # finite, so that a query without any key has an output
     bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
     return bias.masked_fill(~allowed, torch.finfo(dtype).min / 2)
 
@@ -154,22 +152,18 @@ class LocalAttentionLayer(BaseModule):
         channels (int): C, a multiple of ``num_heads``.
         num_heads (int): Heads of the attention. Defaults to 4.
         window (int): Cells that a cell attends to, itself in the middle; 1
-            or less for all of them. An even window acts as the next odd one.
-            Defaults to 19.
+            or less for all. An even one acts as the next odd. Defaults to 19.
         stride (int): 1 keeps the grid, 2 halves it. Defaults to 1.
         use_rel_pe (bool): Whether to learn a bias per head and distance,
             where the window is limited. Defaults to False.
         drop_path_rate (float): Stochastic depth. Defaults to 0.1.
-        dropout (float): Dropout of the attention's output and inside the
-            MLP. Defaults to 0.
-        norm_cfg (dict): Arguments of the norms, such as ``eps``. Defaults to
-            an empty dict.
+        dropout (float): Behind the attention and in the MLP. Defaults to 0.
+        norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
-        ValueError: If ``channels`` is no multiple of ``num_heads``,
-            ``stride`` is not 1 or 2, or ``window`` is even with
-            ``use_rel_pe``.
+        ValueError: If ``channels`` is no multiple of ``num_heads``, ``stride``
+            is not 1 or 2, or ``window`` is even with ``use_rel_pe``.
 
     Reference:
         Zhang et al., ActionFormer, ECCV 2022, Sec. 3.2.

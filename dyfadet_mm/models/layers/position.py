@@ -22,8 +22,7 @@ class SinusoidPosition(nn.Module):
     """Absolute position encoding of the feature grid.
 
     Grids of up to ``max_seq_len`` cells read the first rows of the table,
-    longer ones the table stretched to their length, which includes padding
-    unless it is ignored.
+    longer ones stretch it to their length, with padding unless it is ignored.
 
     Args:
         channels (int): C, channels of the features.

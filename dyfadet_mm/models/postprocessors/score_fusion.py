@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Optional, Sequence, Union
 
@@ -12,6 +13,7 @@ from dyfadet_mm.registry import TASK_UTILS
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class ScoreFusion:
     """Label detections with the scores of a video classifier.
 
@@ -29,16 +31,14 @@ class ScoreFusion:
         score_file (str): Scores by video id, see
             :mod:`dyfadet_mm.fileio.score_files`.
         topk (int): Classes per video. Defaults to 2.
-        method (str): Score of a detection: ``'sqrt'``, the square root of
-            class score times detection score, or ``'product'``. Defaults to
-            ``'sqrt'``.
+        method (str): Score of a detection: ``'product'`` of class score and
+            detection score, or its root, ``'sqrt'``. Defaults to ``'sqrt'``.
         max_num (int, optional): Best detections of a video, before they are
             repeated; None keeps all. Defaults to 200.
         softmax (bool | str, optional): Whether to take the softmax of a
             video's scores. ``'auto'``, or None, does so if one of them is
             outside [0, 1], as the published code. Defaults to ``'auto'``.
-        scale (float): Factor of the class scores, which changes no ranking.
-            Defaults to 1.
+        scale (float): Factor of the scores; ranks stay. Defaults to 1.
         by_name (bool, optional): Whether to order scores by the class names
             of the file. Defaults to None: if it has names.
         backend_args (dict, optional): MMEngine's file backend. Defaults to
@@ -52,33 +52,27 @@ class ScoreFusion:
         the root of the product, which ranks detections alike.
     """
 
-    def __init__(self,
-                 score_file: str,
-                 topk: int = 2,
-                 method: str = 'sqrt',
-                 max_num: Optional[int] = 200,
-                 softmax: Union[bool, str, None] = 'auto',
-                 scale: float = 1.,
-                 by_name: Optional[bool] = None,
-                 backend_args: Optional[dict] = None) -> None:
-        if method not in ('sqrt', 'product'):
+    score_file: str
+    topk: int = 2
+    method: str = 'sqrt'
+    max_num: Optional[int] = 200
+    softmax: Union[bool, str, None] = 'auto'
+    scale: float = 1.
+    by_name: Optional[bool] = None
+    backend_args: Optional[dict] = None
+
+    def __post_init__(self) -> None:
+        if self.method not in ('sqrt', 'product'):
             raise ValueError("method must be 'sqrt' or 'product', but got "
-                             f'{method!r}')
-        if softmax not in ('auto', None, True, False):
+                             f'{self.method!r}')
+        if self.softmax not in ('auto', None, True, False):
             raise ValueError("softmax must be 'auto', True or False, but got "
-                             f'{softmax!r}')
-        for name, value in dict(
-                topk=topk, max_num=max_num, scale=scale).items():
+                             f'{self.softmax!r}')
+        for name in ('topk', 'max_num', 'scale'):
+            value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f'{name} must be above 0, but got {value}')
-        self.score_file = str(score_file)
-        self.topk = topk
-        self.method = method
-        self.max_num = max_num
-        self.softmax = softmax
-        self.scale = scale
-        self.by_name = by_name
-        self.backend_args = backend_args
+        self.score_file = str(self.score_file)
         self._columns: Optional[Tensor] = None
 
     @cached_property
@@ -147,29 +141,24 @@ class ScoreFusion:
                 f'such as {brief(list(results)[:3])}')
         scores = torch.from_numpy(results[video_id])
         if names is not None:
-            scores = scores[self._known_columns()]
+            if self._columns is None:
+                raise RuntimeError(
+                    f'score_file {self.score_file!r} names its classes, so '
+                    'those of the data set must be known; add dict(type='
+                    "'dyfadet_mm.ScoreFusionHook') to custom_hooks, call "
+                    'bind(classes), or set by_name=False if the order is that '
+                    'of the data set')
+            scores = scores[self._columns]
         softmax = self.softmax
         if softmax in ('auto', None):
             softmax = bool(scores.max() > 1 or scores.min() < 0)
         return self.scale * (scores.softmax(0) if softmax else scores)
 
-    def _known_columns(self) -> Tensor:
-        """Position of each class of the data set in the file, (A,)."""
-        if self._columns is None:
-            raise RuntimeError(
-                f'score_file {self.score_file!r} names its classes, so those '
-                'of the data set must be known; add dict(type='
-                "'dyfadet_mm.ScoreFusionHook') to custom_hooks, call "
-                'bind(classes), or set by_name=False if the order is that of '
-                'the data set')
-        return self._columns
-
     def __call__(self, detections: InstanceData,
                  video_id: str) -> InstanceData:
         """Label the best ``max_num`` detections of one video, once per class.
 
-        ``segments`` (N, 2) and ``scores`` (N,) are best first, before and
-        after.
+        ``segments`` (N, 2) and ``scores`` (N,) are and stay best first.
         """
         best = detections[:self.max_num]
         class_scores = self.class_scores(video_id).to(best.scores)  # (A,)

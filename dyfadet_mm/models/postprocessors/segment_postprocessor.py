@@ -1,4 +1,5 @@
 import sys
+from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from numbers import Integral
 from typing import List, Optional, Sequence, Tuple
@@ -23,6 +24,7 @@ Candidates = Tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class SegmentPostprocessor:
     """Turn what the head says about a video into detections in seconds.
 
@@ -30,17 +32,15 @@ class SegmentPostprocessor:
         score_thr (float): Candidates score more than this. Defaults to 0.001.
         pre_nms_topk (int, optional): Best candidates kept; None keeps all.
             Defaults to 2000.
-        topk_per_level (bool): Whether so many are kept on each level, as
-            published, or of the whole pyramid, as in OpenTAD. Defaults to
-            True.
+        topk_per_level (bool): Whether that is on each level, as published, or
+            in the whole pyramid, as in OpenTAD. Defaults to True.
         min_length (float): Candidates are longer than this, in cells of the
             feature grid; a negative value keeps all. Defaults to 0.05.
         nms (dict, optional): Arguments of :func:`soft_nms`; None keeps all
             candidates. Defaults to an empty dict.
         voting_thr (float): tIoU from which candidates vote on the boundaries
-            of a kept segment; 0 turns voting off. Votes are taken only after
-            class-agnostic suppression, as in the published code. Defaults
-            to 0.
+            of a kept segment, after class-agnostic suppression only, as in
+            the published code. Defaults to 0, no voting.
         voting_by_iou (bool): Whether a vote weighs score times tIoU, as in
             ActionFormer, or score alone. Defaults to False.
 
@@ -49,29 +49,26 @@ class SegmentPostprocessor:
         ValueError: If a number is out of range.
     """
 
-    def __init__(self,
-                 score_thr: float = 0.001,
-                 pre_nms_topk: Optional[int] = 2000,
-                 topk_per_level: bool = True,
-                 min_length: float = 0.05,
-                 nms: OptConfigType = dict(),
-                 voting_thr: float = 0.,
-                 voting_by_iou: bool = False) -> None:
-        if pre_nms_topk is not None and not (isinstance(
-                pre_nms_topk, Integral) and 1 <= pre_nms_topk <= sys.maxsize):
+    score_thr: float = 0.001
+    pre_nms_topk: Optional[int] = 2000
+    topk_per_level: bool = True
+    min_length: float = 0.05
+    nms: OptConfigType = field(default_factory=dict)
+    voting_thr: float = 0.
+    voting_by_iou: bool = False
+
+    def __post_init__(self) -> None:
+        num = self.pre_nms_topk
+        if num is not None and not (isinstance(num, Integral)
+                                    and 1 <= num <= sys.maxsize):
             raise ValueError('pre_nms_topk must be None or a whole number of '
-                             f'at least 1, but got {str(pre_nms_topk)[:80]}')
-        if nms is not None:  # refuses wrong arguments now, not in a test
-            with torch.device('cpu'):  # a model may be built without numbers
-                none = dict(segments=torch.zeros(0, 2), scores=torch.zeros(0))
-                soft_nms(**complete_cfg(nms, 'nms', self, **none, labels=None))
-        self.score_thr = check_number('score_thr', score_thr)
-        self.pre_nms_topk = pre_nms_topk
-        self.topk_per_level = topk_per_level
-        self.min_length = check_number('min_length', min_length)
-        self.nms = nms
-        self.voting_thr = check_number('voting_thr', voting_thr)
-        self.voting_by_iou = voting_by_iou
+                             f'at least 1, but got {str(num)[:80]}')
+        if self.nms is not None:  # refuses wrong arguments now, not in a test
+            none = torch.zeros(0, 3, device='cpu')  # not that of the model
+            none = dict(segments=none[:, 1:], scores=none[:, 0], labels=None)
+            soft_nms(**complete_cfg(self.nms, 'nms', self, **none))
+        for name in ('score_thr', 'min_length', 'voting_thr'):
+            setattr(self, name, check_number(name, getattr(self, name)))
 
     def __call__(self, levels: Sequence[Tuple[Tensor, Tensor]],
                  metainfo: dict) -> InstanceData:
@@ -113,8 +110,14 @@ class SegmentPostprocessor:
                     f"metainfo of video {metainfo.get('video_id')!r} must "
                     f'have {key!r} to place detections in seconds')
         source = f'video {brief(metainfo.get("video_id"))}'
-        segments, scores, labels = self._suppress(
-            *self.filter(candidates, source))
+        segments, scores, labels = self.filter(candidates, source)
+        if self.nms is None:
+            scores, order = scores.sort(descending=True, stable=True)
+            segments, labels = segments[order], labels[order]
+        else:
+            kept, kept_scores, labels = soft_nms(segments, scores, labels,
+                                                 **self.nms)
+            segments, scores = self.vote(kept, segments, scores), kept_scores
         segments = grid_to_seconds(segments, metainfo['fps'],
                                    metainfo['feat_stride'],
                                    metainfo['feat_num_frames'],
@@ -168,30 +171,16 @@ class SegmentPostprocessor:
                 accumulate(sizes, initial=0), scores.split(sizes))
         ])  # (M,)
         point, labels = index // num_classes, index % num_classes
-        if segments.dim() == 2:
-            segments = segments[point]
-        else:  # a segment for every class
-            segments = segments[point, labels]
-        return segments, scores[index], labels, is_finite
-
-    def _suppress(self, segments: Tensor, scores: Tensor,
-                  labels: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        """Suppress duplicates and let the candidates vote, shapes as above."""
-        if self.nms is None:
-            scores, order = scores.sort(descending=True, stable=True)
-            return segments[order], scores, labels[order]
-        kept, kept_scores, kept_labels = soft_nms(segments, scores, labels,
-                                                  **self.nms)
-        return self.vote(kept, segments, scores), kept_scores, kept_labels
+        # some heads have a segment for every class
+        place = point if segments.dim() == 2 else (point, labels)
+        return segments[place], scores[index], labels, is_finite
 
 
 def _best(scores: Tensor, num: Optional[int], score_thr: float) -> Tensor:
-    """Indices of the best, first of equal ones first, without waiting.
-
-    On the CPU, of those above the threshold, which are few.
-    """
+    """Indices of the best, first of equal ones first, without waiting."""
     if not is_on_host(scores):
         return scores.sort(descending=True, stable=True).indices[:num]
+    # those above the threshold are few
     scores = to_float(scores).numpy()
     index = np.flatnonzero(scores > score_thr)
     if num is not None and len(index) > num:
