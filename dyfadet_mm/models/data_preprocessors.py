@@ -140,14 +140,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         return dict(inputs=inputs, data_samples=samples)
 
     def perturb(self, feats: Tensor) -> Tensor:
-        """Drop channels and add noise, as in training.
-
-        Args:
-            feats (Tensor): Features, (B, C, T).
-
-        Returns:
-            Tensor: Of the same shape.
-        """
+        """Drop channels of (B, C, T) and add noise, as in training."""
         if self.channel_dropout > 0:
             feats = F.dropout1d(feats, self.channel_dropout)
         if self.input_noise > 0:

@@ -35,17 +35,11 @@ class SummedLoss(nn.Module):
                 target: Tensor,
                 weight: Optional[Tensor] = None,
                 avg_factor: float = 1.) -> Tensor:
-        """Compute the loss.
+        """Compute the loss, a scalar, of P points.
 
-        Args:
-            pred (Tensor): Predictions, (P, ...).
-            target (Tensor): Targets, of the same shape.
-            weight (Tensor, optional): Weights of the points, (P,), or of
-                every class of them, (P, A). Defaults to None.
-            avg_factor (float | Tensor): Divisor of the sum. Defaults to 1.
-
-        Returns:
-            Tensor: Scalar; 0 and still attached to the graph if P is 0.
+        Predictions and targets are of one shape, (P, ...), weights those of
+        points, (P,), or of every class of them, (P, A). ``avg_factor`` divides
+        the sum, which is 0 and still attached to the graph if P is 0.
         """
         loss = self.elements(pred, target)
         if weight is not None:

@@ -69,13 +69,9 @@ def conv1d(x: Tensor,
         if weight.size(0) * weight.size(2) <= x.size(1):
             return _narrow_conv(x, weight, bias)
     # as images, because only those keep the channels-last order here
-    return F.conv2d(
-        x[:, :, None],
-        weight[:, :, None].contiguous(),
-        bias,
-        stride=(1, stride),
-        padding=(0, weight.size(2) // 2),
-        groups=groups).squeeze(2)
+    y = F.conv2d(x[:, :, None], weight[:, :, None].contiguous(), bias,
+                 (1, stride), (0, weight.size(2) // 2), 1, groups)
+    return y.squeeze(2)
 
 
 def _narrow_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:

@@ -92,16 +92,10 @@ class SoftNmsStream:
                 row['score'] *= self.decay(_shapes(row), _shapes(better))
 
     def settle(self, horizon: float, oldest: float = -math.inf) -> np.ndarray:
-        """Settle what no later candidate can change.
+        """Settle what no later candidate can change, an array of :data:`ROW`.
 
-        Args:
-            horizon (float): No later candidate begins before this; infinity
-                if there are none.
-            oldest (float): What ends before this is settled in any case.
-                Defaults to minus infinity.
-
-        Returns:
-            ndarray: The settled candidates, an array of :data:`ROW`.
+        No later candidate begins before the horizon, which is infinity if
+        there are none. What ends before ``oldest`` is settled in any case.
         """
         if len(self._pending) > self.max_pending and horizon < math.inf:
             ends = np.sort(self._pending['end'])

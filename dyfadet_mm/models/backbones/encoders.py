@@ -139,8 +139,7 @@ class SGPBackbone(DynEBackbone):
             :class:`SGPLayer`. Defaults to ``'max'``.
 
     Reference:
-        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
-        Modeling, CVPR 2023.
+        Shi et al., TriDet, CVPR 2023.
     """
 
     def __init__(self, *args, downsample: str = 'max', **kwargs) -> None:

@@ -70,11 +70,7 @@ class CudaGraph:
             torch.cuda.current_stream().wait_stream(stream)
             self.graph = torch.cuda.CUDAGraph()
             # other threads may allocate memory meanwhile
-            with torch.cuda.graph(
-                    self.graph,
-                    pool=pool,
-                    stream=stream,
-                    capture_error_mode='thread_local'):
+            with torch.cuda.graph(self.graph, pool, stream, 'thread_local'):
                 self.outputs = run()
         self.device = device
 

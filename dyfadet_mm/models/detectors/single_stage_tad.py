@@ -260,16 +260,10 @@ class SingleStageTAD(BaseModel):
         return self.head(self._head_inputs(inputs, data_samples))
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> LossDict:
-        """Compute the losses of a batch.
+        """Compute ``loss_cls`` and ``loss_reg``, as :meth:`forward` does.
 
-        Args:
-            inputs (Tensor): As of :meth:`forward`.
-            data_samples (Sequence[BaseDataElement]): With ``gt_instances``:
-                ``grid_segments`` (N, 2) on the feature grid and ``labels``
-                (N,).
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls`` and ``loss_reg``.
+        Samples have ``gt_instances``: ``labels`` (N,) and ``grid_segments``
+        (N, 2) on the feature grid.
         """
         return self.head.loss(
             self._head_inputs(inputs, data_samples), data_samples)
@@ -279,17 +273,10 @@ class SingleStageTAD(BaseModel):
 
         Where statistics of the encoder cover padding, videos are computed
         together only if they would be padded to the same length alone.
-
-        Args:
-            inputs (Tensor): As of :meth:`forward`.
-            data_samples (Sequence[BaseDataElement]): One per video, with the
-                metainfo ``video_id``, ``duration``, ``fps``, ``feat_stride``
-                and ``feat_num_frames``.
-
-        Returns:
-            Sequence[BaseDataElement]: The same with ``pred_instances``:
-            ``segments`` (N, 2) in seconds, ``scores`` and ``labels`` (N,),
-            best first.
+        Samples have the metainfo ``video_id``, ``duration``, ``fps``,
+        ``feat_stride`` and ``feat_num_frames``, and come back with
+        ``pred_instances``: ``segments`` (N, 2) in seconds, ``scores`` and
+        ``labels`` (N,), best first.
 
         Raises:
             ValueError: If scores or segments of a video are not finite.
@@ -389,14 +376,12 @@ class SingleStageTAD(BaseModel):
         Raises:
             ValueError: If there is no encoder.
         """
+        videos = self._windows(inputs.size(2), data_samples)
         return [
             torch.cat([
-                self._features(
-                    video, each,
-                    each.padded_len)[:, :each.length][:, each.first:each.last]
+                each.own(self._features(video, each, each.padded_len))
                 for each in windows
-            ], 1) for video, windows in zip(
-                inputs, self._windows(inputs.size(2), data_samples))
+            ], 1) for video, windows in zip(inputs, videos)
         ]
 
     def _network(self, inputs: Tensor,

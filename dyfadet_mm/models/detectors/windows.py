@@ -32,6 +32,10 @@ class Window(NamedTuple):
             return video
         return pad_cells(video[:, self.start:self.start + self.length], total)
 
+    def own(self, x: Tensor) -> Tensor:
+        """The cells of (C, T_w) that are taken from here, without padding."""
+        return x[:, :self.length][:, self.first:self.last]
+
 
 class SlidingWindows:
     """Cut long videos into windows, and put together what was found in them.

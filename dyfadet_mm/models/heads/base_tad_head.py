@@ -296,11 +296,9 @@ class BaseTADHead(BaseModule):
         valid = targets.valid.to(logits)  # (B, P)
         if weight is not None:
             valid = weight * valid[..., None]
-        return self.loss_cls(
-            logits.flatten(0, 1),
-            labels.flatten(0, 1),
-            weight=valid.flatten(0, 1),
-            avg_factor=divisor)
+        logits, labels, valid = (
+            x.flatten(0, 1) for x in (logits, labels, valid))
+        return self.loss_cls(logits, labels, weight=valid, avg_factor=divisor)
 
     def _regression_loss(self, offsets: TensorTuple, targets: PointTargets,
                          divisor: Tensor) -> Tensor:

@@ -24,12 +24,10 @@ class ConvTower(BaseModule):
                  norm_cfg: ConfigType = dict(),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        widths = [in_channels] + [out_channels] * num_layers
         self.convs = ModuleList(
-            MaskedConv1d(
-                out_channels if i else in_channels,
-                out_channels,
-                kernel_size,
-                bias=False) for i in range(num_layers))
+            MaskedConv1d(*pair, kernel_size, bias=False)
+            for pair in zip(widths, widths[1:]))
         self.norms = ModuleList(
             build_norm(out_channels, norm_cfg, self)
             for _ in range(num_layers))

@@ -171,22 +171,14 @@ def dy_tower(formation: str, tau: float, gate_bias: Optional[float],
     """Config of a tower, from the arguments of :class:`DyHead`."""
     act_cfg = dict(
         type='dyfadet_mm.GeReTanH', tau=tau, trains_shut=trains_shut)
+    gate = dict(act_cfg=act_cfg, init_bias=gate_bias)
+    tap = dict(gate, type='dyfadet_mm.TapAttention', formation=formation)
+    conv = dict(gate, type='dyfadet_mm.ConvAttention', norm_cfg=norm_cfg)
+    if depth_act_cfg:
+        conv['act_cfg'] = depth_act_cfg
+    path = dict(type='dyfadet_mm.DFAAtt', norm_cfg=norm_cfg)
     return dict(
         type='dyfadet_mm.DyTower',
         residual=residual,
-        scale_path=dict(
-            type='dyfadet_mm.DFAAtt',
-            attention=dict(
-                type='dyfadet_mm.TapAttention',
-                formation=formation,
-                act_cfg=act_cfg,
-                init_bias=gate_bias),
-            norm_cfg=norm_cfg),
-        depth_path=dict(
-            type='dyfadet_mm.DFAAtt',
-            attention=dict(
-                type='dyfadet_mm.ConvAttention',
-                act_cfg=depth_act_cfg or act_cfg,
-                init_bias=gate_bias,
-                norm_cfg=norm_cfg),
-            norm_cfg=norm_cfg))
+        scale_path=dict(path, attention=tap),
+        depth_path=dict(path, attention=conv))

@@ -30,8 +30,7 @@ def boundary_logits(start: Tensor, end: Tensor,
     the end bins, (..., 2 * (N + 1)), all in the order of time, as the result.
 
     Reference:
-        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
-        Modeling, CVPR 2023, Sec. 3.3.
+        Shi et al., TriDet, CVPR 2023, Sec. 3.3.
     """
     left_bins, right_bins = bins.chunk(2, -1)
     return start + left_bins, end + right_bins
@@ -80,8 +79,7 @@ class TridentHead(BaseTADHead):
         ValueError: If ``num_bins`` is below 1, or as :class:`BaseTADHead`.
 
     Reference:
-        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
-        Modeling, CVPR 2023.
+        Shi et al., TriDet, CVPR 2023.
     """
 
     def __init__(self,

@@ -114,14 +114,8 @@ class MaskedConv1d(nn.Conv1d):
                  bias: bool = True,
                  stride: int = 1) -> None:
         check_kernel_size(kernel_size)
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding=kernel_size // 2,
-            groups=groups,
-            bias=bias)
+        super().__init__(in_channels, out_channels, kernel_size, stride,
+                         kernel_size // 2, 1, groups, bias)
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
         """Convolve (B, C_in, T); a mask is that of the output, (B, 1, T')."""

@@ -106,12 +106,9 @@ class TemporalGate(BaseModule):
                              f'but got {formation!r}')
         self.axes = axes[formation]
         self.init_bias = init_bias
+        groups = 1 if formation == 'k' else channels
         self.conv = MaskedConv1d(
-            channels,
-            math.prod(self.axes),
-            kernel_size,
-            groups=1 if formation == 'k' else channels,
-            stride=stride)
+            channels, math.prod(self.axes), kernel_size, groups, stride=stride)
         self.act = MODELS.build(act_cfg)
 
     def init_weights(self) -> None:

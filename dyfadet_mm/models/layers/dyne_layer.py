@@ -93,12 +93,9 @@ class DynELayer(BaseModule):
         self.is_dead = False
 
         hidden = mlp_channels or 4 * channels
+        fixed = dict(num_groups=math.gcd(num_groups, channels))
         self.group_norm = MaskedGroupNorm(**complete_cfg(
-            norm_cfg,
-            'norm_cfg',
-            self,
-            num_groups=math.gcd(num_groups, channels),
-            num_channels=channels))
+            norm_cfg, 'norm_cfg', self, num_channels=channels, **fixed))
         self.mlp = nn.Sequential(
             PointwiseConv1d(channels, hidden), nn.GELU(),
             PointwiseConv1d(hidden, channels))
@@ -213,8 +210,7 @@ class SGPLayer(DynELayer):
         ValueError: If ``downsample`` is unknown, or as :class:`DynELayer`.
 
     Reference:
-        Shi et al., TriDet: Temporal Action Detection with Relative Boundary
-        Modeling, CVPR 2023.
+        Shi et al., TriDet, CVPR 2023.
     """
 
     def __init__(self,

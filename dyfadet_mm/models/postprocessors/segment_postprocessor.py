@@ -82,7 +82,7 @@ class SegmentPostprocessor:
                 and ``duration`` (seconds) of the video.
 
         Returns:
-            InstanceData: ``segments`` (N, 2) in seconds, ``scores`` (N,) and
+            InstanceData: ``segments`` (N, 2) in seconds, ``scores`` and
             ``labels`` (N,), best first.
 
         Raises:
