@@ -118,9 +118,6 @@ class GraphedNetwork(nn.Module):
                 f'max_graphs must be at least 1, but got {max_graphs}')
         self._network = (network, )  # which does not become a part of this
         self.max_graphs = max_graphs
-        self._reset()
-
-    def _reset(self) -> None:
         self._lock = threading.RLock()
         self._graphs: OrderedDict = OrderedDict()
         self._seen: Tuple[tuple, list] = ((), [])
@@ -223,12 +220,7 @@ class GraphedNetwork(nn.Module):
         # as long as these are held, no other object has their id
         return tuple(state), tensors
 
-    def __getstate__(self) -> dict:
-        state = self.__dict__.copy()
-        for name in ('_lock', '_graphs', '_seen', '_reason'):
-            del state[name]
-        return state
-
-    def __setstate__(self, state: dict) -> None:
-        super().__setstate__(state)
-        self._reset()
+    def __reduce__(self) -> tuple:
+        """A copy has no graphs."""
+        args = self._network[0], self.max_graphs
+        return type(self), args, dict(training=self.training)

@@ -168,9 +168,11 @@ def test_copies_have_graphs_of_their_own(model):
         other.head.conv_cls.bias.add_(1.)
     assert_right(other)
     assert_right(model)
-    state = model.graphs.__getstate__()
-    del state['_network']  # here a method that has no name in its class
-    assert '_graphs' not in pickle.loads(pickle.dumps(state))
+    # the network is a method that has no name in its class here
+    made, (_, *args), state = model.graphs.__reduce__()
+    made, args, state = pickle.loads(pickle.dumps((made, args, state)))
+    assert made is type(model.graphs) and args == [model.graphs.max_graphs]
+    assert '_graphs' not in state
     assert not any(name.startswith('graphs') for name in model.state_dict())
 
 
