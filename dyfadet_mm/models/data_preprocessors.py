@@ -102,9 +102,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         """Pad, stack and add noise.
 
         Args:
-            data (dict): ``inputs``, a list of features (C, T) or of frames
-                (3, T, k, H, W) uint8, or a batch of them, and optionally
-                ``data_samples``.
+            data (dict): ``inputs``, a list or batch of features (C, T) or of
+                frames (3, T, k, H, W) uint8; it may have ``data_samples``.
             training (bool): Whether to perturb features. Defaults to False.
 
         Returns:

@@ -91,13 +91,6 @@ class FPN1d(BaseModule):
             ChannelLayerNorm(out_channels) if norm else nn.Identity()
             for _ in range(num_levels))
 
-    def init_weights(self) -> None:
-        """Zero the biases of the convolutions."""
-        for conv in (*self.lateral_convs, *self.fpn_convs):
-            if conv.bias is not None:
-                nn.init.zeros_(conv.bias)
-        super().init_weights()
-
     def forward(self, pyramid: Pyramid) -> Pyramid:
         """Fuse the levels from coarse to fine, (B, C_out, T_l).
 

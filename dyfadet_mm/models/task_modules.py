@@ -31,6 +31,7 @@ class Points(NamedTuple):
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class PointGenerator:
     """One point per cell of every level: 0, 2^l, 2 * 2^l, ... on level l.
 
@@ -45,15 +46,15 @@ class PointGenerator:
         ValueError: If a range is not (shortest, longest).
     """
 
-    def __init__(self,
-                 regression_ranges: Sequence[Tuple[float, float]],
-                 offset: float = 0.) -> None:
-        for pair in regression_ranges:
+    regression_ranges: Sequence[Tuple[float, float]]
+    offset: float = 0.
+
+    def __post_init__(self) -> None:
+        self.regression_ranges = tuple(map(tuple, self.regression_ranges))
+        for pair in self.regression_ranges:
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError('regression_ranges must be pairs (shortest, '
-                                 f'longest), but got {tuple(pair)}')
-        self.regression_ranges = tuple(map(tuple, regression_ranges))
-        self.offset = offset
+                                 f'longest), but got {pair}')
 
     @property
     def num_levels(self) -> int:
@@ -101,9 +102,8 @@ class PointSegmentAssigner:
 
     A point may detect an action when it lies strictly inside the action and
     strictly within ``center_radius`` strides of its centre, and when the
-    distance to the farther end is in the regression range of the level.
-    Actions as long as the shortest one, up to ``length_tolerance``, all give
-    the point their class.
+    distance to the farther end is in the regression range of the level. All
+    that are as short, up to ``length_tolerance``, give it their class.
 
     Args:
         center_radius (float, optional): Radius around the centre in strides

@@ -47,8 +47,7 @@ def soft_nms(
     Lengths are taken as ``end - start + 1e-6``. A candidate that decays below
     ``min_score`` is dropped; the first one of a group never is. ``hard``
     drops scores <= ``min_score``, and those of 0, beforehand. Equal scores
-    are taken in the order (original score descending, start, end, label),
-    whatever the order of the input.
+    are taken in the order (original score descending, start, end, label).
 
     Args:
         segments (Tensor): (start, end) in any unit, (N, 2).
@@ -63,8 +62,8 @@ def soft_nms(
         class_wise (bool): Whether each class is a group. Defaults to True.
 
     Returns:
-        tuple: Segments (D, 2), decayed scores (D, ) and labels (D, ) or None,
-        sorted by score, descending.
+        tuple: Segments (D, 2), decayed scores (D, ), descending, and labels
+        (D, ) or None.
 
     Raises:
         ValueError: If an argument is out of range, the shapes disagree, a

@@ -1,4 +1,5 @@
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from functools import partial
+from typing import Any, List, Optional, Sequence, Union
 
 import torch
 from mmengine.model import BaseModule, ModuleList
@@ -6,7 +7,8 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, Padding, Pyramid
-from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
+from dyfadet_mm.utils.typing import (ConfigType, OptConfigType, OptMultiConfig,
+                                     TensorTuple)
 from ..layers import MaskedConv1d, build_layer, build_norm
 
 
@@ -45,9 +47,8 @@ class PyramidEncoder(BaseModule):
 
     Raises:
         TypeError: If a layer does not take features and cells.
-        ValueError: If ``arch`` is not three numbers, or there is not one
-            entry of ``branch_layer`` for each layer or one of
-            ``source_channels`` for each source.
+        ValueError: If ``arch`` is not three numbers, or ``branch_layer`` or
+            ``source_channels`` are not as many as layers or sources.
     """
 
     def __init__(self,
@@ -82,13 +83,12 @@ class PyramidEncoder(BaseModule):
         self.embed = ModuleList(
             MaskedConv1d(*pair, embed_kernel_size, bias=not embed_norm)
             for pair in zip(widths, widths[1:]))
-        self.embed_norms = ModuleList(
-            build_norm(embed_channels, norm_cfg, self) if embed_norm else nn.
-            Identity() for _ in range(num_embed))
-        self.position = None
-        if position is not None:
-            self.position = build_layer(
-                position, 'position', self, channels=embed_channels)
+        norm = (
+            partial(build_norm, embed_channels, norm_cfg, self)
+            if embed_norm else nn.Identity)
+        self.embed_norms = ModuleList(norm() for _ in range(num_embed))
+        self.position = None if position is None else build_layer(
+            position, 'position', self, channels=embed_channels)
 
         def layers(name: str, stride: int,
                    cfgs: Sequence[ConfigType]) -> ModuleList:
@@ -107,18 +107,9 @@ class PyramidEncoder(BaseModule):
                 f'{len(branch_layer)}')
         self.branch = layers('branch_layer', 2, branch_layer)
 
-    def init_weights(self) -> None:
-        """Zero the biases of the embedding."""
-        for conv in (*self.source_convs, *self.embed):
-            if conv.bias is not None:
-                nn.init.zeros_(conv.bias)
-        super().init_weights()
-
-    def forward(
-            self,
-            x: Tensor,
-            cells: Optional[Cells] = None
-    ) -> Union[Pyramid, Tuple[Tensor, ...]]:
+    def forward(self,
+                x: Tensor,
+                cells: Optional[Cells] = None) -> Union[Pyramid, TensorTuple]:
         """Encode a batch of videos, (B, C_in, T) to (B, C, T_l).
 
         T_l is ceil(T / 2^l). Without ``cells`` all are valid, and a plain

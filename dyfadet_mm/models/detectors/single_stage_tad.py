@@ -230,27 +230,23 @@ class SingleStageTAD(BaseModel):
         Args:
             inputs (Tensor): Batch from the data preprocessor, features
                 (B, C, T) or frames (B, 3, T, k, H, W).
-            data_samples (Sequence[BaseDataElement], optional): One per video.
-                Without them, or without ``feat_len`` in their metainfo, all
-                cells are valid.
+            data_samples (Sequence[BaseDataElement], optional): One per video;
+                without ``feat_len`` in their metainfo all cells are valid.
             mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
 
         Returns:
             dict | Sequence | tuple: Losses; data samples with
-            ``pred_instances``; raw outputs of the head, such as class logits
-            and offsets, of every level.
+            ``pred_instances``; raw outputs of the head of every level.
 
         Raises:
             ValueError: If ``mode`` is unknown.
         """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self._forward(inputs, data_samples)
-        raise ValueError("mode must be 'loss', 'predict' or 'tensor', "
-                         f'but got {mode!r}')
+        modes = dict(
+            loss=self.loss, predict=self.predict, tensor=self._forward)
+        if mode not in modes:
+            raise ValueError("mode must be 'loss', 'predict' or 'tensor', "
+                             f'but got {mode!r}')
+        return modes[mode](inputs, data_samples)
 
     def _forward(
             self,

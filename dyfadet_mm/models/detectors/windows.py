@@ -48,8 +48,7 @@ class SlidingWindows:
     Args:
         size (int): Cells of a window, and of the longest video that is not
             cut.
-        overlap (float): Least share of a window that the next one shows
-            again, in [0, 1). Defaults to 0.5.
+        overlap (float): Least share with the next, in [0, 1). Defaults to 0.5.
         stride (int): Cells per cell of the coarsest level. Defaults to 1.
 
     Raises:

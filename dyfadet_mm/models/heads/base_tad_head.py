@@ -73,8 +73,7 @@ class BaseTADHead(BaseModule):
         num_classes (int): A, number of classes.
         in_channels (int): Channels of the neck's levels.
         feat_channels (int): Channels of the towers.
-        num_layers (int): D: D - 1 layers in each tower and the final
-            convolution. Defaults to 3.
+        num_layers (int): D, the final convolution included. Defaults to 3.
         kernel_size (int): Odd kernel of all convolutions. Defaults to 3.
         regression_ranges (Sequence[tuple[float, float]]): See
             :class:`PointGenerator`. Defaults to the six as published.
@@ -95,9 +94,8 @@ class BaseTADHead(BaseModule):
             once, as in ActionFormer. Defaults to ``'labels'``.
         train_cfg (dict, optional): May hold an ``assigner``, which then
             takes the place of the one above. Defaults to None.
-        test_cfg (dict, optional): Arguments of the postprocessor of
-            :meth:`predict`, :class:`SegmentPostprocessor` unless there is a
-            ``type``. Defaults to None.
+        test_cfg (dict, optional): Arguments of the postprocessor, which is a
+            :class:`SegmentPostprocessor` without ``type``. Defaults to None.
         init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
@@ -191,7 +189,6 @@ class BaseTADHead(BaseModule):
         nn.init.constant_(self.conv_cls.bias,
                           bias_init_with_prob(self.prior_prob))
         self.lower_classes(self.empty_classes)
-        nn.init.zeros_(self.conv_reg.bias)
         super().init_weights()
 
     def lower_classes(self, labels: Sequence[int]) -> None:

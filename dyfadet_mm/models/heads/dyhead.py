@@ -139,8 +139,7 @@ class DyHead(BaseTADHead):
         gate_bias (float, optional): Bias of all gates at the start; None
             draws it as PyTorch does. Defaults to 0.6, where ``GeReTanH``
             lets a tenth through. A gate that starts shut never opens.
-        trains_shut (bool): Of :class:`GeReTanH`: whether shut gates have a
-            gradient. Defaults to False.
+        trains_shut (bool): Of :class:`GeReTanH`. Defaults to False.
         residual (bool): Of :class:`DyLayer`. Defaults to False.
         depth_act_cfg (dict, optional): Activation of the depth path's gate.
             Defaults to None, the activation of the scale paths.

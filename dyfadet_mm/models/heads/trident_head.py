@@ -65,8 +65,7 @@ class TridentHead(BaseTADHead):
             weighted by this power of the tIoU of its segment, through which
             it also trains the offsets. Defaults to 0.2.
         tower (dict): Of all four branches. Defaults to ``ConvTower``.
-        boundary_tower (dict, optional): Tower of the two boundary branches.
-            Defaults to None, the one above.
+        boundary_tower (dict, optional): Of the boundaries; None: that above.
         rectify_bins (bool): Whether the logits of the bins end in a ReLU, as
             published. A bin that is below 0 at every cell has no gradient
             then and is lost, half of them in practice. Defaults to True.
@@ -146,27 +145,21 @@ class TridentHead(BaseTADHead):
 
         Of bins (B, 2 * (N + 1), T_l), starts and ends (B, A, T_l).
         """
-        return tuple(
-            self._offsets_of_level(*level).permute(0, 3, 2, 1)
-            for level in zip(bins, start_logits, end_logits))
-
-    def _offsets_of_level(self, bins: Tensor, start_logits: Tensor,
-                          end_logits: Tensor) -> Tensor:
-        """As above for one level, (B, A, T, 2)."""
-        num_bins = self.num_bins
-        bins = bins.float().transpose(1, 2)  # (B, T, 2 * (N + 1))
-        start = F.pad(start_logits.float(), (num_bins, 0))
-        end = F.pad(end_logits.float(), (0, num_bins))
-        step = self.num_classes
-        if not is_traced():
-            step = max(MAX_BINS // max(bins.numel(), 1), 1)
-        parts = [
-            expected_offsets(*boundary_logits(
-                *(x.unfold(2, num_bins + 1, 1)
-                  for x in pair), bins[:, None]))  # (B, step, T, 2)
-            for pair in zip(start.split(step, 1), end.split(step, 1))
-        ]
-        return torch.cat(parts, 1)
+        num_bins, offsets = self.num_bins, []
+        for level, start, end in zip(bins, start_logits, end_logits):
+            level = level.float().transpose(1, 2)  # (B, T, 2 * (N + 1))
+            start = F.pad(start.float(), (num_bins, 0))
+            end = F.pad(end.float(), (0, num_bins))
+            step = self.num_classes
+            if not is_traced():
+                step = max(MAX_BINS // max(level.numel(), 1), 1)
+            parts = []
+            for pair in zip(start.split(step, 1), end.split(step, 1)):
+                windows = (x.unfold(2, num_bins + 1, 1) for x in pair)
+                logits = boundary_logits(*windows, level[:, None])
+                parts.append(expected_offsets(*logits))  # (B, step, T, 2)
+            offsets.append(torch.cat(parts, 1).permute(0, 3, 2, 1))
+        return tuple(offsets)
 
     def loss_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
                      start_logits: TensorTuple, end_logits: TensorTuple,
@@ -232,8 +225,7 @@ class DyTridentHead(TridentHead):
     """Boundary distributions of :class:`TridentHead` on dynamic towers.
 
     The towers of classes and bins are those of :class:`DyHead`, in the form
-    that trains reliably: gates start half open, shut ones are trained, and
-    the depth path is a residual one.
+    that trains reliably: half-open gates, trained when shut; residual paths.
 
     Args: Those of :class:`TridentHead`, and of :class:`DyHead` without
         ``depth_act_cfg``. ``gate_bias`` defaults to 1.5, ``trains_shut`` and

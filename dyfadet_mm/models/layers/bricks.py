@@ -91,7 +91,7 @@ def check_kernel_size(kernel_size: int) -> None:
 
 @MODELS.register_module()
 class MaskedConv1d(nn.Conv1d):
-    """1-D convolution that zeroes the padding.
+    """1-D convolution that zeroes the padding; its bias starts at zero.
 
     Args:
         in_channels (int): Channels of the input.
@@ -117,13 +117,19 @@ class MaskedConv1d(nn.Conv1d):
         super().__init__(in_channels, out_channels, kernel_size, stride,
                          kernel_size // 2, 1, groups, bias)
 
+    def reset_parameters(self) -> None:
+        """Draw the weight as PyTorch does."""
+        super().reset_parameters()
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
         """Convolve (B, C_in, T); a mask is that of the output, (B, 1, T')."""
         y = conv1d(x, self.weight, self.bias, self.stride[0], self.groups)
         return y if mask is None else y * mask
 
 
-class PointwiseConv1d(nn.Conv1d):
+class PointwiseConv1d(MaskedConv1d):
     """Convolution of one tap: a linear layer at every cell."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:

@@ -52,13 +52,10 @@ class ConvLayer(BaseModule):
             in_channels=channels, out_channels=2 * channels, stride=stride)
         self.conv2 = build(
             in_channels=2 * channels, out_channels=channels, stride=1)
-        self.squeeze = None
-        if squeeze is not None:
-            self.squeeze = MODELS.build(
-                complete_cfg(squeeze, 'squeeze', self, channels=channels))
-        self.shortcut = None
-        if stride == 2:
-            self.shortcut = PlainConv1d(channels, channels, 1, stride)
+        self.squeeze = None if squeeze is None else MODELS.build(
+            complete_cfg(squeeze, 'squeeze', self, channels=channels))
+        self.shortcut = None if stride == 1 else PlainConv1d(
+            channels, channels, 1, stride)
         #: Of conv1 alone, as conv2 reads masked features.
         self.reach = getattr(self.conv1, 'reach', None)
         self.stride = stride
@@ -94,11 +91,6 @@ class ConvPath(BaseModule):
         self.conv = MaskedConv1d(
             in_channels, out_channels, kernel_size, stride=stride)
         self.norm = build_norm(out_channels, norm_cfg, self)
-
-    def init_weights(self) -> None:
-        """Zero the bias of the convolution."""
-        nn.init.zeros_(self.conv.bias)
-        super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Map (1, C_in, N) to (1, C_out, ceil(N / stride))."""

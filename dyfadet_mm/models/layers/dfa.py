@@ -54,6 +54,12 @@ class GeReTanH(nn.Module):
         return gate
 
 
+class GateConv1d(MaskedConv1d):
+    """Convolution of a gate, drawn as PyTorch does, its bias as well."""
+
+    reset_parameters = nn.Conv1d.reset_parameters
+
+
 @MODELS.register_module()
 class TemporalGate(BaseModule):
     """Non-negative weights for the taps of a kernel, from what they read.
@@ -107,7 +113,7 @@ class TemporalGate(BaseModule):
         self.axes = axes[formation]
         self.init_bias = init_bias
         groups = 1 if formation == 'k' else channels
-        self.conv = MaskedConv1d(
+        self.conv = GateConv1d(
             channels, math.prod(self.axes), kernel_size, groups, stride=stride)
         self.act = MODELS.build(act_cfg)
 

@@ -46,9 +46,8 @@ class DynELayer(BaseModule):
         drop_path_rate (float, optional): Stochastic depth with a scale per
             channel; None leaves both out. Defaults to None.
         init_std (float): Standard deviation of the depth-wise weights at the
-            start. Defaults to 0. Zero is a stationary point: the
-            convolutions then stay zero for ever, as they do in the published
-            THUMOS14 and EPIC-Kitchens settings.
+            start. Defaults to 0, a stationary point: the convolutions stay
+            zero, as in the published THUMOS14 and EPIC-Kitchens settings.
         norm_cfg (dict): Of both norms, such as ``eps``. Defaults to ``{}``.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
@@ -105,12 +104,9 @@ class DynELayer(BaseModule):
                 channels, drop_path_rate) for _ in range(2))
 
     def init_weights(self) -> None:
-        """Draw the depth-wise weights; all biases start at zero."""
+        """Draw the depth-wise weights."""
         for conv in self._convs():
             nn.init.normal_(conv.weight, std=self.init_std)
-            nn.init.zeros_(conv.bias)
-        for conv in (self.mlp[0], self.mlp[2]):
-            nn.init.zeros_(conv.bias)
         super().init_weights()
         self._settle()
 
@@ -224,12 +220,6 @@ class SGPLayer(DynELayer):
         self.downsample = None
         if downsample == 'avg' and self.stride == 2:
             self.downsample = PointwiseConv1d(channels, channels)
-
-    def init_weights(self) -> None:
-        """As a :class:`DynELayer`; all biases start at zero."""
-        if self.downsample is not None:
-            nn.init.zeros_(self.downsample.bias)
-        super().init_weights()
 
     def _halve(self, x: Tensor, cells: Cells) -> Tensor:
         if self.downsample is None:

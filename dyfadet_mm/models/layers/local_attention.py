@@ -203,13 +203,6 @@ class LocalAttentionLayer(BaseModule):
             nn.Dropout(dropout))
         self.drop_path_mlp = ScaledDropPath(channels, drop_path_rate)
 
-    def init_weights(self) -> None:
-        """Zero the biases of the convolutions."""
-        for module in self.modules():
-            if isinstance(module, PointwiseConv1d):
-                nn.init.zeros_(module.bias)
-        super().init_weights()
-
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Encode one level, (B, C, T) to (B, C, ceil(T / stride))."""
         h = cells.clean(self.norm1(x))

@@ -77,8 +77,7 @@ class ScoreFusion:
 
     @cached_property
     def content(self) -> VideoScores:
-        """VideoScores: What the file holds, without the names of its classes
-        if scores do not go by them.
+        """VideoScores: What the file holds, names only if scores go by them.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -94,10 +93,7 @@ class ScoreFusion:
 
     def bind(self, classes: Sequence[str],
              video_ids: Sequence[str] = ()) -> None:
-        """Make the data set known, before its videos come.
-
-        These are its class names in label order, and its videos, to tell at
-        once which ones the file lacks.
+        """Make class names, in label order, and videos of the data set known.
 
         Raises:
             FileNotFoundError: If there is no score file.
