@@ -32,6 +32,10 @@ class PlainConv1d(MaskedConv1d):
         super().__init__(in_channels, out_channels, kernel_size, stride=stride)
         self.reach = kernel_size // 2
 
+    def init_weights(self) -> None:
+        """Zero the bias, as at the start; the weight keeps that."""
+        nn.init.zeros_(self.bias)
+
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
         return super().forward(x, cells.at(self.stride[0]).mask)
