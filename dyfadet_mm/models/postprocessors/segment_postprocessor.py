@@ -64,8 +64,8 @@ class SegmentPostprocessor:
             raise ValueError('pre_nms_topk must be None or a whole number of '
                              f'at least 1, but got {str(num)[:80]}')
         if self.nms is not None:  # refuses wrong arguments now, not in a test
-            none = torch.zeros(0, 3, device='cpu')  # not that of the model
-            none = dict(segments=none[:, 1:], scores=none[:, 0], labels=None)
+            segments = torch.zeros(0, 2, device='cpu')  # not that of models
+            none = dict(segments=segments, scores=segments.sum(1), labels=None)
             soft_nms(**complete_cfg(self.nms, 'nms', self, **none))
         for name in ('score_thr', 'min_length', 'voting_thr'):
             setattr(self, name, check_number(name, getattr(self, name)))
