@@ -81,9 +81,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         if not 0 <= channel_dropout < 1:
             raise ValueError('channel_dropout must be in [0, 1), but got '
                              f'{channel_dropout}')
-        self.padding = Padding(padding)
-        if pad_to == 'divisor':
-            self.padding = Padding.IGNORED
+        self.padding = Padding('ignored' if pad_to == 'divisor' else padding)
         self.pad_to = pad_to
         self.max_seq_len = max_seq_len
         self.size_divisor = size_divisor

@@ -55,11 +55,8 @@ class PointGenerator:
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError('regression_ranges must be pairs (shortest, '
                                  f'longest), but got {pair}')
-
-    @property
-    def num_levels(self) -> int:
-        """int: Levels of the pyramid."""
-        return len(self.regression_ranges)
+        #: Levels of the pyramid.
+        self.num_levels = len(self.regression_ranges)
 
     def __call__(self, lengths: Sequence[int],
                  device: torch.device) -> List[Points]:

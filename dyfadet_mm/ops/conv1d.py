@@ -195,8 +195,7 @@ class _Tiles:
         for start in range(0, self.num, size):
             yield slice(start, min(start + size, self.num))
 
-    def windows(self, rows: Tensor, first: int, shape: Tuple[int,
-                                                             ...]) -> Tensor:
+    def windows(self, rows: Tensor, first: int, shape: tuple) -> Tensor:
         """Views of rows, (tiles, rows of each, C), that begin every m."""
         rows = rows[first:]
         return rows.as_strided(shape,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 Decay = Callable[[np.ndarray, np.ndarray], np.ndarray]
+METHODS = ('gaussian', 'linear', 'hard')
 
 # fewest candidates that are tried alone
 FEW = 2000
@@ -185,12 +186,21 @@ def make_decay(method: str, sigma: float, iou_threshold: float,
 
     It takes (length, end, -start, ...) of candidates and of a pick for each,
     and gives factors, (M,); the other arguments are those of :func:`soft_nms`.
+
+    Raises:
+        ValueError: If one of these is out of range.
     """
+    if method not in METHODS:
+        raise ValueError(
+            f'method must be one of {METHODS}, but got {method!r}')
+    if method == 'hard' and iou_threshold <= 0:
+        raise ValueError('iou_threshold must be positive to remove segments, '
+                         f'but got {iou_threshold}')
     with np.errstate(over='ignore'):
         scale = -dtype.type(sigma)
     # what is 0 as such a number would divide 0 by 0
     if not scale < 0:
-        raise ValueError(f'sigma must be positive as {dtype}, but got {sigma}')
+        raise ValueError(f'sigma must be positive, but got {sigma} as {dtype}')
 
     def decay(others: np.ndarray, picks: np.ndarray) -> np.ndarray:
         inter = np.minimum(others[1], picks[1])

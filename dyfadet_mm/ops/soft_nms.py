@@ -15,7 +15,6 @@ from .nms_rounds import make_decay, pick
 
 # added to every length, as in the published code
 LENGTH_EPS = 1e-6
-METHODS = ('gaussian', 'linear', 'hard')
 
 
 @torch.no_grad()
@@ -77,7 +76,10 @@ def soft_nms(
     sigma = check_number('sigma', sigma)
     iou_threshold = check_number('iou_threshold', iou_threshold)
     min_score = check_number('min_score', min_score)
-    _check_options(method, sigma, iou_threshold, max_num)
+    if not isinstance(max_num, Integral):
+        raise ValueError(f'max_num must be a whole number, but got {max_num}')
+    if max_num < 1:
+        raise ValueError(f'max_num must be at least 1, but got {max_num}')
     _check_shapes(segments, scores, labels)
     has_labels = labels is not None
     if not has_labels:
@@ -166,22 +168,6 @@ def best_first(scores: np.ndarray, *keys: np.ndarray) -> np.ndarray:
     keys = [key[tied] for key in (-scores, *keys)]
     order[is_tied] = tied[np.lexsort((tied, *reversed(keys)))]
     return order
-
-
-def _check_options(method: str, sigma: float, iou_threshold: float,
-                   max_num: int) -> None:
-    if method not in METHODS:
-        raise ValueError(
-            f'method must be one of {METHODS}, but got {method!r}')
-    if sigma <= 0:
-        raise ValueError(f'sigma must be positive, but got {sigma}')
-    if method == 'hard' and iou_threshold <= 0:
-        raise ValueError('iou_threshold must be positive to remove segments, '
-                         f'but got {iou_threshold}')
-    if not isinstance(max_num, Integral):
-        raise ValueError(f'max_num must be a whole number, but got {max_num}')
-    if max_num < 1:
-        raise ValueError(f'max_num must be at least 1, but got {max_num}')
 
 
 def _check_shapes(segments: Tensor, scores: Tensor,

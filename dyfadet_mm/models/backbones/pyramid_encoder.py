@@ -67,11 +67,16 @@ class PyramidEncoder(BaseModule):
         if len(arch) != 3:
             raise ValueError('arch must be three numbers (embedding, stem, '
                              f'branch), but got {arch}')
-        self.source_convs = _source_convs(in_channels, source_channels)
-        self._split = [conv.in_channels for conv in self.source_convs]
-        self.in_channels = sum(self._split) or in_channels
-        if self.source_convs:
-            in_channels = sum(source_channels)
+        sources = [] if isinstance(in_channels, int) else list(in_channels)
+        source_channels = list(source_channels or [])
+        if len(sources) != len(source_channels):
+            raise ValueError(
+                'source_channels must have one entry for each source in '
+                f'in_channels, {sources}, but got {source_channels}')
+        self.source_convs = ModuleList(
+            MaskedConv1d(*pair, 1) for pair in zip(sources, source_channels))
+        self._split = sources
+        self.in_channels = sum(sources) or in_channels
         self.embed_channels = embed_channels
         num_embed, num_stem, num_branch = arch
         self.out_channels = embed_channels
@@ -79,7 +84,8 @@ class PyramidEncoder(BaseModule):
 
         self._embeds = num_embed > 0 or len(self.source_convs) > 0
         self._embed_reach = embed_kernel_size // 2
-        widths = [in_channels] + [embed_channels] * num_embed
+        widths = [sum(source_channels) or in_channels]
+        widths += [embed_channels] * num_embed
         self.embed = ModuleList(
             MaskedConv1d(*pair, embed_kernel_size, bias=not embed_norm)
             for pair in zip(widths, widths[1:]))
@@ -197,22 +203,6 @@ def per_level(name: str, value: Any, arch: Sequence[int]) -> List[Any]:
             f'stem and one for each of the {arch[-1]} branch layers of arch, '
             f'but got {list(value)}')
     return list(value)
-
-
-def _source_convs(in_channels: Union[int, Sequence[int]],
-                  source_channels: Optional[Sequence[int]]) -> ModuleList:
-    """One convolution for each source of features, if there are several."""
-    if isinstance(in_channels, int):
-        in_channels = []
-    source_channels = source_channels or []
-    if len(in_channels) != len(source_channels):
-        raise ValueError(
-            'source_channels must have one entry for each source in '
-            f'in_channels, {list(in_channels)}, but got '
-            f'{list(source_channels)}')
-    return ModuleList(
-        MaskedConv1d(before, after, 1)
-        for before, after in zip(in_channels, source_channels))
 
 
 def _repeat_last(x: Tensor, total: int) -> Tensor:

@@ -54,7 +54,14 @@ def build_part(cfg: ConfigType,
             part.
     """
     if source is not None:
-        cfg = _complete(cfg, source)
+        known, cfg = arguments_of(cfg), copy.copy(cfg)
+        for argument, attribute in HANDED_DOWN.items():
+            value = getattr(source, attribute, None)
+            if isinstance(value, (list, tuple)) and len(set(value)) == 1:
+                value = value[0]
+            if (argument in known and cfg.get(argument) is None
+                    and isinstance(value, int)):
+                cfg[argument] = value
     try:
         return MODELS.build(cfg)
     except ValueError as error:
@@ -72,19 +79,6 @@ def arguments_of(cfg: ConfigType) -> Set[str]:
         for each in getattr(cls, '__mro__', ())
         for argument in inspect.signature(each.__init__).parameters
     }
-
-
-def _complete(cfg: ConfigType, source: nn.Module) -> ConfigType:
-    """Hand down what the config of a part leaves out."""
-    known, cfg = arguments_of(cfg), copy.copy(cfg)
-    for argument, attribute in HANDED_DOWN.items():
-        value = getattr(source, attribute, None)
-        if isinstance(value, (list, tuple)) and len(set(value)) == 1:
-            value = value[0]
-        if (argument in known and cfg.get(argument) is None
-                and isinstance(value, int)):
-            cfg[argument] = value
-    return cfg
 
 
 def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,

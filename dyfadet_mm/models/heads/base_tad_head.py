@@ -21,7 +21,6 @@ from ..task_modules import PointGenerator, Points
 
 #: What MMDetection's necks and backbones give, or ours.
 Features = Union[Pyramid, Sequence[Tensor]]
-Range = Tuple[float, float]
 #: Of six levels, as published.
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000))
 
@@ -113,7 +112,7 @@ class BaseTADHead(BaseModule):
                  feat_channels: int,
                  num_layers: int = 3,
                  kernel_size: int = 3,
-                 regression_ranges: Sequence[Range] = RANGES,
+                 regression_ranges: Sequence[Tuple[float, float]] = RANGES,
                  point_offset: float = 0.,
                  assigner: ConfigType = dict(
                      type='dyfadet_mm.PointSegmentAssigner'),
@@ -147,6 +146,9 @@ class BaseTADHead(BaseModule):
         self.reg_weight = reg_weight
 
         self.points = PointGenerator(regression_ranges, point_offset)
+        self.num_levels = self.points.num_levels
+        #: How far behind the last valid cell a branch may look.
+        self.reach = kernel_size - 1
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         train_cfg, test_cfg = train_cfg or {}, test_cfg or {}
         self.assigner = TASK_UTILS.build(train_cfg.get('assigner', assigner))
@@ -174,21 +176,12 @@ class BaseTADHead(BaseModule):
         return build_layer(
             cfg, setting, self, kernel_size=kernel_size, **self._tower_args)
 
-    @property
-    def num_levels(self) -> int:
-        """int: Levels of the pyramid, one per regression range."""
-        return self.points.num_levels
-
-    @property
-    def reach(self) -> int:
-        """int: How far behind the last valid cell a branch may look."""
-        return self.kernel_size - 1
-
     def init_weights(self) -> None:
         """Start every class at its prior probability."""
         nn.init.constant_(self.conv_cls.bias,
                           bias_init_with_prob(self.prior_prob))
         self.lower_classes(self.empty_classes)
+        nn.init.zeros_(self.conv_reg.bias)
         super().init_weights()
 
     def lower_classes(self, labels: Sequence[int]) -> None:

@@ -98,7 +98,7 @@ class TridentHead(BaseTADHead):
         self.num_bins = num_bins
         self.rectify_bins = rectify_bins
         self.loss_dfl = loss_dfl and MODELS.build(loss_dfl)
-        self.boundary_kernel_size = boundary_kernel_size
+        self.reach = max(self.kernel_size, boundary_kernel_size) - 1
         self.iou_weight_power = iou_weight_power
         width = self.conv_reg.in_channels
         self.start_tower, self.end_tower = (
@@ -108,11 +108,6 @@ class TridentHead(BaseTADHead):
                                        boundary_kernel_size)
         self.conv_end = MaskedConv1d(width, self.num_classes,
                                      boundary_kernel_size)
-
-    @property
-    def reach(self) -> int:
-        """int: How far behind the last valid cell a branch may look."""
-        return max(self.kernel_size, self.boundary_kernel_size) - 1
 
     def rectify(self, offsets: Tensor) -> Tensor:
         """What the logits of the bins end in."""

@@ -25,7 +25,7 @@ def build_layer(cfg: ConfigType, setting: str, owner: nn.Module, /,
 
 
 @MODELS.register_module()
-class ChannelLayerNorm(nn.Module):
+class ChannelLayerNorm(nn.LayerNorm):
     """LayerNorm over the channels of every cell.
 
     Padding holds the bias afterwards, unless a mask is given.
@@ -36,16 +36,11 @@ class ChannelLayerNorm(nn.Module):
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        super().__init__(channels, eps)
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
         """Normalise (B, C, T), and zero what is outside a mask (B, 1, T)."""
-        rows = F.layer_norm(
-            x.transpose(1, 2), self.weight.shape, self.weight, self.bias,
-            self.eps)
+        rows = super().forward(x.transpose(1, 2))
         if mask is not None:
             rows.mul_(mask.transpose(1, 2))
         return rows.transpose(1, 2)
