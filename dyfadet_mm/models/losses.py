@@ -126,14 +126,12 @@ class DIoULoss(SummedLoss):
 class LossNormalizer(nn.Module):
     """Running mean of the number of positive points.
 
-    It moves in training mode alone: after ``eval()`` losses are divided by it
-    and change nothing. In distributed training it is that of all processes
-    together, and each one divides by its share, so that several processes
-    train as one with a batch as large as all of theirs. The mean is a buffer,
-    so that a resumed run goes on with it, with any number of processes, and
-    float32 whatever the model is converted to: float16 has no number above
-    65504, and none between 2048 and 2050. Checkpoints that do not hold it
-    keep the initial value.
+    It moves in training mode alone. In distributed training it is that of all
+    processes, and each one divides by its share, so that they train as one
+    with a batch as large as all of theirs. The mean is a buffer, so that a
+    resumed run goes on with it, with any number of processes, and float32
+    whatever the model is converted to: float16 has no number above 65504, and
+    none between 2048 and 2050. Checkpoints without it keep the initial value.
 
     Args:
         init_value (float): Value at the start, positive. Defaults to 100.

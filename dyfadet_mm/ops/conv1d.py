@@ -40,18 +40,14 @@ def conv1d(x: Tensor,
            bias: Optional[Tensor] = None,
            stride: int = 1,
            groups: int = 1) -> Tensor:
-    """Convolve; what is outside the grid is zero.
+    """Convolve to (B, O, ceil(T / r)); what is outside the grid is zero.
 
     Args:
         x (Tensor): Features, (B, C, T).
         weight (Tensor): An odd number K of taps, (O, C / groups, K).
         bias (Tensor, optional): (O, ). Defaults to None.
-        stride (int): r, output cell i belongs to input cell r i. Defaults to
-            1.
+        stride (int): r, output cell i belongs to input r i. Defaults to 1.
         groups (int): Defaults to 1.
-
-    Returns:
-        Tensor: (B, O, ceil(T / r)).
     """
     if x.device.type != 'cpu':
         return F.conv1d(x, weight, bias, stride,

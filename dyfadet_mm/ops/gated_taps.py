@@ -24,7 +24,7 @@ def gated_taps(x: Tensor,
                weight: Tensor,
                bias: Tensor,
                stride: int = 1) -> Tensor:
-    """Mix the weighed taps.
+    """Mix the weighed taps, to (B, O, T').
 
     The weighed taps live only while they are needed, on a CPU for a block of
     cells at a time; the backward pass makes them again.
@@ -35,9 +35,6 @@ def gated_taps(x: Tensor,
         weight (Tensor): ``W_s`` of every tap, (O, C, K).
         bias (Tensor): (O, ).
         stride (int): r. Defaults to 1.
-
-    Returns:
-        Tensor: (B, O, T').
     """
     if is_traced():
         return gated_taps_reference(x, gate, weight, bias, stride)

@@ -23,7 +23,7 @@ from .gated_taps import shifted_grid
 
 def shifted_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor],
                  sums: Tensor, ends: Tensor) -> Tensor:
-    """Convolve the shifted grid.
+    """Convolve the shifted grid, to (1, O, N), no meaning outside the grids.
 
     Args:
         x (Tensor): Features of one or several grids with at least 2p zeros
@@ -34,9 +34,6 @@ def shifted_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor],
         sums (Tensor): See :func:`shift_sums`.
         ends (Tensor): The p first and last cells of every grid, outermost
             first, (2, S, p).
-
-    Returns:
-        Tensor: (1, O, N), of no meaning outside the grids.
     """
     size, pad = weight.size(2), ends.size(2)
     folded = sums @ weight.reshape(-1, size * size).t()

@@ -70,8 +70,7 @@ def soft_nms(
             length would not be, or labels are no integers.
 
     Reference:
-        Bodla et al., Soft-NMS, ICCV 2017; the temporal version is the one of
-        ActionFormer and DyFADet.
+        Bodla et al., Soft-NMS, ICCV 2017; over time as in ActionFormer.
     """
     sigma = check_number('sigma', sigma)
     iou_threshold = check_number('iou_threshold', iou_threshold)

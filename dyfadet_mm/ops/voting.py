@@ -17,7 +17,9 @@ def segment_voting(kept: Tensor,
                    scores: Tensor,
                    iou_threshold: float,
                    by_iou: bool = False) -> Tensor:
-    """Average every kept segment with the candidates it overlaps.
+    """Average every kept segment with the candidates it overlaps, (K, 2).
+
+    The average is weighted. What no candidate matches stays as it is.
 
     Args:
         kept (Tensor): Segments NMS kept, (start, end) in any unit, (K, 2).
@@ -26,10 +28,6 @@ def segment_voting(kept: Tensor,
         iou_threshold (float): tIoU from which a candidate takes part.
         by_iou (bool): Whether a vote weighs score times tIoU, as in
             ActionFormer, or score alone. Defaults to False.
-
-    Returns:
-        Tensor: Weighted averages of the candidates; a kept segment that
-        no candidate matches stays as it is, (K, 2).
 
     Raises:
         ValueError: If ``candidates`` and ``scores`` differ in length,

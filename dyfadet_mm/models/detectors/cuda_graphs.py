@@ -48,9 +48,8 @@ class CudaGraph:
     """Records a function once and replays its kernels.
 
     The function takes no arguments and returns tensors; it reads the same
-    memory whenever it is called, and nothing from the host. Memory for what
-    is computed on the way is shared by all graphs of a device, which
-    therefore run one after another.
+    memory whenever it is called, and nothing from the host. All graphs of a
+    device share the memory of their work and so run one after another.
     """
 
     # (stream, pool, event) of every device

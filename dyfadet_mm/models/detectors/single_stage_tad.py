@@ -100,11 +100,9 @@ class SingleStageTAD(BaseModel):
         self.encoder = None
         if encoder is not None:
             # frames are normalised as configured for data
-            colours = {
-                x: getattr(self.data_preprocessor, x, None)
-                for x in ('mean', 'std')
-            }
-            colours = {x: y for x, y in colours.items() if y is not None}
+            given = ((name, getattr(self.data_preprocessor, name, None))
+                     for name in ('mean', 'std'))
+            colours = {name: x for name, x in given if x is not None}
             encoder = complete_cfg(encoder, 'encoder', self.data_preprocessor,
                                    **colours)
             self.encoder = build_part(encoder, 'encoder')

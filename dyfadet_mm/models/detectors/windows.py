@@ -101,8 +101,7 @@ def merge_windows(windows: Sequence[Window],
                   proposals: Sequence[Levels]) -> Levels:
     """Put what was found in the windows of a video, in order, together.
 
-    Segments come on the grids of the windows and leave on that of the video;
-    every point is there once.
+    Segments come on the grids of the windows and leave on that of the video.
     """
     if len(windows) == 1:
         return proposals[0]

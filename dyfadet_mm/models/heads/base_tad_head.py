@@ -249,20 +249,21 @@ class BaseTADHead(BaseModule):
             offsets.append(self.coder.encode(points, target.segments))
         return torch.stack(labels), torch.stack(offsets)
 
-    def loss_by_feat(self, cls_logits: TensorTuple, offsets: TensorTuple,
-                     masks: TensorTuple,
-                     batch_gt_instances: InstanceList) -> LossDict:
+    def loss_by_feat(self, cls_logits: TensorTuple, *outputs:
+                     Sequence) -> LossDict:
         """:meth:`loss`, from the outputs of :meth:`forward`.
 
-        Both sums are divided by the running number of positive points. Masks
-        are those of valid cells, (B, 1, T_l); the actions of a video have
-        ``grid_segments`` (N, 2) and ``labels`` (N,).
+        They are followed by the masks of the valid cells, (B, 1, T_l), and by
+        the actions of every video, ``grid_segments`` (N, 2) and ``labels``
+        (N,). Sums are divided by the running number of positive points.
         """
+        *regression, masks, batch_gt_instances = outputs
         targets = self.batch_targets(masks, batch_gt_instances)
         divisor = self.loss_normalizer(targets.positive.sum())
-        loss_cls = self._classification_loss(cls_logits, targets, divisor)
-        loss_reg = self._regression_loss(offsets, targets, divisor)
-        return self._balance(loss_cls, loss_reg)
+        losses, weight = self._regression_loss(targets, divisor, *regression)
+        loss_cls = self._classification_loss(cls_logits, targets, divisor,
+                                             weight)
+        return self._balance(dict(loss_cls=loss_cls, **losses))  # Eq. (10)
 
     def batch_targets(self, masks: TensorTuple,
                       batch_gt_instances: InstanceList) -> PointTargets:
@@ -290,9 +291,9 @@ class BaseTADHead(BaseModule):
             x.flatten(0, 1) for x in (logits, labels, valid))
         return self.loss_cls(logits, labels, weight=valid, avg_factor=divisor)
 
-    def _regression_loss(self, offsets: TensorTuple, targets: PointTargets,
-                         divisor: Tensor) -> Tensor:
-        """Loss of the offsets of every level, (B, 2, T_l) each."""
+    def _regression_loss(self, targets: PointTargets, divisor: Tensor,
+                         offsets: TensorTuple) -> Tuple[LossDict, None]:
+        """Loss of offsets, and no weights of the classification."""
         offsets = torch.cat(offsets, 2).transpose(1, 2).float()  # (B, P, 2)
         positive = targets.positive
         weight = positive.to(offsets)
@@ -302,16 +303,19 @@ class BaseTADHead(BaseModule):
         pred, goal = (
             torch.where(positive[..., None], x, 1.).flatten(0, 1)
             for x in (offsets, targets.offsets))
-        return self.loss_reg(
+        loss_reg = self.loss_reg(
             pred, goal, weight=weight.flatten(), avg_factor=divisor)
+        return dict(loss_reg=loss_reg), None
 
-    def _balance(self, loss_cls: Tensor, loss_reg: Tensor) -> LossDict:
-        """Scale the regression loss if asked to, and name both."""
+    def _balance(self, losses: LossDict) -> LossDict:
+        """Scale the regression loss if asked to."""
         if self.balance_losses:
-            scales = torch.stack((loss_cls, loss_reg)).detach()
+            scales = torch.stack(
+                (losses['loss_cls'], losses['loss_reg'])).detach()
             all_reduce(scales, op='mean')  # one factor for all processes
-            loss_reg = loss_reg * scales[0] / scales[1].clamp(min=0.01)
-        return dict(loss_cls=loss_cls, loss_reg=loss_reg)  # Eq. (10)
+            factor = scales[0] / scales[1].clamp(min=0.01)
+            losses['loss_reg'] = losses['loss_reg'] * factor
+        return losses
 
     def predict(self,
                 x: Features,

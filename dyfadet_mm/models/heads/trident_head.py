@@ -10,10 +10,10 @@ from dyfadet_mm.ops import is_traced
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, offset_iou
 from dyfadet_mm.structures.pyramid import to_device
-from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
-                                     OptConfigType, TensorTuple)
+from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
+                                     TensorTuple)
 from ..layers import MaskedConv1d
-from .base_tad_head import BaseTADHead
+from .base_tad_head import BaseTADHead, PointTargets
 from .dyhead import dy_tower
 
 #: Most (class, cell, bin) triples decoded at once, few enough for the cache.
@@ -156,32 +156,21 @@ class TridentHead(BaseTADHead):
             offsets.append(torch.cat(parts, 1).permute(0, 3, 2, 1))
         return tuple(offsets)
 
-    def loss_by_feat(self, cls_logits: TensorTuple, bins: TensorTuple,
-                     start_logits: TensorTuple, end_logits: TensorTuple,
-                     masks: TensorTuple,
-                     batch_gt_instances: InstanceList) -> LossDict:
-        """Compute the losses from the outputs of :meth:`forward`.
-
-        A valid positive point and one of its classes are a pair. Each pair
-        counts once in the regression; in the classification it is weighted
-        by its tIoU, all else by 1. Bins, starts and ends are shaped as in
-        :meth:`to_offsets`; the rest is that of :class:`BaseTADHead`.
-        """
-        targets = self.batch_targets(masks, batch_gt_instances)
-        divisor = self.loss_normalizer(targets.positive.sum())
+    def _regression_loss(self, targets: PointTargets, divisor: Tensor,
+                         *outputs: TensorTuple) -> Tuple[LossDict, Tensor]:
+        """Losses of bins and boundaries, and weights of the classification."""
+        # a valid positive point and one of its classes are a pair, which
+        # counts once here and in the classification by its tIoU, all else by 1
         pairs = (targets.labels * targets.valid[..., None]).nonzero(
             as_tuple=True)  # video, point and class, (M,) each
-        logits = self._logits_of(pairs, bins, start_logits, end_logits)
+        logits = self._logits_of(pairs, *outputs)
         pred = expected_offsets(*logits)
         goal = targets.offsets[pairs[:2]]  # (M, 2)
         # the root of 0 would have no finite slope
         iou = offset_iou(pred, goal).clamp(min=1e-8)
-        weight = torch.ones_like(targets.labels)
+        weight = torch.ones_like(targets.labels)  # (B, P, A)
         weight[pairs] = iou**self.iou_weight_power
-        loss_cls = self._classification_loss(cls_logits, targets, divisor,
-                                             weight)
-        loss_reg = self.loss_reg(pred, goal, avg_factor=divisor)
-        losses = self._balance(loss_cls, loss_reg)
+        losses = dict(loss_reg=self.loss_reg(pred, goal, avg_factor=divisor))
         if self.loss_dfl is not None:
             left, right = logits
             losses['loss_dfl'] = self.loss_dfl(
@@ -189,7 +178,7 @@ class TridentHead(BaseTADHead):
                 # a target lies between two of them
                 goal.T.flatten().clamp(0, self.num_bins - 0.01),
                 avg_factor=2 * divisor)
-        return losses
+        return losses, weight
 
     def _logits_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
                    bins: TensorTuple, start_logits: TensorTuple,

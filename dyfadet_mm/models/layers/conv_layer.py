@@ -33,8 +33,7 @@ class ConvLayer(BaseModule):
         ValueError: If ``stride`` is not 1 or 2.
 
     Reference:
-        With ``PlainConv1d``, the convolutional block of Zhang et al.,
-        ActionFormer, ECCV 2022.
+        Zhang et al., ActionFormer, ECCV 2022, with ``PlainConv1d``.
     """
 
     def __init__(self,
@@ -128,12 +127,8 @@ class SqueezeExcitation(BaseModule):
         hidden = max(channels // reduction, 1)
         self.reduce = nn.Linear(channels, hidden)
         self.expand = nn.Linear(hidden, channels)
-
-    def init_weights(self) -> None:
-        """Zero the biases, so that the weights start near one half."""
         nn.init.zeros_(self.reduce.bias)
-        nn.init.zeros_(self.expand.bias)
-        super().init_weights()
+        nn.init.zeros_(self.expand.bias)  # weights start near one half
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Weigh the channels of (B, C, T), zero on padding."""

@@ -91,9 +91,8 @@ class TemporalGate(BaseModule):
         Yang et al., DyFADet, ECCV 2024, Sec. 3.1, Eq. (2).
 
     Note:
-        For ``'k'`` the published code multiplies two tensors whose channels
-        differ in their order, which is not the paper's Eq. (3); no published
-        config uses it. This is the paper's.
+        ``'k'`` is the paper's Eq. (3). The published code, of which no config
+        uses it, multiplies tensors whose channels differ in their order.
     """
 
     def __init__(self,
@@ -111,17 +110,12 @@ class TemporalGate(BaseModule):
             raise ValueError(f'formation must be one of {sorted(axes)}, '
                              f'but got {formation!r}')
         self.axes = axes[formation]
-        self.init_bias = init_bias
         groups = 1 if formation == 'k' else channels
         self.conv = GateConv1d(
             channels, math.prod(self.axes), kernel_size, groups, stride=stride)
+        if init_bias is not None:
+            nn.init.constant_(self.conv.bias, init_bias)
         self.act = MODELS.build(act_cfg)
-
-    def init_weights(self) -> None:
-        """Set the bias if one was asked for."""
-        if self.init_bias is not None:
-            nn.init.constant_(self.conv.bias, self.init_bias)
-        super().init_weights()
 
     def forward(self, x: Tensor) -> Tensor:
         """Weights for features (B, C, T), shaped as in the table."""
@@ -159,7 +153,7 @@ class DFAConv1d(BaseModule):
     Args: Those of :class:`PlainConv1d`, ``init_cfg``, and
         formation (str): Of the :class:`TemporalGate`. Defaults to ``'c'``.
         tau (float): Of the gate's ``GeReTanH``, and the bias of the gate at
-            the start: it then opens about half of the way. A bias of zero
+            the start, which opens it about half of the way. A bias of zero
             would leave all gates shut. Defaults to 1.5.
 
     Raises:
@@ -185,11 +179,7 @@ class DFAConv1d(BaseModule):
         self.gate = TemporalGate(in_channels, kernel_size, formation,
                                  dict(GERETANH, tau=tau), tau, stride)
         self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
-
-    def init_weights(self) -> None:
-        """Zero the bias; the gate starts half open."""
         nn.init.zeros_(self.mix.bias)
-        super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
@@ -256,18 +246,13 @@ class ConvAttention(BaseModule):
                  stride: int = 1,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        self.init_bias = init_bias
         self.stride = stride
         self.conv = ShiftedConv1d(channels, channels, kernel_size)
         self.norm = build_norm(channels, norm_cfg, self)
         self.gate = ShiftedConv1d(channels, 1, kernel_size)
+        if init_bias is not None:
+            nn.init.constant_(self.gate.bias, init_bias)
         self.act = MODELS.build(act_cfg)
-
-    def init_weights(self) -> None:
-        """Set the bias of the gate if one was asked for."""
-        if self.init_bias is not None:
-            nn.init.constant_(self.gate.bias, self.init_bias)
-        super().init_weights()
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
         """A of features (1, C, N), zero in the gaps, (1, C, 1, N')."""

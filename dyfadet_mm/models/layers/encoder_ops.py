@@ -68,13 +68,9 @@ class DeformConv1d(BaseModule):
         self.conv = PlainConv1d(in_channels, out_channels, kernel_size)
         self.offset = PlainConv1d(in_channels, kernel_size, kernel_size,
                                   stride)
+        nn.init.zeros_(self.offset.weight)  # starts as a convolution
         self.kernel_size = kernel_size
         self.stride = stride
-
-    def init_weights(self) -> None:
-        """Start as a convolution."""
-        nn.init.zeros_(self.offset.weight)
-        super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""
@@ -138,12 +134,8 @@ class TD3dConv1d(DeformConv1d):
         super().__init__(in_channels, *args, **kwargs)
         self.attention = nn.Linear(in_channels, 1, bias=False)  # e
         self.modulation = nn.Linear(in_channels, in_channels)  # U, u
-
-    def init_weights(self) -> None:
-        """Start as a convolution."""
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
-        super().init_weights()
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Convolve, (B, C_in, T) to (B, C_out, ceil(T / r))."""

@@ -26,11 +26,12 @@ def band_attention(query: Tensor,
                    num_heads: int,
                    reach: Optional[int] = None,
                    position_bias: Optional[Tensor] = None) -> Tensor:
-    """Softmax attention to the valid cells, all or those nearby.
+    """Softmax attention to the valid cells, all or those nearby, (B, T, C).
 
     Neighbouring queries share a block of keys, so that nothing of T x T is
     ever computed where ``reach`` is given. Channel h * d + j belongs to head
-    h; scores are divided by the root of d.
+    h; scores are divided by the root of d. Where no valid cell is within
+    reach, outputs are of no meaning, but finite.
 
     Args:
         query, key, value (Tensor): Of every cell, (B, T, C).
@@ -40,10 +41,6 @@ def band_attention(query: Tensor,
             attends to cell j. Defaults to None, any.
         position_bias (Tensor, optional): Added to the score of head h at the
             distance j - i, entry j - i + reach, (H, 2 * reach + 1).
-
-    Returns:
-        Tensor: Mean values, (B, T, C), of no meaning, but finite, where no
-        valid cell is within reach.
     """
     num_videos, total, _ = query.shape
     if reach is None:
