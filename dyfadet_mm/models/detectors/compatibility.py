@@ -28,17 +28,12 @@ HANDED_DOWN = dict(
     feat_channels='out_channels',
     num_levels='num_levels')
 
-#: One number, or one per level.
-Number = Union[int, List[int]]
-#: Name of a part in the config of the model, and the part.
-Part = Tuple[str, nn.Module]
-
 
 class Setting(NamedTuple):
     """What a part takes or gives, and the key of the config behind it."""
 
     key: str
-    value: Number
+    value: Union[int, List[int]]  # or one per level
 
 
 def build_part(cfg: ConfigType,
@@ -128,7 +123,7 @@ def _differ(given: Optional[Setting], taken: Optional[Setting],
             f'{taken.value}: make them equal')
 
 
-def _neighbours(parts: List[Part]) -> Iterator[str]:
+def _neighbours(parts: List[Tuple[str, nn.Module]]) -> Iterator[str]:
     """A head that fuses levels, and only one of them."""
     name, head = parts[-1]
     settings = [_setting(part, 'num_levels') for part in parts]
@@ -152,8 +147,8 @@ def _lengths(backbone: nn.Module,
                'equal')
 
 
-def _setting(part: Part, attribute: str) -> Optional[Setting]:
-    """What a part states, or None."""
+def _setting(part: Tuple[str, nn.Module], attribute: str) -> Optional[Setting]:
+    """What a part of this name states, or None."""
     name, module = part
     value: Any = getattr(module, attribute, None)
     if isinstance(value, tuple):

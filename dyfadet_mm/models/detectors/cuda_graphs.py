@@ -12,8 +12,6 @@ from dyfadet_mm.ops import compute_dtype, is_traced
 from dyfadet_mm.structures import Cells, Padding
 from dyfadet_mm.structures.pyramid import keep_tables
 
-#: (features, cells) to tensors, in any tuples, lists and dicts.
-Network = Callable[[Tensor, Cells], Any]
 # runs before a capture, in which libraries choose their kernels
 WARM_UPS = 2
 
@@ -98,7 +96,8 @@ class GraphedNetwork(nn.Module):
 
     Args:
         network (callable): A module, or a method of one, that maps features
-            and cells to tensors. It belongs to the module that holds this.
+            and cells to tensors, in tuples, lists and dicts, of the module
+            that holds this.
         max_graphs (int): Graphs kept, those used last. Defaults to 16.
 
     Raises:
@@ -110,7 +109,7 @@ class GraphedNetwork(nn.Module):
     #: Kind of device that can.
     device_type = 'cuda'
 
-    def __init__(self, network: Network, max_graphs: int = 16) -> None:
+    def __init__(self, network: Callable, max_graphs: int = 16) -> None:
         super().__init__()
         if max_graphs < 1:
             raise ValueError(
