@@ -1,4 +1,8 @@
-"""The detector and its parts, each registered."""
+"""The detector and its parts, each registered.
+
+The argument ``init_cfg`` of many is that of MMEngine's ``BaseModule``: a dict,
+or a list of them, how weights are drawn or loaded. None leaves it to the part.
+"""
 from . import (backbones, data_preprocessors, detectors, frame_encoders, heads,
                layers, losses, necks, postprocessors, task_modules)
 from .backbones import *  # noqa: F401,F403

@@ -24,7 +24,6 @@ class IdentityFPN(BaseModule):
         num_levels (int): Levels of the pyramid.
         norm (bool): Whether to normalise at all. Defaults to True.
         norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
-        init_cfg (dict | list[dict], optional): Initialisation.
     """
 
     def __init__(self,
@@ -68,7 +67,6 @@ class FPN1d(BaseModule):
         num_levels (int): Levels of the pyramid.
         norm (bool): Whether a LayerNorm ends each level; the convolutions
             have a bias only without it. Defaults to True.
-        init_cfg (dict | list[dict], optional): Initialisation.
     """
 
     def __init__(self,

@@ -43,7 +43,6 @@ class PyramidEncoder(BaseModule):
         norm_cfg (dict): Of the embedding, such as ``eps``. Defaults to ``{}``.
         source_channels (Sequence[int], optional): What each source is mapped
             to, where ``in_channels`` is a list. Defaults to None.
-        init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
         TypeError: If a layer does not take features and cells.

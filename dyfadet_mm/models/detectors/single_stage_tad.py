@@ -67,7 +67,6 @@ class SingleStageTAD(BaseModel):
         cuda_graph (bool): Whether encoder and head of ``predict`` run by CUDA
             graphs, one for each bucket of lengths, see
             :class:`GraphedNetwork`. Defaults to False.
-        init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
         ValueError: If ``predict_dtype`` is none of these, ``window`` is out

@@ -71,7 +71,6 @@ class FrameEncoder(BaseModule):
         mean (Sequence[float]): Of the colours, which are 0 to 255. Defaults
             to that of ImageNet.
         std (Sequence[float]): Likewise.
-        init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
         ValueError: If an argument is out of range, or does not fit the

@@ -95,7 +95,6 @@ class BaseTADHead(BaseModule):
             takes the place of the one above. Defaults to None.
         test_cfg (dict, optional): Arguments of the postprocessor, which is a
             :class:`SegmentPostprocessor` without ``type``. Defaults to None.
-        init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
         ValueError: If ``num_layers`` or ``num_classes`` is below 1, or

@@ -12,7 +12,7 @@ from .base_tad_head import BaseTADHead
 class ConvTower(BaseModule):
     """Static tower: each layer is a convolution, a LayerNorm and a ReLU.
 
-    Args: Those of a ``tower`` of :class:`BaseTADHead`, ``init_cfg`` and
+    Args: Those of a ``tower`` of :class:`BaseTADHead`, and
         norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
     """
 

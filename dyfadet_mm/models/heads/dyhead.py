@@ -41,7 +41,6 @@ class DyLayer(BaseModule):
             ``ConvAttention``.
         residual (bool): Whether ``fused_l`` is added to ``depth(fused_l)``,
             where both have the same channels. Defaults to False.
-        init_cfg (dict | list[dict], optional): Initialisation.
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Eq. (8)-(9).

@@ -27,7 +27,6 @@ class ConvLayer(BaseModule):
             to features. Defaults to ``PlainConv1d``.
         squeeze (dict, optional): Weighs the channels of y, as does
             ``SqueezeExcitation``; it receives ``channels``. Defaults to None.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``stride`` is not 1 or 2.
@@ -107,7 +106,6 @@ class SqueezeExcitation(BaseModule):
         channels (int): C, channels of the features.
         reduction (int): W_1 maps C channels to C / reduction, at least one.
             Defaults to 16.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``reduction`` is not positive.

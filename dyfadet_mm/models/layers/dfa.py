@@ -82,7 +82,6 @@ class TemporalGate(BaseModule):
         init_bias (float, optional): Bias of the convolution at the start.
             Defaults to None, drawn as PyTorch does.
         stride (int): r; weights are needed at the cells r i. Defaults to 1.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``formation`` is unknown or ``kernel_size`` is even.
@@ -150,7 +149,7 @@ class DFAConv1d(BaseModule):
     ``x_s(t) = x(t + s - K // 2)`` and the gate ``M = TemporalGate(x)``.
     Padding is read as zero. It is an Op of :class:`ConvLayer`.
 
-    Args: Those of :class:`PlainConv1d`, ``init_cfg``, and
+    Args: Those of :class:`PlainConv1d`, and
         formation (str): Of the :class:`TemporalGate`. Defaults to ``'c'``.
         tau (float): Of the gate's ``GeReTanH``, and the bias of the gate at
             the start, which opens it about half of the way. A bias of zero
@@ -278,7 +277,6 @@ class DFAAtt(BaseModule):
             here. Defaults to ``TapAttention``.
         norm_cfg (dict): Of the norm, such as ``eps``. Defaults to ``{}``.
         stride (int): r; outputs are needed at the cells r i. Defaults to 1.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``kernel_size`` is even.

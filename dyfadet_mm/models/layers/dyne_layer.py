@@ -49,7 +49,6 @@ class DynELayer(BaseModule):
             start. Defaults to 0, a stationary point: the convolutions stay
             zero, as in the published THUMOS14 and EPIC-Kitchens settings.
         norm_cfg (dict): Of both norms, such as ``eps``. Defaults to ``{}``.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``kernel_size`` is even or ``stride`` is not 1 or 2.

@@ -50,7 +50,7 @@ class DeformConv1d(BaseModule):
     start at zero, so that the layer starts as a convolution. ``x(p)`` is
     linear between two cells; cells outside the grid and padding are zero.
 
-    Args: Those of :class:`PlainConv1d`, and ``init_cfg``.
+    Args: Those of :class:`PlainConv1d`.
 
     Reference:
         Dai et al., Deformable Convolutional Networks, ICCV 2017; in 1-D.
@@ -123,7 +123,7 @@ class TD3dConv1d(DeformConv1d):
     ``m * x``. U, u and the offsets start at zero, so that the layer starts as
     a convolution. The 1x1 convolution e has no bias, which a softmax ignores.
 
-    Args: Those of :class:`PlainConv1d`, and ``init_cfg``.
+    Args: Those of :class:`PlainConv1d`.
 
     Note:
         The simplest form of temporal deformable convolution in 1-D; the
@@ -158,7 +158,7 @@ class DynamicConv1d(BaseModule):
     shared by groups of consecutive output channels. Taps outside the grid
     read zero and keep their weight. It starts near the mean of the taps.
 
-    Args: Those of :class:`PlainConv1d`, ``init_cfg``, and
+    Args: Those of :class:`PlainConv1d`, and
         num_groups (int): G, kernels of a cell, a divisor of
             ``out_channels``. Defaults to 8.
 

@@ -156,7 +156,6 @@ class LocalAttentionLayer(BaseModule):
         drop_path_rate (float): Stochastic depth. Defaults to 0.1.
         dropout (float): Behind the attention and in the MLP. Defaults to 0.
         norm_cfg (dict): Of all norms, such as ``eps``. Defaults to ``{}``.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If ``channels`` is no multiple of ``num_heads``, ``stride``

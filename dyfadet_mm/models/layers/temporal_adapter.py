@@ -19,7 +19,6 @@ class TemporalAdapter(BaseModule):
     Args:
         channels (int): C, channels of the features.
         ratio (float): h has ``ratio`` C channels. Defaults to 0.25.
-        init_cfg (dict | list[dict], optional): Initialisation.
 
     Raises:
         ValueError: If h would have no channel.
