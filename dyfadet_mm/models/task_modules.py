@@ -172,8 +172,8 @@ class SegmentCoder:
         Both are (P, A, 2) with A segments at each point.
         """
         shape = (-1, ) + (1, ) * (offsets.dim() - 2)
-        position, stride = points.position.view(shape), points.stride.view(
-            shape)
+        position, stride = (
+            x.view(shape) for x in (points.position, points.stride))
         left, right = offsets.unbind(-1)
         return torch.stack(
             (position - left * stride, position + right * stride), -1)

@@ -111,8 +111,6 @@ class SingleStageTAD(BaseModel):
             build_part(neck, 'neck', self.backbone))
         self._head = head
         self.head = self._build_head(_count_classes(head, train_dataset))
-        # whether the head takes a pyramid and leaves NMS to us
-        self._decodes = hasattr(self.head, 'decode_by_feat')
         check_compatibility(self.encoder, self.backbone, self.neck, self.head,
                             self.data_preprocessor)
         self.postprocessor = TASK_UTILS.build(postprocessor)
@@ -131,6 +129,11 @@ class SingleStageTAD(BaseModel):
                              TASK_UTILS.build(score_fusion))
         self.padding = Padding(
             getattr(self.data_preprocessor, 'padding', Padding.PUBLISHED))
+
+    @property
+    def _decodes(self) -> bool:
+        """bool: Whether the head takes a pyramid and leaves NMS to us."""
+        return hasattr(self.head, 'decode_by_feat')
 
     def _build_head(self, num_classes: Optional[int]) -> nn.Module:
         """The head, with these classes if its config names no number."""

@@ -162,8 +162,8 @@ class BaseTADHead(BaseModule):
             in_channels=in_channels,
             out_channels=feat_channels,
             num_layers=num_layers - 1)
-        self.cls_tower = self._build_tower(tower, 'tower', kernel_size)
-        self.reg_tower = self._build_tower(tower, 'tower', kernel_size)
+        self.cls_tower, self.reg_tower = (
+            self._build_tower(tower, 'tower', kernel_size) for _ in range(2))
         width = feat_channels if num_layers > 1 else in_channels
         self.conv_cls = MaskedConv1d(width, num_classes, kernel_size)
         self.conv_reg = MaskedConv1d(width, self.num_regression, kernel_size)

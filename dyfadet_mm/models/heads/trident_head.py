@@ -104,10 +104,9 @@ class TridentHead(BaseTADHead):
         self.start_tower, self.end_tower = (
             self._build_tower(boundary_tower or tower, 'boundary_tower',
                               boundary_kernel_size) for _ in range(2))
-        self.conv_start = MaskedConv1d(width, self.num_classes,
-                                       boundary_kernel_size)
-        self.conv_end = MaskedConv1d(width, self.num_classes,
-                                     boundary_kernel_size)
+        self.conv_start, self.conv_end = (
+            MaskedConv1d(width, self.num_classes, boundary_kernel_size)
+            for _ in range(2))
 
     def rectify(self, offsets: Tensor) -> Tensor:
         """What the logits of the bins end in."""
@@ -200,8 +199,8 @@ class TridentHead(BaseTADHead):
         behind = position[:, None] + steps  # (M, N + 1)
         before = behind - num_bins
         video_, label_ = video[:, None], label[:, None]
-        return boundary_logits(start[video_, label_, before],
-                               end[video_, label_, behind], bins[video, point])
+        start, end = start[video_, label_, before], end[video_, label_, behind]
+        return boundary_logits(start, end, bins[video, point])
 
 
 @MODELS.register_module()

@@ -145,12 +145,14 @@ def test_layers_may_differ_between_levels(halving, make_cells):
 
 
 def test_each_source_has_its_own_projection(halving, make_cells, randomise):
-    encoder = randomise(
-        PyramidEncoder([2, 3],
-                       halving,
-                       halving,
-                       4, (1, 1, 1),
-                       source_channels=[5, 1]))
+    encoder = PyramidEncoder([2, 3],
+                             halving,
+                             halving,
+                             4, (1, 1, 1),
+                             source_channels=[5, 1])
+    encoder.init_weights()
+    assert not any(conv.bias.any() for conv in encoder.source_convs)
+    encoder = randomise(encoder)
     assert encoder.in_channels == 5
     assert encoder.embed[0].in_channels == 6
     x, cells = torch.randn(2, 5, 6).double(), make_cells([6, 4], 6)
@@ -167,8 +169,6 @@ def test_each_source_has_its_own_projection(halving, make_cells, randomise):
         ])
         torch.testing.assert_close(joined[0][video],
                                    torch.from_numpy(expected))
-    encoder.init_weights()
-    assert not any(conv.bias.any() for conv in encoder.source_convs)
 
 
 @pytest.mark.parametrize('in_channels, source_channels, message', [
