@@ -109,8 +109,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             (B, 3, T, k, H, W) uint8, and ``data_samples``.
 
         Raises:
-            ValueError: If a video is of another shape or has no cell, or
-                videos differ in what they must share.
+            ValueError: If a video has another shape or no cell, or videos
+                differ in channels or size.
         """
         videos = [self._check(each) for each in data['inputs']]
         samples = data.get('data_samples')

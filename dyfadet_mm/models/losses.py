@@ -105,8 +105,8 @@ def offset_diou_loss(pred: Tensor,
     hull = torch.maximum(pred, target).sum(1)
     shift = pred - target
     center = 0.5 * (shift[:, 1] - shift[:, 0])
-    return 1 - offset_iou(pred, target,
-                          eps) + (center / hull.clamp(min=eps))**2
+    distance = center / hull.clamp(min=eps)
+    return 1 - offset_iou(pred, target, eps) + distance**2
 
 
 @MODELS.register_module()

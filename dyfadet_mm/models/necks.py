@@ -57,9 +57,8 @@ class IdentityFPN(BaseModule):
 class FPN1d(BaseModule):
     """Top-down feature pyramid over time.
 
-    Lateral 1x1 convolutions, a top-down sum with nearest up-sampling, a
-    depth-wise convolution and a LayerNorm per level. Padding is normalised
-    too, unless it is ignored.
+    Lateral 1x1 convolutions, a top-down sum with nearest up-sampling, and a
+    depth-wise convolution and LayerNorm per level, of all but ignored padding.
 
     Args:
         in_channels (int): Channels of every input level.

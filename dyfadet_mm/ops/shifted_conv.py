@@ -23,17 +23,16 @@ from .gated_taps import shifted_grid
 
 def shifted_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor],
                  sums: Tensor, ends: Tensor) -> Tensor:
-    """Convolve the shifted grid, to (1, O, N), no meaning outside the grids.
+    """Convolve the shifted grid, to (1, O, N); only the grids have a meaning.
 
     Args:
         x (Tensor): Features of one or several grids with at least 2p zeros
             between them, (1, C, N).
-        weight (Tensor): (O, C * K, K), input channels in the order of the
-            shifted grid.
+        weight (Tensor): (O, C * K, K), channels as of the shifted grid.
         bias (Tensor, optional): (O, ).
         sums (Tensor): See :func:`shift_sums`.
-        ends (Tensor): The p first and last cells of every grid, outermost
-            first, (2, S, p).
+        ends (Tensor): First and last p cells of grids, outermost first,
+            (2, S, p).
     """
     size, pad = weight.size(2), ends.size(2)
     folded = sums @ weight.reshape(-1, size * size).t()
@@ -72,9 +71,8 @@ def shift_sums(size: int) -> Tensor:
             if 0 <= m < pad:
                 ends[0, m, t, a, j] = 1
                 ends[1, m, t, size - 1 - a, size - 1 - j] = 1
-    return torch.tensor(
-        np.concatenate((taps, ends.reshape(-1, size,
-                                           size))).reshape(-1, size * size))
+    rows = [each.reshape(-1, size * size) for each in (taps, ends)]
+    return torch.tensor(np.concatenate(rows))
 
 
 def shifted_conv_reference(x: Tensor,

@@ -32,8 +32,7 @@ def soft_nms(
     """Keep the best segments and lower the score of those they overlap.
 
     Within a group (a class, or all candidates) the candidate with the highest
-    score is output and the others decay by their tIoU with it, until none is
-    left:
+    score is output, others decay by their tIoU with it, until none is left:
 
     ============ ==========================================
     method       score of another candidate
@@ -61,8 +60,7 @@ def soft_nms(
         class_wise (bool): Whether each class is a group. Defaults to True.
 
     Returns:
-        tuple: Segments (D, 2), decayed scores (D, ), descending, and labels
-        (D, ) or None.
+        tuple: Segments (D, 2), scores (D, ), descending, labels (D, ) or None.
 
     Raises:
         ValueError: If an argument is out of range, the shapes disagree, a

@@ -95,9 +95,8 @@ class GraphedNetwork(nn.Module):
     is; a warning says so once.
 
     Args:
-        network (callable): A module, or a method of one, that maps features
-            and cells to tensors, in tuples, lists and dicts, of the module
-            that holds this.
+        network (callable): A part or a method of the module that holds this;
+            it maps features and cells to tensors in tuples, lists and dicts.
         max_graphs (int): Graphs kept, those used last. Defaults to 16.
 
     Raises:

@@ -51,12 +51,10 @@ class SingleStageTAD(BaseModel):
             that are loaded into the model, see :meth:`fix_classes`.
         train_dataset (dict, optional): Config of the training data set, whose
             classes are counted. Defaults to None.
-        postprocessor (dict): Proposals to detections in seconds. Defaults to
-            ``SegmentPostprocessor``.
+        postprocessor (dict): Defaults to ``SegmentPostprocessor``.
         score_fusion (dict, optional): External class scores for class-agnostic
             detectors, see :class:`ScoreFusion`. Defaults to None.
-        data_preprocessor (dict): Padding of batches. Defaults to
-            ``TADDataPreprocessor``.
+        data_preprocessor (dict): Defaults to ``TADDataPreprocessor``.
         predict_dtype (str, optional): ``'bfloat16'`` or ``'float16'`` runs
             encoder and head of ``predict`` under autocast; decoding and NMS
             stay float32. Defaults to None, the dtype of the weights.

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from dyfadet_mm.structures import pad_cells
 
-#: Segments, (T_l, 2) or for every class (T_l, A, 2), and scores (T_l, A) of
-#: every level.
+#: Segments (T_l, 2), or (T_l, A, 2) by class, and scores (T_l, A) of levels.
 Levels = Sequence[Tuple[Tensor, Tensor]]
 
 

@@ -67,8 +67,7 @@ class BaseTADHead(BaseModule):
     Args:
         tower (dict): Maps the cells of all levels, (1, C, N) with their
             :class:`PackedPyramid`, to features; it receives ``in_channels``,
-            ``out_channels``, ``num_layers`` (D - 1, may be 0) and the odd
-            ``kernel_size`` from here.
+            ``out_channels``, ``num_layers`` (D - 1) and ``kernel_size``.
         num_classes (int): A, number of classes.
         in_channels (int): Channels of the neck's levels.
         feat_channels (int): Channels of the towers.

@@ -37,8 +37,7 @@ class DyLayer(BaseModule):
         kernel_size (int): Odd kernel of all paths. Defaults to 3.
         scale_path (dict): Path ``down`` and path ``up``. Defaults to
             ``DFAAtt`` with ``TapAttention``.
-        depth_path (dict): Path ``depth``. Defaults to ``DFAAtt`` with
-            ``ConvAttention``.
+        depth_path (dict): Defaults to ``DFAAtt`` with ``ConvAttention``.
         residual (bool): Whether ``fused_l`` is added to ``depth(fused_l)``,
             where both have the same channels. Defaults to False.
 

@@ -27,8 +27,7 @@ class ReTanH(nn.Module):
 class GeReTanH(nn.Module):
     """Generalised rectified tanh, a ``ReTanH`` shifted to the right.
 
-    ``max(0, (tanh(x - tau) + tanh tau) / (1 + tanh tau))``: 0 to x = 0, then
-    rising to 1.
+    ``max(0, (tanh(x - tau) + tanh tau) / (1 + tanh tau))``, 0 for x <= 0.
 
     Args:
         tau (float): Where the slope is steepest. Defaults to 1.5.
