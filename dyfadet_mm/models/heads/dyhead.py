@@ -66,20 +66,14 @@ class DyLayer(BaseModule):
         super().__init__(init_cfg)
         self.residual = residual and in_channels == out_channels
 
-        def path(name: str, cfg: ConfigType, width: int,
-                 stride: int) -> nn.Module:
-            return build_layer(
-                cfg,
-                name,
-                self,
-                in_channels=in_channels,
-                out_channels=width,
-                kernel_size=kernel_size,
-                stride=stride)
-
-        self.down = path('scale_path', scale_path, in_channels, 2)
-        self.up = path('scale_path', scale_path, in_channels, 1)
-        self.depth = path('depth_path', depth_path, out_channels, 1)
+        sizes = dict(in_channels=in_channels, kernel_size=kernel_size)
+        inner = dict(sizes, out_channels=in_channels)
+        self.down, self.up = (
+            build_layer(
+                scale_path, 'scale_path', self, stride=stride, **inner)
+            for stride in (2, 1))
+        outer = dict(sizes, out_channels=out_channels, stride=1)
+        self.depth = build_layer(depth_path, 'depth_path', self, **outer)
         self.gamma = nn.Parameter(torch.tensor(0.))
         self.alpha = nn.Parameter(torch.tensor(1.))
 

@@ -295,13 +295,9 @@ class DFAAtt(BaseModule):
         super().__init__(init_cfg)
         check_kernel_size(kernel_size)
         self.stride = stride
+        sizes = dict(channels=in_channels, kernel_size=kernel_size)
         self.attention = build_layer(
-            attention,
-            'attention',
-            self,
-            channels=in_channels,
-            kernel_size=kernel_size,
-            stride=stride)
+            attention, 'attention', self, stride=stride, **sizes)
         self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
         self.norm = build_norm(out_channels, norm_cfg, self)
 
