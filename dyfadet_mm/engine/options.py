@@ -39,9 +39,11 @@ def merge_options(cfg: Config, options: Optional[dict] = None) -> Config:
             file of the config sets. The nearest key that is read is named.
     """
     check_files(cfg)
-    for option in options or {}:
-        check_option(option, cfg)
-    cfg.merge_from_dict(options or {})
+    if options:
+        known = _known(cfg)
+        for option in options:
+            check_option(option, cfg, known)
+        cfg.merge_from_dict(options)
     return cfg
 
 
@@ -68,12 +70,16 @@ def check_settings(cfg: Config) -> None:
             check_option(f'{name}.{key}', before)
 
 
-def check_option(option: str, cfg: Config) -> None:
+def check_option(option: str,
+                 cfg: Config,
+                 known: Optional[AbstractSet[str]] = None) -> None:
     """Refuse one option that nothing reads.
 
     Args:
         option (str): Dotted key.
         cfg (Config): Without the option.
+        known (AbstractSet[str], optional): Its top-level names that are read,
+            to find them once for many options. Defaults to None.
 
     Raises:
         ValueError: Naming the option and the nearest key.
@@ -83,7 +89,8 @@ def check_option(option: str, cfg: Config) -> None:
         raise ValueError(f'an option must act, but got {option!r}, which '
                          'model.data_preprocessor overrides; did you mean '
                          f"'model.{option}'?")
-    known = read_by_runner() | referred_to(cfg)
+    if known is None:
+        known = _known(cfg)
     if first not in known or others and others[0] not in KEYS.get(
             first, others):
         raise ValueError('an option must name a key that is read, but nothing '
@@ -140,6 +147,11 @@ def read_by_runner() -> AbstractSet[str]:
     return frozenset(arguments - {'self', 'cfg'} | set(READ_BY_RUNNER))
 
 
+def _known(cfg: Config) -> AbstractSet[str]:
+    """Top-level names of a config that something reads."""
+    return read_by_runner() | referred_to(cfg)
+
+
 def referred_to(cfg: Config) -> Set[str]:
     """Variables of a config that a reference names."""
     return set().union(*map(names_in, references(cfg).values()))
@@ -159,7 +171,7 @@ def _variables(text: str) -> Tuple[Set[str], Set[str]]:
     return assigned - {'_base_'}, loaded
 
 
-def _remedy(option: str, cfg: Config, known: Set[str]) -> str:
+def _remedy(option: str, cfg: Config, known: AbstractSet[str]) -> str:
     """The nearest key that is read, as the end of a message."""
     places = [
         place for place in _places(cfg.to_dict(), '')

@@ -7,7 +7,9 @@ says is checked, and what a part does not state is not.
 """
 import copy
 import inspect
-from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
+from functools import lru_cache
+from typing import (AbstractSet, Any, Iterator, List, NamedTuple, Optional,
+                    Tuple, Union)
 
 from torch import nn
 
@@ -63,17 +65,21 @@ def build_part(cfg: ConfigType,
         raise ValueError(f'model.{name}: {error}') from error
 
 
-def arguments_of(cfg: ConfigType) -> Set[str]:
+def arguments_of(cfg: ConfigType) -> AbstractSet[str]:
     """Arguments of the class of a config, those of its bases included."""
     cls = cfg['type']
     if not isinstance(cls, type):
         with MODELS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
             cls = registry.get(cls)
-    return {
-        argument
-        for each in getattr(cls, '__mro__', ())
-        for argument in inspect.signature(each.__init__).parameters
-    }
+    return _arguments(cls)
+
+
+@lru_cache(maxsize=None)
+def _arguments(cls: Optional[type]) -> AbstractSet[str]:
+    """Arguments of a class, those of its bases included."""
+    return frozenset(
+        argument for each in getattr(cls, '__mro__', ())
+        for argument in inspect.signature(each.__init__).parameters)
 
 
 def check_compatibility(encoder: Optional[nn.Module], backbone: nn.Module,
