@@ -1,6 +1,8 @@
 """The weights of a checkpoint: are there any, which, and are they numbers?"""
-from typing import Any, Dict, Mapping, Optional
+from collections import defaultdict
+from typing import Any, Dict, List, Mapping, Optional
 
+import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
@@ -115,9 +117,13 @@ def find_not_finite(model: nn.Module) -> Optional[str]:
         str, optional: Name of the first such parameter, None if all are
         finite.
     """
+    # finite sums, which are quick to make, have finite terms
+    sums: Dict[torch.device, List[Tensor]] = defaultdict(list)
+    for weight in model.parameters():
+        sums[weight.device].append(weight.detach().sum())
+    if all(torch.stack(each).isfinite().all() for each in sums.values()):
+        return None
     for name, weight in model.named_parameters():
-        # a finite sum, which is quick to make, has finite terms
-        if not weight.detach().sum().isfinite() and not (
-                weight.isfinite().all()):
+        if not weight.isfinite().all():
             return name
     return None
