@@ -27,9 +27,11 @@ GRID = dict(fps=30., feat_stride=4, feat_num_frames=16)
 
 @pytest.fixture(autouse=True, scope='module')
 def no_traces():
-    """PyTorch writes all that it does to its log of traces."""
+    """PyTorch logs all that it does, and with each operation who called it."""
     logging.disable(logging.DEBUG)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.fx.config, 'do_not_emit_stack_traces', True)
+        yield
     logging.disable(logging.NOTSET)
 
 

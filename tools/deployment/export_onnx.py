@@ -9,9 +9,11 @@ in the metadata of the file; ``dyfadet_mm.apis.OnnxDetector`` reads both. See
 docs/deployment.md.
 """
 import argparse
+import gc
 import json
 import os.path as osp
 import re
+from contextlib import contextmanager
 from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
@@ -144,7 +146,7 @@ def export(model: nn.Module,
     if dynamic:
         divisor = model.data_preprocessor.size_divisor
         shapes = ({2: divisor * torch.export.Dim('n', max=2**20)}, None)
-    with torch.no_grad():
+    with torch.no_grad(), no_collection():
         try:
             program = torch.export.export(
                 network, args, dynamic_shapes=shapes, strict=False)
@@ -176,6 +178,18 @@ def export(model: nn.Module,
                 f'{name_of_operation(program, error)} has no form in ONNX; '
                 'see docs/deployment.md for what cannot be exported'
             ) from error
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Collect no garbage, which takes long among the exporter's objects."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def name_of_layer(model: nn.Module, error: BaseException) -> str:
