@@ -15,7 +15,6 @@ from types import SimpleNamespace
 import matplotlib.image
 import pytest
 import torch
-import warm_python
 from mmengine.config import Config
 from video_data import write_video_data
 
@@ -189,7 +188,7 @@ def test_operations_are_counted(reference):
 def killed_in_training(folder, work_dir):
     """Start a comparison and kill it in the second epoch of ``deep``."""
     process = subprocess.Popen([
-        warm_python.TRUE_PYTHON, FOLDER / 'compare.py',
+        sys.executable, FOLDER / 'compare.py',
         *command(folder, work_dir, 'flat', 'deep')
     ],
                                stdout=subprocess.DEVNULL,
@@ -203,7 +202,20 @@ def killed_in_training(folder, work_dir):
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(lambda: not group_exists(process.pid))  # nothing is left running
+    # nothing is left running, in the group of the process or of a server
+    wait_for(lambda: not group_exists(process.pid))
+    wait_for(lambda: not is_written(folder / work_dir))
+
+
+def is_written(folder):
+    """Whether a process keeps a file of the folder open."""
+    for each in Path('/proc').glob('[0-9]*/fd/*'):
+        try:
+            if os.readlink(each).startswith(f'{folder}/'):
+                return True
+        except OSError:  # it has ended meanwhile
+            pass
+    return False
 
 
 def group_exists(pgid):

@@ -1,12 +1,15 @@
-"""The program of the tests in the place of an interpreter; imports little.
+"""The program of the tests in the place of an interpreter.
 
     client.py SOCKET PYTHON PROGRAM SITE ARGS...
+
+Each command begins with it, so that it imports what is in the interpreter.
 """
-import json
+import _signal as signal
+import _socket as socket
+import marshal
 import os
-import signal
-import socket
 import sys
+from array import array
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 MODULES = ('mim', 'torch', 'dyfadet_mm')
@@ -25,7 +28,7 @@ def can_be_warm(args: list, kind: str) -> bool:
 
 def connect(path: str):
     """Connect with the server, None where it is gone."""
-    sock = socket.socket(socket.AF_UNIX)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.connect(path)
     except OSError:
@@ -42,14 +45,15 @@ def main() -> None:
     warm = can_be_warm(args, os.path.basename(path))
     sock = connect(path) if warm else None
     if sock is not None:
-        request = json.dumps(
+        request = marshal.dumps(
             dict(
                 args=args,
                 cwd=os.getcwd(),
                 env=dict(os.environ),
                 program=program,
-                site=site)).encode()
-        socket.send_fds(sock, [len(request).to_bytes(8, 'big')], [0, 1, 2])
+                site=site))
+        files = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array('i', [0, 1, 2]))
+        sock.sendmsg([len(request).to_bytes(8, 'big')], [files])
         sock.sendall(request)
         for number in FORWARDED:
             signal.signal(number,

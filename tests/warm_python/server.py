@@ -2,7 +2,7 @@
 import atexit
 import gc
 import importlib
-import json
+import marshal
 import os
 import random
 import runpy
@@ -16,12 +16,14 @@ import threading
 import traceback
 import types
 import warnings
+import weakref
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ('torch', 'torch._dynamo', 'torch.distributed.launch', 'mmengine.hub',
           'mmengine.runner', 'mmengine.visualization', 'matplotlib.pyplot',
-          'pandas', 'scipy.interpolate', 'mim', 'tqdm', 'h5py')
+          'pandas', 'scipy.interpolate', 'sklearn.datasets', 'mim', 'tqdm',
+          'h5py')
 #: What an interpreter or a library reads once.
 ONCE = ('PYTHON', 'OMP_', 'MKL_', 'GOMP_', 'TORCH_', 'MPL', 'LC_', 'LANG',
         'CUDA', 'LD_PRELOAD', 'MALLOC')
@@ -40,58 +42,89 @@ def listen(folder, kind):
 
 def serve(sock):
     """Fork for every connection, as long as standard input is open."""
+    weakref.finalize._registry.clear()  # what imports leave is for no command
     gc.collect()
     gc.freeze()  # the collector of a command shall not touch shared memory
+    pids, ends = {}, {}  # of commands by connection, connections by pidfd
     while True:
-        ready, _, _ = select.select([sock, 0], [], [], 1)
-        while True:  # forget those who have ended
-            try:
-                if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                    break
-            except ChildProcessError:
-                break
+        ready, _, _ = select.select([sock, 0, *pids, *ends], [], [])
         if 0 in ready:
             return
-        if sock in ready:
-            connection, _ = sock.accept()
-            if os.fork() == 0:
-                sock.close()
-                try:
-                    attend(connection)
-                except ConnectionError:
-                    pass  # the caller has been killed
-                except BaseException:
-                    traceback.print_exc()
-                finally:
-                    os._exit(0)
-            connection.close()
+        for each in ready:
+            if each is sock:
+                connection, _ = sock.accept()
+                pid = start(connection, [sock, *pids])
+                if pid is not None:
+                    pids[connection] = pid
+                    ends[os.pidfd_open(pid)] = connection
+            elif each in ends:
+                connection = ends.pop(each)
+                os.close(each)
+                finished(connection, pids.pop(connection))
+            elif each in pids:
+                pass_on(each, pids[each])
 
 
-def attend(connection):
-    """Run the command of one connection, and tell how it ended."""
-    size, fds, _, _ = socket.recv_fds(connection, 8, 3)
-    size, request = int.from_bytes(size, 'big'), b''
-    while len(request) < size:
-        request += connection.recv(size - len(request))
-    request = json.loads(request)
-    if not like_ours(request):
+def start(connection, others):
+    """Fork for the command of a connection.
+
+    Args:
+        connection (socket): A new one.
+        others (list[socket]): What the command shall not keep open.
+
+    Returns:
+        int, optional: Its process, None if the true interpreter must run it.
+    """
+    fds = []
+    try:
+        size, fds, _, _ = socket.recv_fds(connection, 8, 3)
+        request = receive(connection, int.from_bytes(size, 'big'))
+        if like_ours(request):
+            pid = os.fork()
+            if pid == 0:
+                for each in (connection, *others):
+                    each.close()
+                become(fds, **request)
+            return pid
         connection.sendall(b'no')
-        return
-    pid = os.fork()
-    if pid == 0:
-        connection.close()
-        become(fds, **request)
-    for fd in fds:
-        os.close(fd)
-    ended = os.pidfd_open(pid)
-    while True:
-        ready, _, _ = select.select([connection, ended], [], [])
-        if ended in ready:
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except ConnectionError:
+        pass  # the caller has been killed
+    finally:
+        for fd in fds:
+            os.close(fd)
+    connection.close()
+    return None
+
+
+def receive(connection, size):
+    """The request that a caller sends."""
+    parts = []
+    while size:
+        parts.append(connection.recv(size))
+        if not parts[-1]:
+            raise ConnectionError('the caller has been killed')
+        size -= len(parts[-1])
+    return marshal.loads(b''.join(parts))
+
+
+def pass_on(connection, pid):
+    """Send the command a signal that its caller got."""
+    try:
+        number = connection.recv(1)
+    except ConnectionError:
+        number = b''
+    # without a number the caller has been killed
+    os.kill(pid, (number or bytes([signal.SIGKILL]))[0])
+
+
+def finished(connection, pid):
+    """Tell the caller how its command has ended."""
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with connection:
+        try:
             connection.sendall(status.to_bytes(4, 'big', signed=True))
-            return
-        # without a number the caller has been killed
-        os.kill(pid, (connection.recv(1) or bytes([signal.SIGKILL]))[0])
+        except ConnectionError:
+            pass  # the caller has been killed
 
 
 def like_ours(request):
