@@ -6,6 +6,7 @@ import os
 import random
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -59,34 +60,41 @@ def pytest_collection_modifyitems(items):
 def configs_are_read_once():
     """Keep what the files of ``configs/`` and ``projects/`` hold.
 
-    MMEngine writes and removes a file and a folder for each base of a config
-    that is read, and a test or its runner reads one many times.
+    MMEngine parses a config four times, and writes and removes a file and a
+    folder for each of its bases; a test or its runner reads one many times.
     """
     from mmengine.config import Config
-    read = Config._file2dict
-    read_once = lru_cache(maxsize=None)(read)
     ours = tuple(f'{Path(__file__).parents[1] / name}{os.sep}'
                  for name in ('configs', 'projects'))
 
-    def file2dict(filename, *args, **kwargs):
-        path = os.path.abspath(filename)
-        if not path.startswith(ours):
-            return read(filename, *args, **kwargs)
-        return copy.deepcopy(read_once(path, *args, **kwargs))
+    def once(name):
+        read = getattr(Config, name)
+        read_once = lru_cache(maxsize=None)(read)
 
-    with patch.object(Config, '_file2dict', file2dict):
+        def method(filename, *args, **kwargs):
+            path = os.path.abspath(filename)
+            if not path.startswith(ours):
+                return read(filename, *args, **kwargs)
+            return copy.deepcopy(read_once(path, *args, **kwargs))
+
+        return patch.object(Config, name, method)
+
+    with once('_file2dict'), once('_is_lazy_import'), once('_get_base_files'):
         yield
 
 
-@pytest.fixture(autouse=True, scope='module')
-def only_new_garbage():
-    """Collect no more than what the tests of this module make.
+@pytest.fixture(autouse=True, scope='session')
+def rare_garbage():
+    """Look for garbage seldom, and not for each data set that is built.
 
-    MMEngine's data sets collect garbage, among imported modules, tests and
-    their reports.
+    It is looked for among all that the tests so far have left.
     """
+    from mmengine.dataset import base_dataset
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    with patch.object(base_dataset, 'gc', SimpleNamespace(collect=int)):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +104,8 @@ def fixed_seed():
     import torch
     random.seed(0)
     np.random.seed(0)
-    torch.manual_seed(0)
+    # torch.manual_seed formats the stack for each kind of device
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 #: Seconds that one case may last.
@@ -114,6 +115,7 @@ def watch(folder: Any) -> Iterator[List[str]]:
         list[str]: One line for every process, connection and forbidden
         access; filled until the end of the block.
     """
+    _listen()
     entry = _Watch(osp.realpath(folder))
     _watches.append(entry)
     try:
@@ -160,9 +162,12 @@ class _Watch:
         return path.startswith(self.free[1:] if within_tests else self.free)
 
 
-def _audit(event: str, args: tuple) -> None:
-    for entry in _watches:
-        entry.note(event, args)
+@lru_cache(maxsize=None)
+def _listen() -> None:
+    """Have audit events noted from now on; they cannot be left again."""
 
+    def audit(event: str, args: tuple) -> None:
+        for entry in _watches:
+            entry.note(event, args)
 
-sys.addaudithook(_audit)  # it cannot be removed, and does nothing alone
+    sys.addaudithook(audit)
