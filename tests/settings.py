@@ -6,13 +6,16 @@ options.
 """
 import csv
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch.overrides import TorchFunctionMode
 
+from dyfadet_mm.models.frame_encoders import frame_encoder, memory
 from dyfadet_mm.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,9 +65,40 @@ def build_without_memory(model):
 
 @contextmanager
 def without_numbers():
-    """Weights of models that are built take no memory."""
-    with torch.device('meta'), _Rates():
+    """Weights of models that are built take no memory, and are not drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        for layer in (torch.nn.Linear, torch.nn.modules.conv._ConvNd):
+            patch.setattr(layer, 'reset_parameters', lambda self: None)
+        with torch.device('meta'), _Rates():
+            yield
+
+
+@pytest.fixture(scope='module')
+def measured_once():
+    """Recipes share frame encoders, whose channels and memory take long."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ('count_channels', 'measure'):
+            patch.setattr(memory, name, _once(getattr(memory, name)))
+        patch.setattr(frame_encoder, 'count_channels', memory.count_channels)
         yield
+
+
+def _once(function):
+    """Call a function once for all encoders that are built alike."""
+    results = {}
+
+    @wraps(function)
+    def wrapper(encoder, *args):
+        settings = {
+            name: value
+            for name, value in vars(encoder).items() if name[0] != '_'
+        }
+        key = f'{encoder} {settings} {args}'
+        if key not in results:
+            results[key] = function(encoder, *args)
+        return results[key]
+
+    return wrapper
 
 
 class _Rates(TorchFunctionMode):

@@ -1,4 +1,6 @@
+import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from mmengine.dataset import Compose
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope, init_default_scope
-from settings import without_numbers
+from settings import measured_once, without_numbers  # noqa: F401
 
 from dyfadet_mm.registry import (DATASETS, HOOKS, METRICS, MODELS,
                                  PARAM_SCHEDULERS, VISUALIZERS)
@@ -19,6 +21,8 @@ RECIPES = sorted(
     path for path in (ROOT / 'configs').glob('[!_]*/*.py')
     if path.parent.name != 'features') + sorted(
         (ROOT / 'projects').glob('*/configs/*.py'))
+
+pytestmark = pytest.mark.usefixtures('measured_once')
 
 
 @pytest.fixture(params=RECIPES, ids=lambda path: path.stem)
@@ -73,13 +77,10 @@ def test_recipe_agrees_with_itself(cfg):
         pytest.skip('a model of its own')
     model, data = cfg.model, cfg.train_dataloader.dataset
     backbone, head = model.backbone, model.head
-    if 'encoder' in model:
-        with without_numbers():
-            encoder = MODELS.build(model.encoder)
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset
         if 'encoder' in model:
-            channels = [encoder.out_channels]
+            channels = [channels_of_encoder(str(model.encoder.to_dict()))]
             assert set(dataset.data_prefix) == {'video'}
         else:
             channels = [channels_of(x) for x in loaders(dataset.pipeline)]
@@ -113,6 +114,13 @@ def test_recipe_agrees_with_itself(cfg):
     gpus = re.search(rf'_(\d+)xb{batch_size}-', cfg.filename)
     assert cfg.auto_scale_lr.base_batch_size == batch_size * int(
         gpus[1] if gpus else 1)
+
+
+@lru_cache(maxsize=None)
+def channels_of_encoder(text):
+    """Channels of the features that an encoder makes of frames."""
+    with without_numbers():
+        return MODELS.build(ast.literal_eval(text)).out_channels
 
 
 def channels_of(loader):

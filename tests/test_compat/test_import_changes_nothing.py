@@ -1,7 +1,8 @@
 """``import dyfadet_mm`` may only make work what failed before.
 
-The same probes run in two fresh processes, one of which imports the package
-first. Each answer is a value, or the kind of error.
+The same probes run in two processes, forked from a fresh one that has imported
+PyTorch, MMCV and MMEngine. One of them imports the package first. Each answer
+is a value, or the kind of error.
 """
 import json
 import os
@@ -20,9 +21,13 @@ import numpy, torch, mmcv, mmengine.hub, mmengine.runner
 from mmengine import registry
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.runner import CheckpointLoader, checkpoint
-if sys.argv[2] == 'with':
-    import dyfadet_mm
 folder, answers = sys.argv[1], {}
+if os.fork():  # after the one without the package
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    how = 'with'
+    import dyfadet_mm
+else:
+    status, how = 0, 'without'
 
 def ask(name, call):
     try:
@@ -111,9 +116,11 @@ with suppress(ImportError):
     import mmdet.models
 operators('after mmdet')
 for name in ('mmdet.FPN', 'mmaction.BMN', 'mmcv.ops.nms', 'nothing'):
-    if sys.argv[2] == 'with' or name in ('mmcv.ops.nms', 'nothing'):
+    if how == 'with' or name in ('mmcv.ops.nms', 'nothing'):
         ask(f'get {name}', lambda: registry.MODELS.get(name))
-json.dump(answers, sys.stdout)
+with open(f'{folder}/../{how}.json', 'w') as file:
+    json.dump(answers, file)
+sys.exit(status)
 '''
 # what failed before, and works now; the rest must agree
 MENDED = {'slice.pth', 'get mmdet.FPN', 'get mmaction.BMN'}
@@ -132,23 +139,25 @@ CONTENTS = dict(
     module=torch.nn.Linear(1, 1))
 
 
-def answers(folder, how):
-    """What the probes answer in a process of its own."""
+def ask_both(folder):
+    """What the probes answer, without the package and with it."""
     done = subprocess.run([sys.executable, '-c', PROBES,
-                           str(folder), how],
+                           str(folder)],
                           capture_output=True,
                           text=True,
                           env=dict(os.environ, OMP_NUM_THREADS='1'))
     assert done.returncode == 0, done.stderr[-3000:]
+    texts = [(folder.parent / f'{how}.json').read_text()
+             for how in ('without', 'with')]
     # where an object lies in memory differs from run to run
-    text = re.sub(' at 0x[0-9a-f]+', '', done.stdout.splitlines()[-1])
-    return json.loads(text)
+    return [json.loads(re.sub(' at 0x[0-9a-f]+', '', each)) for each in texts]
 
 
 @pytest.fixture(scope='module')
 def both(tmp_path_factory):
     """The answers without and with the package."""
-    folder = tmp_path_factory.mktemp('probes')
+    folder = tmp_path_factory.mktemp('probes') / 'files'
+    folder.mkdir()
     for name, content in CONTENTS.items():
         torch.save(content, folder / f'{name}.pth')
     torch.save(
@@ -161,7 +170,7 @@ def both(tmp_path_factory):
         pickle_protocol=0,
         _use_new_zipfile_serialization=False)
     (folder / 'text.pth').write_text('not a checkpoint')
-    return answers(folder, 'without'), answers(folder, 'with')
+    return ask_both(folder)
 
 
 def test_what_worked_gives_the_same_answer(both):

@@ -26,8 +26,10 @@ FPS = 10
 RECOGNIZER = '''
 model = dict(
     type='Recognizer2D',
-    backbone=dict(type='ResNet', depth=18, pretrained=None, norm_eval=False),
-    cls_head=dict(type='TSNHead', num_classes=2, in_channels=512,
+    backbone=dict(  # the first stage
+        type='ResNet', depth=18, num_stages=1, strides=(1, ), dilations=(1, ),
+        out_indices=(0, ), pretrained=None, norm_eval=False),
+    cls_head=dict(type='TSNHead', num_classes=2, in_channels=64,
                   average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor', mean=[128.] * 3, std=[58.] * 3,
@@ -253,7 +255,7 @@ def change_classes(folder):
 
 def change_weights(folder):
     weights = torch.load(folder / 'tsn_r18.pth', weights_only=True)
-    weights['state_dict']['cls_head.fc_cls.weight'] = torch.zeros(3, 512)
+    weights['state_dict']['cls_head.fc_cls.weight'] = torch.zeros(3, 64)
     torch.save(weights, folder / 'tsn_r18.pth')
 
 

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from one_step import ROOT, check_one_step, run_one_step
 from real_layouts import THUMOS14, annotate, names, write_scores
-from settings import RANGES
+from settings import RANGES, measured_once  # noqa: F401
 from spelled_out import comparable
 
 from dyfadet_mm.conversion import convert_config
@@ -56,6 +56,7 @@ def data(tmp_path_factory):
     return folder, dict(thumos14=(THUMOS14, None), activitynet=(classes, best))
 
 
+@pytest.mark.usefixtures('measured_once')
 @pytest.mark.parametrize('name', RECIPES)
 def test_recipe_trains_and_tests_one_step(name, data, tmp_path):
     folder, known = data
