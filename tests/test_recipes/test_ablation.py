@@ -186,7 +186,7 @@ def test_data_are_the_published_ones(thumos14, monkeypatch):
 def test_recipe_trains_and_tests_one_step(recipe, thumos14, tmp_path):
     encoder = parts(recipe)[0]
     # as long as the videos; the real width is built above
-    options = ['max_seq_len=96', 'width=32']
+    options = ['max_seq_len=96', 'width=64']
     run = run_one_step(recipe, tmp_path, thumos14, options)
     check_one_step(*run, THUMOS14)
     if encoder.startswith(('dyne', 'sgp')):

@@ -26,7 +26,7 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize('name', RECIPES)
 def test_recipe_trains_and_tests_one_step(name, data, tmp_path):
     folder, known = data
-    options = ['width=32', 'model.head.feat_channels=32']
+    options = ['width=64', 'model.head.feat_channels=64']
     if name == REAL_SIZE:
         options = []
     runner, metrics, results = run_one_step(CONFIGS / f'{name}.py', tmp_path,
