@@ -33,7 +33,7 @@ def own_settings(postprocessor: dict) -> Settings:
     Returns:
         dict: By dotted key. Without NMS, it has no settings.
     """
-    known = {**_defaults(SegmentPostprocessor), **postprocessor}
+    known = {**vars(SegmentPostprocessor()), **postprocessor}
     nms = known.pop('nms')
     if nms is not None:
         nms = {**_defaults(soft_nms), **nms}

@@ -36,5 +36,5 @@ class QualityDyHead(DyHead):
         loss_cls = self._classification_loss(cls_logits,
                                              targets._replace(labels=soft),
                                              divisor)
-        loss_reg, _ = self._regression_loss(targets, divisor, offsets)
-        return self._balance(loss_cls, loss_reg)
+        losses, _ = self._regression_loss(targets, divisor, offsets)
+        return self._balance(dict(loss_cls=loss_cls, **losses))
