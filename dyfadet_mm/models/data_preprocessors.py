@@ -242,10 +242,9 @@ def find_runs(sample: BaseDataElement, num_cells: int) -> List[Run]:
     inside = (
         (gt.grid_segments[:, :1] <= cells) & (cells <= gt.grid_segments[:, 1:])
     )  # (N, T)
-    classes, which = gt.labels.unique(return_inverse=True)
-    has = torch.zeros(len(classes), num_cells, dtype=torch.long)
-    has.index_add_(0, which, inside.long())
-    has = has > 0  # (classes, T)
+    classes = gt.labels.unique()
+    counts = (classes[:, None] == gt.labels).float() @ inside.float()
+    has = counts > 0  # (classes, T)
     changes = (has[:, 1:] != has[:, :-1]).any(0).nonzero()[:, 0] + 1
     edges = [0, *changes.tolist(), num_cells]
     return [

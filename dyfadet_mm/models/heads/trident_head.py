@@ -72,7 +72,8 @@ class TridentHead(BaseTADHead):
         loss_dfl (dict, optional): Loss of the probabilities of the cells
             themselves, ``mmdet.DistributionFocalLoss``. Where one cell has
             all probability, the expectation has no slope and stays what it
-            is; this loss has one. Defaults to None.
+            is; this loss has one. It is logged as ``loss_dfl``. Defaults to
+            None.
 
     Raises:
         ValueError: If ``num_bins`` is below 1, or as :class:`BaseTADHead`.
