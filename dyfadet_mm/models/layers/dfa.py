@@ -44,13 +44,17 @@ class GeReTanH(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation to a tensor of any shape."""
         floor = math.tanh(self.tau)
-        # in place, but what the backward pass needs: the tanh, the result
-        tanh = (x - self.tau).tanh_()
-        gate = (tanh + floor).div_(1 + floor).relu_()
-        if self.trains_shut and torch.is_grad_enabled():
-            below = x.clamp(max=0) * (1 - floor)  # its slope at 0
-            gate = gate + (below - below.detach())
-        return gate
+        trains_shut = self.trains_shut and torch.is_grad_enabled()
+        # in place, so that the backward pass keeps the tanh and the result
+        shifted = x - self.tau
+        if trains_shut:
+            with torch.no_grad():  # a shut gate has the slope at 0
+                shifted.clamp_(min=-self.tau)
+        gate = (shifted.tanh_() + floor).div_(1 + floor)
+        if not trains_shut:
+            return gate.relu_()
+        with torch.no_grad():
+            return gate.relu_().masked_fill_(x <= 0, 0)
 
 
 class GateConv1d(MaskedConv1d):
