@@ -84,6 +84,16 @@ def configs_are_read_once():
 
 
 @pytest.fixture(autouse=True, scope='session')
+def no_sleep():
+    """Go on at once where a loop by iterations sleeps for 2 s.
+
+    MMEngine's does whenever the data begin anew, for the sake of workers.
+    """
+    with patch('mmengine.runner.loops.time', SimpleNamespace(sleep=int)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
 def rare_garbage():
     """Look for garbage seldom, and not for each data set that is built.
 

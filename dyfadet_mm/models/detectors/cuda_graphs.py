@@ -92,7 +92,8 @@ class GraphedNetwork(nn.Module):
     has changed or moved, and in ``train()``, ``eval()`` and loading.
 
     Without a GPU, or where the network cannot be recorded, it is called as it
-    is; a warning says so once.
+    is; a warning says so once. Where memory does not suffice to record it, it
+    is called as it is for these videos.
 
     Args:
         network (callable): A part or a method of the module that holds this;
@@ -149,6 +150,9 @@ class GraphedNetwork(nn.Module):
         with self._lock, torch.inference_mode(False), torch.no_grad():
             try:
                 graph, feats, mask = self._graph_of(inputs, cells)
+            except torch.OutOfMemoryError:  # of this bucket, not of others
+                self.forget()
+                return network(inputs, cells)
             except (RuntimeError, LengthsUnknownError) as error:
                 self._give_up(str(error).split('\n')[0])
                 return network(inputs, cells)

@@ -70,7 +70,9 @@ class ScoreFusion:
                              f'{self.softmax!r}')
         for name in ('topk', 'max_num', 'scale'):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is None and name == 'max_num':
+                continue
+            if value is None or not value > 0:
                 raise ValueError(f'{name} must be above 0, but got {value}')
         self.score_file = str(self.score_file)
         self._columns: Optional[Tensor] = None

@@ -245,6 +245,21 @@ def test_networks_that_cannot_be_recorded_run_without(model, monkeypatch,
     assert reason in text and '\n' not in text
 
 
+def test_too_little_memory_for_one_graph_is_no_reason_for_none(
+        model, monkeypatch):
+
+    def too_large(run, device):
+        raise torch.OutOfMemoryError('out of memory')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GraphedNetwork, 'graph_class', staticmethod(too_large))
+        assert_right(model)
+    graphed, = [m for m in model.modules() if isinstance(m, GraphedNetwork)]
+    assert len(graphed) == 0
+    assert_right(model)
+    assert len(graphed) == 1
+
+
 def test_a_number_of_graphs_below_one_is_refused():
     with pytest.raises(ValueError, match='max_graphs must be at least 1'):
         GraphedNetwork(print, max_graphs=0)

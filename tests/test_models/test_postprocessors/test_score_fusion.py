@@ -210,6 +210,7 @@ def test_all_that_does_not_fit_is_said_at_once(make_fusion):
     (dict(method='sum'), "method must be 'sqrt' or 'product'"),
     (dict(softmax='maybe'), "softmax must be 'auto', True or False"),
     (dict(topk=0), 'topk must be above 0'),
+    (dict(topk=None), 'topk must be above 0, but got None'),
     (dict(max_num=0), 'max_num must be above 0'),
     (dict(scale=-1.), 'scale must be above 0'),
 ])
