@@ -2,7 +2,7 @@
 
 With the shifted grid ``x_s(t) = x(t + s - K // 2)``, zero outside::
 
-    y(t) = sum_s W_s (M_s(r t) * x_s(r t)) + b
+    y(t) = sum_s W_s (M_s(r t) * x_s(r t)^p) + b
 
 Reference:
     Yang et al., DyFADet, ECCV 2024, Sec. 3.1, Eq. (1)-(4).
@@ -23,7 +23,8 @@ def gated_taps(x: Tensor,
                gate: Tensor,
                weight: Tensor,
                bias: Tensor,
-               stride: int = 1) -> Tensor:
+               stride: int = 1,
+               power: int = 1) -> Tensor:
     """Mix the weighed taps, to (B, O, T').
 
     The weighed taps live only while they are needed, on a CPU for a block of
@@ -35,9 +36,10 @@ def gated_taps(x: Tensor,
         weight (Tensor): ``W_s`` of every tap, (O, C, K).
         bias (Tensor): (O, ).
         stride (int): r. Defaults to 1.
+        power (int): p. Defaults to 1.
     """
     if is_traced():
-        return gated_taps_reference(x, gate, weight, bias, stride)
+        return gated_taps_reference(x, gate, weight, bias, stride, power)
     dtype, length = compute_dtype(x), gate.size(3)
     rows, gate = x.transpose(1, 2), gate.permute(0, 3, 1, 2)
     if len(x) > 1:  # zeros between videos, each begins at a whole stride
@@ -48,7 +50,8 @@ def gated_taps(x: Tensor,
         gate = F.pad(gate, (0, 0, 0, 0, 0, rest))
     y = _GatedTaps.apply(
         rows.flatten(0, 1).to(dtype),
-        gate.flatten(0, 1).to(dtype), weight.to(dtype), bias.to(dtype), stride)
+        gate.flatten(0, 1).to(dtype), weight.to(dtype), bias.to(dtype), stride,
+        power)
     return y.unflatten(0, (len(x), -1))[:, :length].transpose(1, 2)
 
 
@@ -56,9 +59,10 @@ def gated_taps_reference(x: Tensor,
                          gate: Tensor,
                          weight: Tensor,
                          bias: Tensor,
-                         stride: int = 1) -> Tensor:
+                         stride: int = 1,
+                         power: int = 1) -> Tensor:
     """:func:`gated_taps` by its definition."""
-    taps = shifted_grid(x, weight.size(2))[..., ::stride]  # Eq. (1)
+    taps = shifted_grid(x**power, weight.size(2))[..., ::stride]  # Eq. (1)
     weighed = gate * taps  # Eq. (3), (B, C, K, T')
     weighed = weighed.permute(0, 3, 1, 2).flatten(2)
     mixed = F.linear(weighed, weight.flatten(1), bias)  # Eq. (4)
@@ -80,11 +84,12 @@ class _GatedTaps(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, gate: Tensor, weight: Tensor, bias: Tensor,
-                stride: int) -> Tensor:
+                stride: int, power: int) -> Tensor:
         """Rows (N, C) and gate (M, C or 1, K or 1) to (M, O)."""
         ctx.save_for_backward(x, gate, weight)
-        ctx.stride = stride
-        _, taps = _taps(x, weight.size(2), stride, len(gate))  # (M, K, C)
+        ctx.stride, ctx.power = stride, power
+        # (M, K, C)
+        _, taps = _taps(x, weight.size(2), stride, len(gate), power)
         kernel, gate = _kernel(weight).t(), gate.transpose(1, 2)
         out = x.new_empty(len(gate), len(weight))
         blocks = _blocks(taps)
@@ -100,8 +105,8 @@ class _GatedTaps(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         x, gate, weight = ctx.saved_tensors
-        num_taps, stride = weight.size(2), ctx.stride
-        rows, taps = _taps(x, num_taps, stride, len(gate))
+        num_taps, stride, power = weight.size(2), ctx.stride, ctx.power
+        rows, taps = _taps(x, num_taps, stride, len(gate), power)
         kernel = _kernel(weight)
         grad_gate = torch.empty_like(gate)
         grad_kernel = torch.zeros_like(kernel)
@@ -123,8 +128,10 @@ class _GatedTaps(torch.autograd.Function):
             by_tap = part.transpose(1, 2)  # (m, C, K)
             grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
         grad_x = grad_rows[num_taps // 2:][:len(x)]
+        if power != 1:
+            grad_x = grad_x * (power * x**(power - 1))
         grad_weight = grad_kernel.unflatten(1, (num_taps, -1)).transpose(1, 2)
-        return grad_x, grad_gate, grad_weight, grad.sum(0), None
+        return grad_x, grad_gate, grad_weight, grad.sum(0), None, None
 
 
 def _kernel(weight: Tensor) -> Tensor:
@@ -132,9 +139,10 @@ def _kernel(weight: Tensor) -> Tensor:
     return weight.transpose(1, 2).flatten(1)
 
 
-def _taps(x: Tensor, num_taps: int, stride: int,
-          num: int) -> Tuple[Tensor, Tensor]:
-    """Rows (N, C) between zeros, and what each tap reads, (num, K, C)."""
+def _taps(x: Tensor, num_taps: int, stride: int, num: int,
+          power: int) -> Tuple[Tensor, Tensor]:
+    """``x^p`` (N, C) between zeros, and what each tap reads, (num, K, C)."""
+    x = x if power == 1 else x**power
     before = num_taps // 2
     behind = max((num - 1) * stride + num_taps - before - len(x), 0)
     blank = x.new_zeros(max(before, behind), x.size(1))

@@ -34,8 +34,8 @@ def draw(formation,
     ]
 
 
-def slow(x, gate, weight, bias, stride):
-    """``sum_s W_s (M_s(r t) x_s(r t)) + b``, number by number."""
+def slow(x, gate, weight, bias, stride, power):
+    """``sum_s W_s (M_s(r t) x_s(r t)^p) + b``, number by number."""
     num_videos, channels, length = x.shape
     out_channels, _, num_taps = weight.shape
     gate = gate.expand(-1, channels, num_taps, -1)
@@ -50,19 +50,21 @@ def slow(x, gate, weight, bias, stride):
                         for c in range(channels):
                             out[b, o, t] += (
                                 weight[o, c, s] * gate[b, c, s, t] *
-                                x[b, c, source])
+                                x[b, c, source]**power)
     return out
 
 
 @pytest.mark.parametrize('formation', FORMATIONS)
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('num_taps, length', [(3, 5), (5, 4), (1, 2), (3, 1)])
+@pytest.mark.parametrize('power', [1, 2])
 @torch.no_grad()
-def test_both_forms_equal_the_loops(formation, stride, num_taps, length):
+def test_both_forms_equal_the_loops(formation, stride, num_taps, length,
+                                    power):
     inputs = draw(formation, num_taps, length, stride)
-    expected = slow(*inputs, stride)
+    expected = slow(*inputs, stride, power)
     for form in (gated_taps, gated_taps_reference):
-        torch.testing.assert_close(form(*inputs, stride), expected)
+        torch.testing.assert_close(form(*inputs, stride, power), expected)
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -71,19 +73,20 @@ def test_both_forms_equal_the_loops(formation, stride, num_taps, length):
     num_taps=st.sampled_from([1, 3, 5, 7]),
     length=st.integers(1, 40),
     stride=st.sampled_from([1, 2, 3]),
+    power=st.sampled_from([1, 2, 3]),
     num_videos=st.integers(1, 3),
     block=st.sampled_from([1, 60, 2**20]),
     seed=st.integers(0, 99))
 def test_fast_form_equals_its_reference(formation, num_taps, length, stride,
-                                        num_videos, block, seed):
+                                        power, num_videos, block, seed):
     """Outputs and gradients, in one block or many."""
     inputs = draw(formation, num_taps, length, stride, num_videos, seed=seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, 'BLOCK_SIZE', block)
-        ours = gated_taps(*inputs, stride)
+        ours = gated_taps(*inputs, stride, power)
         weight = torch.randn_like(ours)
         ours = ours, *torch.autograd.grad(ours, inputs, weight)
-    theirs = gated_taps_reference(*inputs, stride)
+    theirs = gated_taps_reference(*inputs, stride, power)
     theirs = theirs, *torch.autograd.grad(theirs, inputs, weight)
     for x, y in zip(ours, theirs):
         torch.testing.assert_close(x, y, rtol=1e-10, atol=1e-10)
@@ -92,21 +95,23 @@ def test_fast_form_equals_its_reference(formation, num_taps, length, stride,
 @pytest.mark.parametrize('formation', FORMATIONS)
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('num_videos, length', [(1, 4), (2, 5)])
+@pytest.mark.parametrize('power', [1, 2])
 def test_gradients_are_those_of_the_function(formation, stride, num_videos,
-                                             length):
+                                             length, power):
     inputs = draw(formation, 3, length, stride, num_videos, channels=2)
     assert torch.autograd.gradcheck(
-        lambda *inputs: gated_taps(*inputs, stride), inputs)
+        lambda *inputs: gated_taps(*inputs, stride, power), inputs)
 
 
 def test_weighed_taps_are_not_kept_for_the_backward_pass():
-    """Saved are features, gate and weight, none of them K times."""
+    """Saved are features, gate and weight, none of them K times or squared."""
     inputs = draw('c', 5, 50, 1, num_videos=1, channels=8)
-    sizes = []
+    saved = []
     with torch.autograd.graph.saved_tensors_hooks(
-            lambda x: sizes.append(x.numel()) or x, lambda x: x):
-        gated_taps(*inputs)
-    assert sizes and max(sizes) <= 8 * (50 + 5 * 2)
+            lambda x: saved.append(x) or x, lambda x: x):
+        gated_taps(*inputs, power=2)
+    assert saved and max(x.numel() for x in saved) <= 8 * (50 + 5 * 2)
+    assert inputs[0].data_ptr() in [x.data_ptr() for x in saved]
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])

@@ -126,22 +126,27 @@ class TemporalGate(BaseModule):
 
 
 class TapMix(nn.Conv1d):
-    """``sum_s W_s (M_s * x_s) + b`` with the shifted grid ``x_s``.
+    """``sum_s W_s (M_s * x_s^p) + b`` with the shifted grid ``x_s``.
 
     The weight is stored as the published code stores it, that of a 1x1
     convolution of C * K channels, the taps of a channel together.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, num_taps: int,
-                 stride: int) -> None:
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 num_taps: int,
+                 stride: int,
+                 power: int = 1) -> None:
         super().__init__(in_channels * num_taps, out_channels, 1)
         self.num_taps = num_taps
         self.step = stride
+        self.power = power
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
         """Mix (B, C, T) by a gate (B, C or 1, K or 1, T') to (B, O, T')."""
         weight = self.weight.view(self.out_channels, -1, self.num_taps)
-        return gated_taps(x, gate, weight, self.bias, self.step)
+        return gated_taps(x, gate, weight, self.bias, self.step, self.power)
 
 
 @MODELS.register_module()
@@ -302,11 +307,11 @@ class DFAAtt(BaseModule):
         sizes = dict(channels=in_channels, kernel_size=kernel_size)
         self.attention = build_layer(
             attention, 'attention', self, stride=stride, **sizes)
-        self.mix = TapMix(in_channels, out_channels, kernel_size, stride)
+        self.mix = TapMix(in_channels, out_channels, kernel_size, stride,
+                          self.attention.power)
         self.norm = build_norm(out_channels, norm_cfg, self)
 
     def forward(self, x: Tensor, cells: PackedCells) -> Tensor:
         """Attend, (1, C_in, N) to (1, C_out, ceil(N / r)), zero on padding."""
-        attended = x if self.attention.power == 1 else x**self.attention.power
-        mixed = self.mix(attended, self.attention(x, cells))
+        mixed = self.mix(x, self.attention(x, cells))
         return self.norm(mixed, cells.mask[..., ::self.stride])
