@@ -7,6 +7,7 @@ With the shifted grid ``x_s(t) = x(t + s - K // 2)``, zero outside::
 Reference:
     Yang et al., DyFADet, ECCV 2024, Sec. 3.1, Eq. (1)-(4).
 """
+from functools import reduce
 from typing import Optional, Tuple
 
 import torch
@@ -129,7 +130,7 @@ class _GatedTaps(torch.autograd.Function):
             grad_gate[block] = by_tap.sum(shared, True) if shared else by_tap
         grad_x = grad_rows[num_taps // 2:][:len(x)]
         if power != 1:
-            grad_x = grad_x * (power * x**(power - 1))
+            grad_x = power * reduce(torch.mul, [x] * (power - 1), grad_x)
         grad_weight = grad_kernel.unflatten(1, (num_taps, -1)).transpose(1, 2)
         return grad_x, grad_gate, grad_weight, grad.sum(0), None, None
 
@@ -142,7 +143,8 @@ def _kernel(weight: Tensor) -> Tensor:
 def _taps(x: Tensor, num_taps: int, stride: int, num: int,
           power: int) -> Tuple[Tensor, Tensor]:
     """``x^p`` (N, C) between zeros, and what each tap reads, (num, K, C)."""
-    x = x if power == 1 else x**power
+    # autocast would take x**p in float32
+    x = reduce(torch.mul, [x] * power)
     before = num_taps // 2
     behind = max((num - 1) * stride + num_taps - before - len(x), 0)
     blank = x.new_zeros(max(before, behind), x.size(1))
