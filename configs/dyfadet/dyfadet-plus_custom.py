@@ -8,6 +8,7 @@ channel_dropout = 0.5  # share of feature channels that training hides
 swap_prob = 0.5  # of an action, or what is between two, to be another's
 shuffle_prob = 0.  # of its cells to come in any order
 weight_decay = 0.2  # eight times the published one
+ema = dict(gamma=2)  # over half of the iterations; 4 suits fewer than 200
 # cells to the farther end of an action, for each level
 regression_ranges = [(0, 3), (3, 6), (6, 12), (12, 24), (24, 48), (48, 10000)]
 # detections
