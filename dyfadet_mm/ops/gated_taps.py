@@ -63,7 +63,8 @@ def gated_taps_reference(x: Tensor,
                          stride: int = 1,
                          power: int = 1) -> Tensor:
     """:func:`gated_taps` by its definition."""
-    taps = shifted_grid(x**power, weight.size(2))[..., ::stride]  # Eq. (1)
+    x = x if power == 1 else x**power
+    taps = shifted_grid(x, weight.size(2))[..., ::stride]  # Eq. (1)
     weighed = gate * taps  # Eq. (3), (B, C, K, T')
     weighed = weighed.permute(0, 3, 1, 2).flatten(2)
     mixed = F.linear(weighed, weight.flatten(1), bias)  # Eq. (4)
