@@ -43,6 +43,17 @@ def test_shut_gates_can_train_and_let_nothing_through(tau):
     torch.testing.assert_close(mended[x < 0], near[x < 0])
 
 
+def test_a_gate_that_trains_shut_keeps_its_tanh_alone():
+    x = torch.randn(50, requires_grad=True)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(
+            lambda each: saved.append(each.clone()) or each,
+            lambda each: each):
+        GeReTanH(1.5, trains_shut=True)(x)
+    [tanh] = saved
+    torch.testing.assert_close(tanh, (x.clamp(min=0) - 1.5).tanh())
+
+
 def test_ge_re_tanh_without_shift_is_re_tanh():
     x = torch.randn(50)
     torch.testing.assert_close(GeReTanH(0.)(x), ReTanH()(x))
