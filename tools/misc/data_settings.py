@@ -3,7 +3,7 @@
 The rules are plain, and stand here only. They give a good start, not the best.
 """
 import math
-from typing import Any, Dict, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Sequence
 
 import numpy as np
 
@@ -164,7 +164,6 @@ def choose_schedule(num_videos: int, size: Size,
         np.clip(5 * round(size.iterations / length / 5), LEAST_EPOCHS,
                 MOST_EPOCHS))
     total = epochs * length
-    lr, share = choose_lr(size.width, total)
     return dict(
         batch_size=Setting(
             batch, f'{length} iterations per epoch of {num_videos} videos'),
@@ -172,31 +171,34 @@ def choose_schedule(num_videos: int, size: Size,
             epochs, f'{total} iterations; for {size.width} channels the aim '
             f'is {size.iterations}'),
         warmup_epochs=Setting(round(0.15 * epochs), f'15 % of {epochs}'),
-        lr=Setting(
-            lr, f'{size.width} channels, {total} iterations: {share:.0%} of '
-            'the way from 2e-3 to 1e-4'))
+        lr=choose_lr(size.width, total, batch))
 
 
-def choose_lr(width: int, iterations: int) -> Tuple[float, float]:
+def choose_lr(width: int, iterations: int, batch: int) -> Setting:
     """Learning rate between those of a small and of the published training.
 
-    2e-3 is for 128 channels or fewer and 500 iterations, 1e-4 for 512 and
-    4000. Between them logarithms are interpolated, where width and iterations
-    count half each.
+    It grows with the root of the batch size. Divided by that, it is 1e-3 for
+    128 channels or fewer and 1500 iterations, and that of THUMOS14, 1e-4 for
+    batches of 2, for 512 and 4000. Between them logarithms are interpolated,
+    where width and iterations count half each.
 
     Args:
         width (int): Channels.
         iterations (int): Of the whole training.
+        batch (int): Videos of an iteration.
 
-    Returns:
-        tuple[float]: Rate, and share of the way.
+    Reference:
+        Malladi et al., On the SDEs and Scaling Rules for Adaptive Gradient
+        Algorithms, NeurIPS 2022.
     """
-    share = float(
-        np.mean([
-            np.clip(math.log(width / 128, 4), 0, 1),
-            np.clip(math.log(iterations / 500, 8), 0, 1)
-        ]))
-    return float(f'{2e-3 * (1e-4 / 2e-3)**share:.2g}'), share
+    by_width = math.log(width / 128, 512 / 128)
+    by_iterations = math.log(iterations / 1500, 4000 / 1500)
+    share = float(np.clip((by_width, by_iterations), 0, 1).mean())
+    rate = 1e-3 * (1e-4 / math.sqrt(2) / 1e-3)**share
+    return Setting(
+        float(f'{rate * math.sqrt(batch):.2g}'),
+        f'{rate:.2g} for {width} channels and {iterations} iterations, times '
+        f'the root of the batch size, {batch}')
 
 
 def choose_detections(data: Data) -> Dict[str, Setting]:
