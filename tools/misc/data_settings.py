@@ -197,8 +197,8 @@ def choose_lr(width: int, iterations: int, batch: int) -> Setting:
     rate = 1e-3 * (1e-4 / math.sqrt(2) / 1e-3)**share
     return Setting(
         float(f'{rate * math.sqrt(batch):.2g}'),
-        f'{rate:.2g} for {width} channels and {iterations} iterations, times '
-        f'the root of the batch size, {batch}')
+        f'{rate:.2g} ({width} channels, {iterations} iterations) x root of '
+        f'batch size {batch}')
 
 
 def choose_detections(data: Data) -> Dict[str, Setting]:
