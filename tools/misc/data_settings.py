@@ -194,7 +194,8 @@ def choose_lr(width: int, iterations: int, batch: int) -> Setting:
     by_width = math.log(width / 128, 512 / 128)
     by_iterations = math.log(iterations / 1500, 4000 / 1500)
     share = float(np.clip((by_width, by_iterations), 0, 1).mean())
-    rate = 1e-3 * (1e-4 / math.sqrt(2) / 1e-3)**share
+    small, published = 1e-3, 1e-4 / math.sqrt(2)
+    rate = small**(1 - share) * published**share
     return Setting(
         float(f'{rate * math.sqrt(batch):.2g}'),
         f'{rate:.2g} ({width} channels, {iterations} iterations) x root of '
