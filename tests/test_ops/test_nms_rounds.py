@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dyfadet_mm.ops import nms_rounds
-from dyfadet_mm.ops.nms_rounds import Rounds, make_decay, pick
+from dyfadet_mm.ops.nms_rounds import make_decay, pick
 
 
 def lay_out(segments, scores=()):
@@ -58,47 +58,26 @@ def test_picks_by_hand():
     assert found == pytest.approx({0: 0.9, 1: 0.4, 2: 0.7, 3: 0.5})
 
 
-@pytest.mark.parametrize('length, sizes', [(1, [6]), (100, [6, 50])])
+@pytest.mark.parametrize('length, num', [(1, 6), (100, 50)])
 def test_candidates_worse_than_the_output_are_left_out(monkeypatch, length,
-                                                       sizes):
+                                                       num):
     """Twice ``max_num`` are tried first, and all where that is not enough."""
-    tried = []
-
-    class Spy(Rounds):
-
-        def __init__(self, candidates, *args):
-            tried.append(candidates.shape[1])
-            super().__init__(candidates, *args)
-
-    monkeypatch.setattr(nms_rounds, 'Rounds', Spy)
     monkeypatch.setattr(nms_rounds, 'FEW', 4)
     segments = [[10 * i, 10 * i + length] for i in range(50)]
     scores = [1 - i / 100 for i in range(50)]
-    index, _ = pick(*make_args(segments, scores, [0] * 50, max_num=3))
-    assert tried == sizes and 0 in index
+    candidates, groups, decay, *limits = make_args(
+        segments, scores, [0] * 50, max_num=3)
+    seen = []
+
+    def spy(others, picks):
+        seen.extend(others[3])
+        return decay(others, picks)
+
+    index, _ = pick(candidates, groups, spy, *limits)
+    assert set(seen) == set(scores[:num]) and 0 in index
 
 
 def test_a_group_picks_at_most_max_num():
     segments = [[10 * i, 10 * i + 1] for i in range(9)]
     args = make_args(segments, [0.5] * 9, [0] * 9, max_num=4)
     assert pick(*args)[0].tolist() == [0, 1, 2, 3]
-
-
-def test_tables_hold_every_candidate_once_without_much_padding(monkeypatch):
-    monkeypatch.setattr(nms_rounds, 'SMALL_TABLE', 16)
-    sizes = [40, 35, 9, 8, 3, 1, 1, 1]
-    groups = np.repeat(range(8), sizes)
-    scores = np.random.default_rng(0).random(len(groups))
-    rounds = Rounds(*make_args([[0, 1]] * len(groups), scores, groups))
-    found = []
-    while len(members := rounds._remaining()):
-        table = rounds._table(members)
-        is_member = table >= 0
-        assert table.size <= max(4 * len(members), 16) + 2 * len(table)
-        # no two groups in a row
-        for row in table:
-            assert len(set(rounds.groups[row[row >= 0]])) == 1
-        found.append(table[is_member])
-        rounds.scores[members] = -np.inf
-    assert len(found) == 3
-    assert sorted(np.concatenate(found)) == [*range(len(groups))]

@@ -42,12 +42,10 @@ def random_candidates(num, num_classes, seed):
 
 @contextlib.contextmanager
 def small_steps():
-    """Few candidates are tried alone, blocks are small, tables split."""
+    """Few candidates are tried alone, and blocks are small."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nms_rounds, 'FEW', 4)
         patch.setattr(nms_rounds, 'BLOCK_SIZE', 5)
-        patch.setattr(nms_rounds, 'MAX_PAIRS', 40)
-        patch.setattr(nms_rounds, 'SMALL_TABLE', 6)
         yield
 
 
