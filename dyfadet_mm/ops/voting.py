@@ -1,5 +1,4 @@
 """Segment voting: refine what NMS kept with what it dropped."""
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,42 +47,17 @@ def segment_voting(kept: Tensor,
                                    (kept, candidates, scores.to(candidates)))
     rows = max(MAX_PAIRS // max(len(candidates), 1), 1)
     voted = [
-        _average(part, candidates,
-                 _votes(part, candidates, scores, iou_threshold, by_iou))
+        _vote(part, candidates, scores, iou_threshold, by_iou)
         for part in kept.split(rows)
     ]
     return torch.cat(voted).to(device, kind, non_blocking=True)
 
 
-def segment_voting_reference(kept: Tensor, candidates: Tensor, scores: Tensor,
-                             iou_threshold: float, by_iou: bool) -> Tensor:
-    """:func:`segment_voting` as it is defined, on all pairs."""
-    iou = segment_iou(kept, candidates)  # (K, N)
+def _vote(kept: Tensor, candidates: Tensor, scores: Tensor,
+          iou_threshold: float, by_iou: bool) -> Tensor:
+    """Average segments, (K, 2), with votes (K, N) where there are any."""
+    iou = segment_iou(kept, candidates)
     votes = (iou >= iou_threshold) * scores
-    return _average(kept, candidates, votes * iou if by_iou else votes)
-
-
-def _average(kept: Tensor, candidates: Tensor, votes: Tensor) -> Tensor:
-    """Average with votes (K, N) as weights, where there are any."""
-    total = votes.sum(1, keepdim=True)  # (K, 1)
+    votes = votes * iou if by_iou else votes
+    total = votes.sum(1, keepdim=True)
     return torch.where(total > 0, votes @ candidates / total, kept)
-
-
-def _votes(kept: Tensor, candidates: Tensor, scores: Tensor,
-           iou_threshold: float, by_iou: bool) -> Tensor:
-    """Votes on kept segments, (K, N), computed where segments overlap."""
-    votes = scores.new_zeros(len(kept), len(candidates))
-    if iou_threshold <= 0 and not by_iou:
-        votes += scores
-    kept, candidates = kept.numpy(), candidates.numpy()
-    is_near = candidates[:, 1] > kept[:, :1]  # (K, N)
-    is_near &= candidates[:, 0] < kept[:, 1:]
-    near = np.flatnonzero(is_near)
-    row, column = np.divmod(near, len(candidates))
-    (start1, end1), (start2, end2) = kept[row].T, candidates[column].T
-    inter = np.minimum(end1, end2) - np.maximum(start1, start2)
-    union = (end1 - start1) + (end2 - start2) - inter
-    iou = np.divide(inter, union, out=np.zeros_like(union), where=inter > 0)
-    weight = (iou >= iou_threshold) * scores.numpy()[column]
-    votes.numpy().put(near, weight * iou if by_iou else weight)
-    return votes
