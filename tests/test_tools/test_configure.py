@@ -1,6 +1,7 @@
 """Settings that a data set asks for, and a config that trains with them."""
 import json
 import math
+import re
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -182,6 +183,34 @@ def test_a_variant_trains(tool, data, tmp_path, monkeypatch, change, expected):
     check_training(cfg, tmp_path, monkeypatch)
 
 
+def test_features_of_one_length_are_spread(tool, data, tmp_path, monkeypatch,
+                                           capsys):
+    resized(data)
+    cfg = configure(tool, data)
+    out = capsys.readouterr().out
+    assert 'warning: train: all features have 100 cells whether' in out
+    assert cfg.feat_stride is cfg.feat_num_frames is None
+    assert cfg.max_seq_len == 112  # in sixteens
+    base = tool.read_text(
+        f'_base_ = {tool.BASE!r}\nfeat_dim = 64\nmax_seq_len = 112')
+    for key in ('train_pipeline', 'test_pipeline'):
+        ours, theirs = ([{
+            name: value
+            for name, value in step.items() if name != '_scope_'
+        } for step in each[key]] for each in (cfg, base))
+        assert ours.pop(1) == dict(type='SpreadFeatures')
+        assert ours == theirs
+
+    # an action that lasts a tenth of its video lasts ten cells
+    longest = max(
+        (end - start) / entry['duration'] for entry in training(data).values()
+        for start, end in (item['segment'] for item in entry['annotations']))
+    text = Path(cfg.filename).read_text()
+    found = float(re.search('actions last .* to (.*),', text)[1])
+    assert found == pytest.approx(100 * longest, rel=0.01)
+    check_training(cfg, tmp_path, monkeypatch)
+
+
 @pytest.mark.skipif(not GYM.exists(), reason='needs the gym features')
 def test_real_features(tool, tmp_path, monkeypatch):
     folder = tmp_path / 'gym'
@@ -346,7 +375,15 @@ def no_duration(folder):
 
 
 def resized(folder):
-    edit_features(folder, lambda feats: feats[:100])
+    edit_features(folder,
+                  lambda feats: feats[len(feats) * np.arange(100) // 100])
+
+
+def resized_without_a_duration(folder):
+    resized(folder)
+    first = next(iter(training(folder)))
+    edit(folder, lambda name, entry: entry.pop('duration')
+         if name == first else None)
 
 
 def transposed(folder):
@@ -391,7 +428,7 @@ ERRORS = [
     (other_durations, (), 'no stride explains how long the features are'),
     (shorter_where_longer, (), 'features must be longer where videos are'),
     (no_duration, (), "no video has a 'duration'"),
-    (resized, (), 'they were resized to a fixed length'),
+    (resized_without_a_duration, (), 'video, but 1 have none'),
     (transposed, (), 'all have 64 rows, so they seem to be (C, T)'),
     (no_features, (), '24 of 24 videos have no features, first'),
     (damaged_file, (), 'end early or are damaged'),

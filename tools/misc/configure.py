@@ -36,7 +36,7 @@ from dataset_reading import read_headers
 from dataset_schedule import check_training, measure_training
 from dataset_survey import (DATA_ERRORS, Survey, merge_equal, share, some,
                             text_of)
-from dataset_timing import check_timing, estimate_grid, measure_timing
+from dataset_timing import Timing, check_timing, estimate_grid, measure_timing
 from dataset_units import check_units
 
 BASE = 'dyfadet_mm::dyfadet/dyfadet-plus_custom.py'
@@ -44,6 +44,34 @@ WIDTH = 79
 # what a few videos or actions may be without harm to the others
 TOLERATED = ('actions outside', 'durations', 'lost classes')
 Settings = Dict[str, Setting]
+
+
+class Code(str):
+    """Python that a config has as it stands."""
+
+    __repr__ = str.__str__
+
+
+# those of configs/_base_/datasets/tad.py, for features of one length
+SPREAD = dict(
+    train_pipeline=Code("""[
+    '${load_features}',
+    dict(type='SpreadFeatures'),
+    dict(type='SecondsToGrid'),
+    dict(
+        type='RandomTruncate',
+        max_seq_len='${max_seq_len}',
+        trunc_thresh='${trunc_thresh}',
+        crop_ratio=(0.9, 1.0),
+        margin='${crop_margin}'),
+    dict(type='PackTADInputs')
+]"""),
+    test_pipeline=Code("""[
+    '${load_features}',
+    dict(type='SpreadFeatures'),
+    dict(type='SecondsToGrid'),
+    dict(type='PackTADInputs')
+]"""))
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -240,7 +268,8 @@ def find_grid(train: Survey) -> Settings:
         train (Survey): With readings; receives the findings.
 
     Returns:
-        dict: The settings, none if there can be none.
+        dict: The settings, none if there can be none. Features that were
+        resized to one length have a stride for each video.
 
     Raises:
         ValueError: If longer videos do not have more cells.
@@ -253,8 +282,7 @@ def find_grid(train: Survey) -> Settings:
             'seconds, to the annotation file')
         return {}
     if timing.fixed:
-        check_timing(train)  # says what to do
-        return {}
+        return spread_features(train, timing)
     frames = timing.seconds * [
         train.videos[name].info['fps'] for name in timing.names
     ]
@@ -281,6 +309,37 @@ def find_grid(train: Survey) -> Settings:
             windows[0], f'fits these lengths{fits}; correct it if you know'))
 
 
+def spread_features(train: Survey, timing: Timing) -> Settings:
+    """Settings of features that were resized to one length.
+
+    Args:
+        train (Survey): With readings; receives the findings.
+        timing (Timing): Of its videos.
+
+    Returns:
+        dict: The settings.
+    """
+    what = (f'{timing.cells[0]} cells whether a video lasts '
+            f'{timing.seconds.min():.4g} or {timing.seconds.max():.4g} s')
+    train.add(
+        'warning', 'stride and fps', f'all features have {what}: taken as '
+        'resized, and spread over each video; if they were cut off instead, '
+        'actions are in wrong places: extract whole videos')
+    if len(timing.names) < len(train.usable):
+        train.add(
+            'error', 'stride and fps', 'features of one length need a '
+            "'duration' of every video, but "
+            f'{len(train.usable) - len(timing.names)} have none')
+    spread = Setting(None, f'{what}: spread over each')
+    return dict(
+        feat_stride=spread,
+        feat_num_frames=spread,
+        **{
+            k: Setting(x, 'cells are spread')
+            for k, x in SPREAD.items()
+        })
+
+
 def put_on_grid(survey: Survey, settings: Settings) -> None:
     """Convert actions to cells, and check where they lie.
 
@@ -291,9 +350,11 @@ def put_on_grid(survey: Survey, settings: Settings) -> None:
     grid = [settings[k].value for k in ('feat_stride', 'feat_num_frames')]
     survey.dataset.feat_stride, survey.dataset.feat_num_frames = grid
     for name, each in survey.usable.items():
-        fps = survey.videos[name].info['fps']
+        info = survey.videos[name].info
+        frames = info['duration'] * info['fps'] / each.num_cells
+        numbers = [frames if number is None else number for number in grid]
         survey.readings[name] = each._replace(
-            segments=seconds_to_grid(each.segments, fps, *grid))
+            segments=seconds_to_grid(each.segments, info['fps'], *numbers))
     before = len(survey.findings)
     check_outside(survey, check_units(survey))
     out = sum(each.count for each in survey.findings[before:])
