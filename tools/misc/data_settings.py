@@ -61,7 +61,6 @@ class Size(NamedTuple):
 
 
 SIZES = (
-    Size(500, 128, 1000),
     Size(2000, 128, 1500),
     Size(5000, 256, 2500),
     Size(math.inf, 512, 4000),
