@@ -16,7 +16,7 @@ METHODS = ('gaussian', 'linear', 'hard')
 # fewest candidates that are tried alone
 FEW = 2000
 # candidates of a block
-BLOCK_SIZE = 320
+BLOCK_SIZE = 200
 
 
 def pick(candidates: np.ndarray, groups: np.ndarray, decay: Decay,
