@@ -8,7 +8,7 @@ from video_data import write_video_data
 
 SETTINGS = """
 randomness = dict(seed=1)
-max_epochs = 3
+max_epochs = 2
 custom_hooks = [
     dict(type='EMAHook', momentum=0.3, priority='ABOVE_NORMAL'),
     dict(type='KillHook')
@@ -42,7 +42,7 @@ def test_resumed_it_has_the_same_weights(tmp_path):
             tmp_path / name,
             *args,
             '--cfg-options',
-            'num_workers=2',  # whose start draws a number
+            'num_workers=1',  # whose start draws a number
             env=dict(
                 PYTHONPATH=f'{tmp_path}:{os.environ["PYTHONPATH"]}'
                 if os.environ.get('PYTHONPATH') else str(tmp_path),
