@@ -52,9 +52,9 @@ def pick(candidates: np.ndarray, groups: np.ndarray, decay: Decay,
         is_near &= start[others] > -end[picks, None]
         is_near &= groups[others] == groups[picks, None]
         near = np.flatnonzero(is_near)
-        pick, other = np.divmod(near, len(others))
-        pick, other = picks[pick], others[other]
-        return near, other, decay(candidates[:, other], candidates[:, pick])
+        by, other = np.divmod(near, len(others))
+        by, other = picks[by], others[other]
+        return near, other, decay(candidates[:, other], candidates[:, by])
 
     while len(left := np.flatnonzero(scores >= floor)):
         left = left[np.argsort(-scores[left], kind='stable')]

@@ -8,6 +8,7 @@ start, to be read and changed. Exit status: 1 if the data is not fit to train
 with, and no config is written then.
 """
 import argparse
+import math
 import os
 import sys
 import textwrap
@@ -158,7 +159,7 @@ def configure(args: argparse.Namespace) -> str:
     print_findings(surveys, last=False)
 
     settings.update(read_videos(surveys))
-    settings.update(find_grid(train))
+    settings.update(find_grid(surveys))
     print_findings(surveys, last=False)
     for survey in surveys:
         put_on_grid(survey, settings)
@@ -261,11 +262,12 @@ def read_videos(surveys: Sequence[Survey]) -> Settings:
     return settings
 
 
-def find_grid(train: Survey) -> Settings:
+def find_grid(surveys: Sequence[Survey]) -> Settings:
     """Estimate stride and window.
 
     Args:
-        train (Survey): With readings; receives the findings.
+        surveys (list[Survey]): Training first, with readings; receive the
+            findings.
 
     Returns:
         dict: The settings, none if there can be none. Features that were
@@ -274,6 +276,7 @@ def find_grid(train: Survey) -> Settings:
     Raises:
         ValueError: If longer videos do not have more cells.
     """
+    train = surveys[0]
     timing = measure_timing(train)
     if timing is None:
         train.add(
@@ -282,7 +285,7 @@ def find_grid(train: Survey) -> Settings:
             'seconds, to the annotation file')
         return {}
     if timing.fixed:
-        return spread_features(train, timing)
+        return spread_features(surveys, timing)
     frames = timing.seconds * [
         train.videos[name].info['fps'] for name in timing.names
     ]
@@ -309,35 +312,37 @@ def find_grid(train: Survey) -> Settings:
             windows[0], f'fits these lengths{fits}; correct it if you know'))
 
 
-def spread_features(train: Survey, timing: Timing) -> Settings:
+def spread_features(surveys: Sequence[Survey], timing: Timing) -> Settings:
     """Settings of features that were resized to one length.
 
     Args:
-        train (Survey): With readings; receives the findings.
-        timing (Timing): Of its videos.
+        surveys (list[Survey]): Training first; receive the findings.
+        timing (Timing): Of the training videos.
 
     Returns:
         dict: The settings.
     """
     what = (f'{timing.cells[0]} cells whether a video lasts '
             f'{timing.seconds.min():.4g} or {timing.seconds.max():.4g} s')
-    train.add(
+    surveys[0].add(
         'warning', 'stride and fps', f'all features have {what}: taken as '
         'resized, and spread over each video; if they were cut off instead, '
         'actions are in wrong places: extract whole videos')
-    if len(timing.names) < len(train.usable):
-        train.add(
-            'error', 'stride and fps', 'features of one length need a '
-            "'duration' of every video, but "
-            f'{len(train.usable) - len(timing.names)} have none')
+    for survey in surveys:
+        lacking = [
+            name for name in survey.usable
+            if not math.isfinite(survey.videos[name].info['duration'])
+        ]
+        if lacking:
+            survey.add(
+                'error', 'stride and fps', 'features of one length need a '
+                f"'duration' of every video, but {len(lacking)} have none: "
+                f'{some(lacking)}', len(lacking))
     spread = Setting(None, f'{what}: spread over each')
-    return dict(
-        feat_stride=spread,
-        feat_num_frames=spread,
-        **{
-            k: Setting(x, 'cells are spread')
-            for k, x in SPREAD.items()
-        })
+    settings = dict(feat_stride=spread, feat_num_frames=spread)
+    for name, pipeline in SPREAD.items():
+        settings[name] = Setting(pipeline, 'cells are spread')
+    return settings
 
 
 def put_on_grid(survey: Survey, settings: Settings) -> None:
