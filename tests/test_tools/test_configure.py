@@ -163,7 +163,7 @@ def test_a_variant_trains(tool, data, tmp_path, monkeypatch, change, expected):
     cfg = configure(tool, data)
     assert {key: cfg[key] for key in expected} == expected
     assert cfg.feat_dim == cfg.model.backbone.in_channels == 64
-    assert cfg.model.data_preprocessor.channel_dropout == 0.1  # of 64
+    assert cfg.model.data_preprocessor.channel_dropout == 0.25  # of 64
     videos = training(data)
     lengths = [
         len(np.load(data / f'features/{name}.npy', mmap_mode='r'))

@@ -106,9 +106,9 @@ def choose_dropout(channels: int) -> Setting:
     """Share of the feature channels that training hides."""
     if channels < MANY_CHANNELS:
         return Setting(
-            0.1, f'of {channels} channels; 0.5 from '
+            0.25, f'of {channels} channels; 0.5 from '
             f'{MANY_CHANNELS} on')
-    return Setting(0.5, f'of {channels} channels; 0.1 below {MANY_CHANNELS}')
+    return Setting(0.5, f'of {channels} channels; 0.25 below {MANY_CHANNELS}')
 
 
 def choose_branch(data: Data) -> Setting:
