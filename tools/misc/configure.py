@@ -53,26 +53,12 @@ class Code(str):
     __repr__ = str.__str__
 
 
-# those of configs/_base_/datasets/tad.py, for features of one length
-SPREAD = dict(
-    train_pipeline=Code("""[
-    '${load_features}',
+# for features of one length
+SPREAD = """[
+    _base_.{0}[0],
     dict(type='SpreadFeatures'),
-    dict(type='SecondsToGrid'),
-    dict(
-        type='RandomTruncate',
-        max_seq_len='${max_seq_len}',
-        trunc_thresh='${trunc_thresh}',
-        crop_ratio=(0.9, 1.0),
-        margin='${crop_margin}'),
-    dict(type='PackTADInputs')
-]"""),
-    test_pipeline=Code("""[
-    '${load_features}',
-    dict(type='SpreadFeatures'),
-    dict(type='SecondsToGrid'),
-    dict(type='PackTADInputs')
-]"""))
+    *_base_.{0}[1:],
+]"""
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -340,8 +326,9 @@ def spread_features(surveys: Sequence[Survey], timing: Timing) -> Settings:
                 f'{some(lacking)}', len(lacking))
     spread = Setting(None, f'{what}: spread over each')
     settings = dict(feat_stride=spread, feat_num_frames=spread)
-    for name, pipeline in SPREAD.items():
-        settings[name] = Setting(pipeline, 'cells are spread')
+    for name in ('train_pipeline', 'test_pipeline'):
+        settings[name] = Setting(
+            Code(SPREAD.format(name)), 'that of other features, but spread')
     return settings
 
 
