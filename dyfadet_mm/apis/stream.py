@@ -9,10 +9,10 @@ from torch import Tensor
 from dyfadet_mm.models import SingleStageTAD
 from dyfadet_mm.models.detectors.windows import SlidingWindows, own_points
 from dyfadet_mm.models.postprocessors import SegmentPostprocessor
-from dyfadet_mm.ops import SoftNmsStream
 from dyfadet_mm.ops.checks import check_number
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.utils.typing import OptConfigType
+from .soft_nms_stream import SoftNmsStream
 
 # suppression that keeps all
 KEEP_ALL = dict(method='linear', iou_threshold=2., min_score=0.)

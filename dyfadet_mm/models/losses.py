@@ -9,10 +9,7 @@ from dyfadet_mm.ops.checks import check_number
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import offset_iou
 
-__all__ = [
-    'DIoULoss', 'FocalLoss', 'LossNormalizer', 'offset_diou_loss',
-    'sigmoid_focal_loss'
-]
+__all__ = ['DIoULoss', 'FocalLoss', 'LossNormalizer']
 
 
 class SummedLoss(nn.Module):
@@ -48,25 +45,6 @@ class SummedLoss(nn.Module):
         return self.loss_weight * loss.sum() / avg_factor
 
 
-def sigmoid_focal_loss(logits: Tensor,
-                       targets: Tensor,
-                       alpha: float = 0.25,
-                       gamma: float = 2.0) -> Tensor:
-    """Focal loss of every logit of independent classes, of any shape.
-
-    Targets in [0, 1] may be soft; see :class:`FocalLoss` for the arguments.
-
-    Reference:
-        Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.
-    """
-    prob = logits.sigmoid()
-    entropy = F.binary_cross_entropy_with_logits(
-        logits, targets, reduction='none')
-    miss = prob * (1 - targets) + (1 - prob) * targets
-    balance = alpha * targets + (1 - alpha) * (1 - targets)
-    return balance * miss**gamma * entropy
-
-
 @MODELS.register_module()
 class FocalLoss(SummedLoss):
     """Summed sigmoid focal loss of logits (P, A) and targets in [0, 1].
@@ -75,6 +53,9 @@ class FocalLoss(SummedLoss):
         alpha (float): Weight of the positive side. Defaults to 0.25.
         gamma (float): Exponent of the modulation. Defaults to 2.0.
         loss_weight (float): Factor of the loss. Defaults to 1.0.
+
+    Reference:
+        Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.
     """
 
     def __init__(self,
@@ -86,40 +67,37 @@ class FocalLoss(SummedLoss):
         self.gamma = gamma
 
     def elements(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Loss of every class of every point, (P, A)."""
-        return sigmoid_focal_loss(pred, target, self.alpha, self.gamma)
-
-
-def offset_diou_loss(pred: Tensor,
-                     target: Tensor,
-                     eps: float = 1e-8) -> Tensor:
-    """Distance-IoU loss of segments that share a point.
-
-    ``1 - IoU + (distance of the centres / length of the hull)^2`` of every
-    pair of offsets (left, right), not negative and in one unit, (P, 2) to
-    (P,). Unions and hulls are at least ``eps``.
-
-    Reference:
-        Zheng et al., Distance-IoU Loss, AAAI 2020.
-    """
-    hull = torch.maximum(pred, target).sum(1)
-    shift = pred - target
-    center = 0.5 * (shift[:, 1] - shift[:, 0])
-    distance = center / hull.clamp(min=eps)
-    return 1 - offset_iou(pred, target, eps) + distance**2
+        """Loss of every logit of independent classes, of any shape."""
+        prob = pred.sigmoid()
+        entropy = F.binary_cross_entropy_with_logits(
+            pred, target, reduction='none')
+        miss = prob * (1 - target) + (1 - prob) * target
+        balance = self.alpha * target + (1 - self.alpha) * (1 - target)
+        return balance * miss**self.gamma * entropy
 
 
 @MODELS.register_module()
 class DIoULoss(SummedLoss):
-    """Summed distance-IoU loss of offsets (left, right), (P, 2).
+    """Summed distance-IoU loss of segments that share a point.
+
+    ``1 - IoU + (distance of the centres / length of the hull)^2`` of offsets
+    (left, right), not negative and in one unit, (P, 2). Unions and hulls are
+    at least 1e-8.
 
     Args:
         loss_weight (float): Factor of the loss. Defaults to 1.0.
+
+    Reference:
+        Zheng et al., Distance-IoU Loss, AAAI 2020.
     """
 
     def elements(self, pred: Tensor, target: Tensor) -> Tensor:
         """Loss of every pair, (P,)."""
-        return offset_diou_loss(pred, target)
+        hull = torch.maximum(pred, target).sum(1)
+        shift = pred - target
+        center = 0.5 * (shift[:, 1] - shift[:, 0])
+        distance = center / hull.clamp(min=1e-8)
+        return 1 - offset_iou(pred, target) + distance**2
 
 
 @MODELS.register_module()

@@ -7,8 +7,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Pyramid
 from dyfadet_mm.utils.checks import check_num_levels, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptMultiConfig
-from .layers.bricks import (ChannelLayerNorm, DepthwiseConv1d, MaskedConv1d,
-                            build_norm)
+from .layers import ChannelLayerNorm, MaskedConv1d, build_norm
 
 __all__ = ['FPN1d', 'IdentityFPN', 'MMDetNeck']
 
@@ -82,7 +81,8 @@ class FPN1d(BaseModule):
             MaskedConv1d(in_channels, out_channels, 1, bias=not norm)
             for _ in range(num_levels))
         self.fpn_convs = ModuleList(
-            DepthwiseConv1d(out_channels, 3, bias=not norm)
+            MaskedConv1d(
+                out_channels, out_channels, 3, out_channels, bias=not norm)
             for _ in range(num_levels))
         self.norms = ModuleList(
             ChannelLayerNorm(out_channels) if norm else nn.Identity()

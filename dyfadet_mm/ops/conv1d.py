@@ -49,6 +49,9 @@ def conv1d(x: Tensor,
         stride (int): r, output cell i belongs to input r i. Defaults to 1.
         groups (int): Defaults to 1.
     """
+    if weight.size(2) == groups == 1:
+        rows = x[..., ::stride].transpose(1, 2)
+        return F.linear(rows, weight.squeeze(2), bias).transpose(1, 2)
     if x.device.type != 'cpu':
         return F.conv1d(x, weight, bias, stride,
                         weight.size(2) // 2, 1, groups)
@@ -59,7 +62,7 @@ def conv1d(x: Tensor,
             bias, rows, scale)
         return rows.transpose(1, 2)
     if stride == groups == 1 and not is_traced():
-        if (weight.size(2) > 1 and min(weight.shape[:2]) >= MIN_CHANNELS
+        if (min(weight.shape[:2]) >= MIN_CHANNELS
                 and compute_dtype(x) in (torch.float32, torch.float64)):
             return _minimal_conv(x, weight, bias)
         if weight.size(0) * weight.size(2) <= x.size(1):

@@ -25,7 +25,7 @@ from digit_streams import PIXEL_MEAN, PIXEL_STD
 
 from dyfadet_mm.fileio import (NpyReader, atomic_path, load_database,
                                select_subset, user_errors, write_video)
-from dyfadet_mm.models.backbones import PixelBlocks
+from dyfadet_mm.models import PixelBlocks
 
 SIDE = 8  # pixels of a frame per pixel of a scan, in each direction
 FRAME, SCATTERED_SIDE = 32, 2  # pixels of a side, scattered; likewise

@@ -12,11 +12,11 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.utils.typing import (ConfigType, OptConfigType, OptMultiConfig,
                                      TensorTuple)
 from dyfadet_mm.utils.weights import load_weights
-from ..layers import TemporalAdapter
 from .clips import clip_frames, pool
 from .freezing import freeze, still_norms
 from .memory import check_memory, count_channels
 from .stages import take_apart
+from .temporal_adapter import TemporalAdapter
 
 MODES = ('chunk', 'snippet', 'frame')
 

@@ -4,8 +4,8 @@ from typing import Union
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..layers import TemporalAdapter
 from .stages import stages_of
+from .temporal_adapter import TemporalAdapter
 
 TRAIN_MODES = ('full', 'adapters', 'frozen')
 

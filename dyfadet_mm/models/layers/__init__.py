@@ -7,13 +7,11 @@ from .dyne_layer import DynELayer, SGPLayer
 from .encoder_ops import DeformConv1d, DynamicConv1d, PlainConv1d, TD3dConv1d
 from .local_attention import LocalAttentionLayer
 from .position import SinusoidPosition
-from .temporal_adapter import TemporalAdapter
 
 __all__ = [
     'ChannelLayerNorm', 'ConvAttention', 'ConvLayer', 'ConvPath', 'DFAAtt',
     'DFAConv1d', 'DeformConv1d', 'DynELayer', 'DynamicConv1d', 'GeReTanH',
     'LocalAttentionLayer', 'MaskedConv1d', 'PlainConv1d', 'ReTanH', 'SGPLayer',
     'ScaledDropPath', 'SinusoidPosition', 'SqueezeExcitation', 'TD3dConv1d',
-    'TapAttention', 'TemporalAdapter', 'TemporalGate', 'build_layer',
-    'build_norm'
+    'TapAttention', 'TemporalGate', 'build_layer', 'build_norm'
 ]

@@ -1,7 +1,6 @@
 from typing import Any, Optional
 
 import torch
-import torch.nn.functional as F
 from mmcv.cnn.bricks.drop import drop_path
 from torch import Tensor, nn
 
@@ -122,34 +121,6 @@ class MaskedConv1d(nn.Conv1d):
         """Convolve (B, C_in, T); a mask is that of the output, (B, 1, T')."""
         y = conv1d(x, self.weight, self.bias, self.stride[0], self.groups)
         return y if mask is None else y * mask
-
-
-class PointwiseConv1d(MaskedConv1d):
-    """Convolution of one tap: a linear layer at every cell."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map features (B, C_in, T) to (B, C_out, T)."""
-        rows = F.linear(x.transpose(1, 2), self.weight.squeeze(2), self.bias)
-        return rows.transpose(1, 2)
-
-
-class DepthwiseConv1d(MaskedConv1d):
-    """Convolution of every channel by itself.
-
-    Args: Those of :class:`MaskedConv1d`, with ``channels`` (int) on both
-        sides. ``kernel_size`` defaults to 1.
-    """
-
-    def __init__(self,
-                 channels: int,
-                 kernel_size: int = 1,
-                 stride: int = 1,
-                 bias: bool = True) -> None:
-        super().__init__(channels, channels, kernel_size, channels, bias,
-                         stride)
 
 
 @MODELS.register_module()

@@ -10,8 +10,7 @@ from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.checks import complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from .bricks import (DepthwiseConv1d, MaskedGroupNorm, PointwiseConv1d,
-                     ScaledDropPath, build_norm)
+from .bricks import MaskedConv1d, MaskedGroupNorm, ScaledDropPath, build_norm
 
 
 def scaled_kernel_size(kernel_size: int, factor: float) -> int:
@@ -81,12 +80,10 @@ class DynELayer(BaseModule):
         self.init_std = init_std
 
         self.norm = build_norm(channels, norm_cfg, self)
-        self.psi = DepthwiseConv1d(channels, kernel_size)
-        self.window = DepthwiseConv1d(channels, kernel_size)
-        self.wide = DepthwiseConv1d(channels,
-                                    scaled_kernel_size(kernel_size, factor))
-        self.fc = DepthwiseConv1d(channels)
-        self.phi = DepthwiseConv1d(channels)
+        wide = scaled_kernel_size(kernel_size, factor)
+        sizes = kernel_size, kernel_size, wide, 1, 1
+        self.psi, self.window, self.wide, self.fc, self.phi = (
+            MaskedConv1d(channels, channels, size, channels) for size in sizes)
         #: Whether the five are all zero.
         self.is_dead = False
 
@@ -95,8 +92,8 @@ class DynELayer(BaseModule):
         self.group_norm = MaskedGroupNorm(**complete_cfg(
             norm_cfg, 'norm_cfg', self, num_channels=channels, **fixed))
         self.mlp = nn.Sequential(
-            PointwiseConv1d(channels, hidden), nn.GELU(),
-            PointwiseConv1d(hidden, channels))
+            MaskedConv1d(channels, hidden, 1), nn.GELU(),
+            MaskedConv1d(hidden, channels, 1))
 
         self.drop_path_out, self.drop_path_mlp = (
             nn.Identity() if drop_path_rate is None else ScaledDropPath(
@@ -218,7 +215,7 @@ class SGPLayer(DynELayer):
                              f'{downsample!r}')
         self.downsample = None
         if downsample == 'avg' and self.stride == 2:
-            self.downsample = PointwiseConv1d(channels, channels)
+            self.downsample = MaskedConv1d(channels, channels, 1)
 
     def _halve(self, x: Tensor, cells: Cells) -> Tensor:
         if self.downsample is None:

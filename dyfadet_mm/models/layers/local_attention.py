@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from .bricks import (DepthwiseConv1d, PointwiseConv1d, ScaledDropPath,
-                     build_norm)
+from .bricks import MaskedConv1d, ScaledDropPath, build_norm
 from .dyne_layer import halve
 
 # queries that share their keys, the fastest on CPUs for windows up to 2 * 16
@@ -91,9 +90,10 @@ class Projection(nn.Module):
     def __init__(self, channels: int, stride: int,
                  norm_cfg: ConfigType) -> None:
         super().__init__()
-        self.conv = DepthwiseConv1d(channels, 3, stride, bias=False)
+        self.conv = MaskedConv1d(
+            channels, channels, 3, channels, bias=False, stride=stride)
         self.norm = build_norm(channels, norm_cfg, self)
-        self.linear = PointwiseConv1d(channels, channels)
+        self.linear = MaskedConv1d(channels, channels, 1)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Project (B, C, T) to (B, T', C), with the mask of the latter."""
@@ -115,7 +115,7 @@ class LocalAttention(nn.Module):
         self.query = Projection(channels, stride, norm_cfg)
         self.key = Projection(channels, stride, norm_cfg)
         self.value = Projection(channels, stride, norm_cfg)
-        self.proj = PointwiseConv1d(channels, channels)
+        self.proj = MaskedConv1d(channels, channels, 1)
         self.dropout = nn.Dropout(dropout)
         self.rel_pe: Optional[nn.Parameter] = None
         if use_rel_pe and self.reach is not None:
@@ -194,8 +194,8 @@ class LocalAttentionLayer(BaseModule):
         self.drop_path_attn = ScaledDropPath(channels, drop_path_rate)
         self.norm2 = build_norm(channels, norm_cfg, self)
         self.mlp = nn.Sequential(
-            PointwiseConv1d(channels, 4 * channels), nn.GELU(),
-            nn.Dropout(dropout), PointwiseConv1d(4 * channels, channels),
+            MaskedConv1d(channels, 4 * channels, 1), nn.GELU(),
+            nn.Dropout(dropout), MaskedConv1d(4 * channels, channels, 1),
             nn.Dropout(dropout))
         self.drop_path_mlp = ScaledDropPath(channels, drop_path_rate)
 

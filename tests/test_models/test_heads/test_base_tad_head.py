@@ -6,7 +6,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.structures import InstanceData
 
 from dyfadet_mm.models import BaseTADHead
-from dyfadet_mm.models.losses import offset_diou_loss, sigmoid_focal_loss
+from dyfadet_mm.models.losses import DIoULoss, FocalLoss
 
 RANGES = ((0, 4), (4, 1e4))
 
@@ -82,15 +82,15 @@ def slow_losses(head, outputs, gts, smoothing=0.):
                     continue
                 label = target.labels[t]
                 soft = label * (1 - smoothing) + smoothing / 4
-                cls_sum += sigmoid_focal_loss(logits[level][video, :, t],
-                                              soft).sum()
+                cls_sum += FocalLoss().elements(logits[level][video, :, t],
+                                                soft).sum()
                 if label.any():
                     positives += 1
                     start, end = target.segments[t].tolist()
                     position = t * 2**level
                     goal = torch.tensor([[position - start, end - position]])
-                    loss = offset_diou_loss(offsets[level][video, :, t][None],
-                                            goal / 2**level)
+                    loss = DIoULoss().elements(
+                        offsets[level][video, :, t][None], goal / 2**level)
                     reg_sum += label.sum() * loss[0]
     return cls_sum, reg_sum, positives
 

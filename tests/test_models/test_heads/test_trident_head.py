@@ -10,7 +10,7 @@ from slow_layers import slow_conv
 
 from dyfadet_mm.models import ConvTower, DyTower, TridentHead
 from dyfadet_mm.models.heads import trident_head
-from dyfadet_mm.models.losses import offset_diou_loss, sigmoid_focal_loss
+from dyfadet_mm.models.losses import DIoULoss, FocalLoss
 from dyfadet_mm.structures import Cells, Pyramid
 
 RANGES = ((0, 4), (4, 1e4))
@@ -167,14 +167,14 @@ def slow_losses(head, outputs, masks, gts, smoothing):
                         inter = torch.minimum(pred, goal).sum()
                         union = torch.maximum(pred, goal).sum()
                         weight = (inter / union)**head.iou_weight_power
-                        reg_sum = reg_sum + offset_diou_loss(pred, goal)[0]
+                        reg_sum = reg_sum + DIoULoss().elements(pred, goal)[0]
                         left, right = slow_logits(start, end, bins, label, t)
                         dfl_sum = dfl_sum + (
                             slow_dfl(left.flip(0), goal[0, 0].item()) +
                             slow_dfl(right, goal[0, 1].item())) / 2
                     aim = aim * (1 - smoothing) + smoothing / (
                         head.num_classes + 1)
-                    cls_sum = cls_sum + weight * sigmoid_focal_loss(
+                    cls_sum = cls_sum + weight * FocalLoss().elements(
                         logits[label, t], aim)
     return cls_sum, reg_sum, dfl_sum, positives
 

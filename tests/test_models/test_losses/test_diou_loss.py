@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from dyfadet_mm.models import DIoULoss
-from dyfadet_mm.models.losses import offset_diou_loss
 
 
 def slow_diou(pred, target):
@@ -18,7 +17,8 @@ def slow_diou(pred, target):
 
 def test_loss_by_hand():
     """(-1, 3) and (-2, 2): 3 of 5 shared, centres 1 apart in a hull of 5."""
-    loss = offset_diou_loss(torch.tensor([[1., 3.]]), torch.tensor([[2., 2.]]))
+    loss = DIoULoss().elements(
+        torch.tensor([[1., 3.]]), torch.tensor([[2., 2.]]))
     assert loss.tolist() == pytest.approx([1 - 3 / 5 + (1 / 5)**2])
 
 
@@ -27,18 +27,22 @@ def test_loss_follows_the_closed_form():
     expected = [
         slow_diou(*pair) for pair in zip(pred.tolist(), target.tolist())
     ]
-    assert offset_diou_loss(pred, target).tolist() == pytest.approx(
+    assert DIoULoss().elements(pred, target).tolist() == pytest.approx(
         expected, rel=1e-4, abs=1e-6)
 
 
 def test_perfect_offsets_cost_nothing():
     offsets = torch.rand(6, 2) + 0.1
     torch.testing.assert_close(
-        offset_diou_loss(offsets, offsets), torch.zeros(6), atol=1e-6, rtol=0)
+        DIoULoss().elements(offsets, offsets),
+        torch.zeros(6),
+        atol=1e-6,
+        rtol=0)
 
 
 def test_same_centre_has_no_distance_term():
-    loss = offset_diou_loss(torch.tensor([[1., 1.]]), torch.tensor([[4., 4.]]))
+    loss = DIoULoss().elements(
+        torch.tensor([[1., 1.]]), torch.tensor([[4., 4.]]))
     assert loss.tolist() == pytest.approx([1 - 2 / 8])
 
 
@@ -53,7 +57,7 @@ def test_segments_of_no_length_have_finite_loss_and_gradient(pred, target):
 
 def test_loss_is_summed_weighted_and_divided():
     pred, target = torch.rand(4, 2), torch.rand(4, 2)
-    each = offset_diou_loss(pred, target)
+    each = DIoULoss().elements(pred, target)
     weight = torch.tensor([1., 2., 0., 3.])
     loss = DIoULoss(loss_weight=0.5)(pred, target, weight, avg_factor=10.)
     torch.testing.assert_close(loss, 0.5 * (each * weight).sum() / 10)

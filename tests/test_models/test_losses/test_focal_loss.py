@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from dyfadet_mm.models import FocalLoss
-from dyfadet_mm.models.losses import sigmoid_focal_loss
 
 
 def closed_form(logit, target, alpha, gamma):
@@ -18,8 +17,8 @@ def closed_form(logit, target, alpha, gamma):
 @pytest.mark.parametrize('target', [0., 1.])
 @pytest.mark.parametrize('alpha, gamma', [(0.25, 2.), (0.4, 1.), (0.5, 0.)])
 def test_hard_targets_follow_the_closed_form(logit, target, alpha, gamma):
-    loss = sigmoid_focal_loss(
-        torch.tensor([logit]), torch.tensor([target]), alpha, gamma)
+    loss = FocalLoss(alpha, gamma).elements(
+        torch.tensor([logit]), torch.tensor([target]))
     expected = closed_form(logit, target, alpha, gamma)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
@@ -31,14 +30,14 @@ def test_soft_targets_mix_entropy_modulation_and_balance(target):
     entropy = -target * math.log(p) - (1 - target) * math.log(1 - p)
     p_t = p * target + (1 - p) * (1 - target)
     alpha_t = 0.25 * target + 0.75 * (1 - target)
-    loss = sigmoid_focal_loss(torch.tensor([logit]), torch.tensor([target]))
+    loss = FocalLoss().elements(torch.tensor([logit]), torch.tensor([target]))
     assert loss.item() == pytest.approx(
         alpha_t * (1 - p_t)**2 * entropy, rel=1e-5)
 
 
 def test_loss_is_summed_weighted_and_divided():
     logits, targets = torch.randn(5, 3), torch.randint(2, (5, 3)).float()
-    each = sigmoid_focal_loss(logits, targets)
+    each = FocalLoss().elements(logits, targets)
     weight = torch.rand(5, 1)
     loss = FocalLoss(loss_weight=3.)(logits, targets, weight, avg_factor=4.)
     torch.testing.assert_close(loss, 3 * (each * weight).sum() / 4)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dyfadet_mm.apis.soft_nms_stream import ROW, SoftNmsStream
 from dyfadet_mm.ops import soft_nms
-from dyfadet_mm.ops.soft_nms_stream import ROW, SoftNmsStream
 
 METHODS = [
     dict(),
