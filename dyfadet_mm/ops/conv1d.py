@@ -26,7 +26,7 @@ from torch import Tensor
 from .dispatch import compute_dtype, is_traced
 
 NUM_OUTPUTS = 4  # m
-MAX_TAPS = 5  # r; kernels with more are cut into parts
+MAX_TAPS = 5  # r; a kernel with more is not filtered so
 # where polynomials are evaluated, and at infinity; small numbers round least
 POINTS = (0., 1., -1., 2., -.5, -2., .5)
 # below that many channels in or out, the sums cost what the products save
@@ -62,7 +62,8 @@ def conv1d(x: Tensor,
             bias, rows, scale)
         return rows.transpose(1, 2)
     if stride == groups == 1 and not is_traced():
-        if (min(weight.shape[:2]) >= MIN_CHANNELS
+        if (weight.size(2) <= MAX_TAPS
+                and min(weight.shape[:2]) >= MIN_CHANNELS
                 and compute_dtype(x) in (torch.float32, torch.float64)):
             return _minimal_conv(x, weight, bias)
         if weight.size(0) * weight.size(2) <= x.size(1):
@@ -100,20 +101,7 @@ class _MinimalConv(torch.autograd.Function):
                 bias: Optional[Tensor]) -> Tensor:
         """Rows (N, C) and a weight (O, C, K) to (N, O)."""
         ctx.save_for_backward(x, weight)
-        tiles = _Tiles(x, weight.size(2))
-        kernels = [part.kernel(weight) for part in tiles.parts]
-        out = x.new_empty(tiles.num, NUM_OUTPUTS, len(weight))
-        for block in tiles.blocks():
-            for i, (part, kernel) in enumerate(zip(tiles.parts, kernels)):
-                products = tiles.at_points(part, block) @ kernel.mT
-                products = products.transpose(0, 1)  # (tiles, a, O)
-                if i == 0:
-                    torch.matmul(part.outputs, products, out=out[block])
-                else:
-                    out[block] += part.outputs @ products
-            if bias is not None:
-                out[block] += bias
-        return out.flatten(0, 1)[:len(x)]
+        return _filter(x, weight, bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -121,100 +109,72 @@ class _MinimalConv(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         # features of a file need none, and have the most channels
         needs_rows, _, needs_bias = ctx.needs_input_grad
-        grad_bias = grad.sum(0) if needs_bias else None
-        tiles = _Tiles(x, weight.size(2))
-        tail = tiles.num * NUM_OUTPUTS - len(x)
-        grad = F.pad(grad, (0, 0, 0, tail)).unflatten(0, (-1, NUM_OUTPUTS))
-        grad_weight = torch.empty_like(weight)
-        grad_rows = torch.zeros_like(tiles.rows) if needs_rows else None
-        for part in tiles.parts:
-            kernel = part.kernel(weight)  # (a, O, C)
-            grad_kernel = torch.zeros_like(kernel)
-            for block in tiles.blocks():
-                spread = part.outputs.t() @ grad[block]  # (tiles, a, O)
-                spread = spread.transpose(0, 1).contiguous()
-                grad_kernel.baddbmm_(spread.mT, tiles.at_points(part, block))
-                if needs_rows:
-                    spread = part.inputs.t() @ (spread @ kernel).transpose(
-                        0, 1)
-                    tiles.add_windows(grad_rows, part, block, spread)
-            grad_weight[..., part.taps] = part.grad_weight(grad_kernel)
+        grad_rows = None
         if needs_rows:
-            grad_rows = grad_rows[tiles.pad:tiles.pad + len(x)]
-        return grad_rows, grad_weight, grad_bias
+            grad_rows = _filter(grad, weight.flip(2).transpose(0, 1))
+        filters = _Filters.of(weight)
+        rest = -len(grad) % NUM_OUTPUTS
+        tiles = F.pad(grad, (0, 0, 0, rest)).unflatten(0, (-1, NUM_OUTPUTS))
+        kernel = x.new_zeros(len(filters.inputs), *weight.shape[:2])
+        for block, windows in _windows(x, weight.size(2)):
+            spread = filters.outputs.t() @ tiles[block]  # (tiles, a, O)
+            spread = spread.transpose(0, 1).contiguous()
+            kernel.baddbmm_(spread.mT, filters.at_points(windows))
+        grad_weight = kernel.flatten(1).t() @ filters.points
+        return (grad_rows, grad_weight.unflatten(0, weight.shape[:2]),
+                grad.sum(0) if needs_bias else None)
 
 
-class _Part(NamedTuple):
-    """At most ``MAX_TAPS`` taps, and the matrices of their filtering."""
+def _filter(x: Tensor,
+            weight: Tensor,
+            bias: Optional[Tensor] = None) -> Tensor:
+    """Convolve rows (N, C) with a weight (O, C, K), to (N, O)."""
+    filters = _Filters.of(weight)
+    # no copy of all taps: their places are equally far apart
+    taps = weight.permute(2, 0, 1)
+    kernel = (filters.points @ taps.flatten(1)).unflatten(1, taps.shape[1:])
+    num = -(-len(x) // NUM_OUTPUTS)
+    out = x.new_empty(num, NUM_OUTPUTS, len(weight))
+    for block, windows in _windows(x, weight.size(2)):
+        products = filters.at_points(windows) @ kernel.mT  # (a, tiles, O)
+        torch.matmul(filters.outputs, products.transpose(0, 1), out=out[block])
+        if bias is not None:
+            out[block] += bias
+    return out.flatten(0, 1)[:len(x)]
 
-    taps: slice
+
+def _windows(x: Tensor, num_taps: int) -> Iterator[Tuple[slice, Tensor]]:
+    """Blocks of tiles of m rows, with what these read, (tiles, a, C)."""
+    pad, rest = num_taps // 2, -len(x) % NUM_OUTPUTS
+    # faster than to concatenate
+    rows = x.new_empty(len(x) + rest + 2 * pad, x.size(1))
+    rows[:pad], rows[pad + len(x):] = 0, 0
+    rows[pad:pad + len(x)] = x
+    num_rows = NUM_OUTPUTS + num_taps - 1  # a
+    windows = rows.unfold(0, num_rows, NUM_OUTPUTS).transpose(1, 2)
+    size = max(BLOCK_SIZE // (num_rows * x.size(1)), MIN_BLOCK)
+    for start in range(0, len(windows), size):
+        block = slice(start, start + size)
+        yield block, windows[block]
+
+
+class _Filters(NamedTuple):
+    """The matrices for r taps."""
+
     outputs: Tensor  #: A, (m, a)
     points: Tensor  #: G, (a, r)
     inputs: Tensor  #: B, (a, a)
 
-    def kernel(self, weight: Tensor) -> Tensor:
-        """Taps of (O, C, K) at the points, (a, O, C)."""
-        taps = weight[..., self.taps].permute(2, 0, 1)
-        # no copy of all taps: their places are equally far apart
-        return (self.points @ taps.flatten(1)).unflatten(1, taps.shape[1:])
+    @classmethod
+    def of(cls, weight: Tensor) -> '_Filters':
+        """Those of a weight (O, C, r), in its dtype."""
+        # no tensors are kept: they would belong to the mode they arose in
+        return cls(*(torch.from_numpy(each).to(weight.dtype)
+                     for each in _matrices(weight.size(2))))
 
-    def grad_weight(self, grad_kernel: Tensor) -> Tensor:
-        """Gradient of the taps, (O, C, r), from that at the points."""
-        grad = grad_kernel.flatten(1).t() @ self.points
-        return grad.unflatten(0, grad_kernel.shape[1:])
-
-
-class _Tiles:
-    """Rows cut into tiles of m outputs, with the windows these read.
-
-    Rows are (N, C), and the kernel has K taps.
-    """
-
-    def __init__(self, x: Tensor, num_taps: int) -> None:
-        self.parts = []
-        for taps in np.array_split(range(num_taps), -(-num_taps // MAX_TAPS)):
-            # no tensors are kept: they would belong to the mode they arose in
-            matrices = (
-                torch.from_numpy(each).to(x.dtype)
-                for each in _matrices(len(taps)))
-            self.parts.append(_Part(slice(taps[0], taps[-1] + 1), *matrices))
-        self.pad = num_taps // 2
-        self.num = -(-len(x) // NUM_OUTPUTS)
-        # faster than to concatenate
-        self.rows = x.new_empty(self.num * NUM_OUTPUTS + 2 * self.pad,
-                                x.size(1))
-        last = self.pad + len(x)
-        self.rows[:self.pad], self.rows[last:] = 0, 0
-        self.rows[self.pad:last] = x
-
-    def blocks(self) -> Iterator[slice]:
-        """Slices of tiles."""
-        numbers = (NUM_OUTPUTS + MAX_TAPS - 1) * self.rows.size(1)
-        size = max(BLOCK_SIZE // numbers, MIN_BLOCK)
-        for start in range(0, self.num, size):
-            yield slice(start, min(start + size, self.num))
-
-    def windows(self, rows: Tensor, first: int, shape: tuple) -> Tensor:
-        """Views of rows, (tiles, rows of each, C), that begin every m."""
-        rows = rows[first:]
-        return rows.as_strided(shape,
-                               (NUM_OUTPUTS * rows.stride(0), *rows.stride()),
-                               rows.storage_offset())
-
-    def at_points(self, part: _Part, block: slice) -> Tensor:
-        """Windows of a part of the kernel at its points, (a, tiles, C)."""
-        windows = self.windows(
-            self.rows, block.start * NUM_OUTPUTS + part.taps.start,
-            (block.stop - block.start, len(part.inputs), self.rows.size(1)))
-        return (part.inputs @ windows).transpose(0, 1).contiguous()
-
-    def add_windows(self, total: Tensor, part: _Part, block: slice,
-                    windows: Tensor) -> None:
-        """Add windows (tiles, a, C) to where :meth:`at_points` read them."""
-        first = block.start * NUM_OUTPUTS + part.taps.start
-        for start in range(0, windows.size(1), NUM_OUTPUTS):
-            piece = windows[:, start:start + NUM_OUTPUTS]
-            self.windows(total, first + start, piece.shape).add_(piece)
+    def at_points(self, windows: Tensor) -> Tensor:
+        """Windows (tiles, a, C) at all points, (a, tiles, C)."""
+        return (self.inputs @ windows).transpose(0, 1).contiguous()
 
 
 @lru_cache(maxsize=None)

@@ -28,7 +28,7 @@ def grads(y, leaves):
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     form=st.sampled_from(FORMS),
-    half=st.integers(0, 6),
+    half=st.integers(0, 2),
     num_videos=st.integers(1, 3),
     length=st.integers(1, 40),
     channels=st.integers(1, 5),
@@ -53,7 +53,7 @@ def test_equals_a_convolution_and_its_gradients(form, half, num_videos, length,
         torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize('num_taps, length', [(1, 3), (3, 5), (9, 6)])
+@pytest.mark.parametrize('num_taps, length', [(1, 3), (3, 5), (5, 6)])
 def test_gradients_are_those_of_the_function(num_taps, length):
     leaves = [
         torch.randn(2, 2, length),
@@ -68,13 +68,13 @@ def test_more_rows_than_fit_one_block(monkeypatch):
     monkeypatch.setattr(module, 'MIN_BLOCK', 2)
     monkeypatch.setattr(module, 'BLOCK_SIZE', 1)
     x = torch.randn(1, 3, 43).double().requires_grad_()
-    weight = torch.randn(4, 3, 9).double()
+    weight = torch.randn(4, 3, 5).double()
     ours, theirs = module._minimal_conv(x, weight, None), reference(x, weight)
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(grads(ours, x), grads(theirs, x))
 
 
-@pytest.mark.parametrize('num_taps', [3, 5, 9])
+@pytest.mark.parametrize('num_taps', [3, 5])
 def test_rounds_like_the_direct_convolution(num_taps):
     x = torch.randn(1, 512, 500)
     weight = torch.randn(64, 512, num_taps) / (512 * num_taps)**0.5
@@ -100,6 +100,7 @@ def test_matrices_take_one_product_a_point(num_taps):
                           (255, 256, 3, torch.float32, False),
                           (256, 255, 3, torch.float32, False),
                           (256, 256, 1, torch.float32, False),
+                          (256, 256, 7, torch.float32, False),
                           (256, 256, 3, torch.bfloat16, False),
                           (256, 20, 3, torch.float32, False)])
 def test_only_wide_layers_in_full_precision(channels, out_channels, num_taps,
