@@ -93,14 +93,10 @@ class OnnxDetector:
 
     def detect(self, feats: np.ndarray, metainfo: dict) -> InstanceData:
         """As the call, with tensors."""
-        total = feats.shape[1]
-        spans = [(0, total, 0, None)]
+        total, padded_len = feats.shape[1], self.preprocessor.padded_len
+        parts = [Window(0, total, padded_len(total))]
         if self.windows is not None:
-            spans = self.windows.spans(total)
-        parts = [
-            Window(start, size, self.preprocessor.padded_len(size), first,
-                   last) for start, size, first, last in spans
-        ]
+            parts = self.windows.split(total, padded_len)
         levels = merge_windows(parts, [
             self.propose(feats[:, part.start:part.start + part.length])
             for part in parts

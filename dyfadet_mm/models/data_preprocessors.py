@@ -1,5 +1,5 @@
 import math
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,8 @@ from dyfadet_mm.utils.typing import ConfigType, SampleList
 __all__ = ['SwapActions', 'TADDataPreprocessor']
 
 PAD_TO = ('max_seq_len', 'divisor')
+# classes of neighbouring cells, none in the background, and these cells
+Run = Tuple[Tuple[int, ...], slice]
 
 
 @MODELS.register_module()
@@ -157,19 +159,6 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             f'{video.dtype}')
 
 
-class Run(NamedTuple):
-    """Neighbouring cells of a video that belong to the same classes.
-
-    Attributes:
-        labels (tuple[int]): The classes, none in the background.
-        start (int): First cell.
-        end (int): Cell after the last.
-    """
-    labels: Tuple[int, ...]
-    start: int
-    end: int
-
-
 @MODELS.register_module()
 class SwapActions(nn.Module):
     """Replace actions by others of the same class, of any video of the batch.
@@ -217,20 +206,19 @@ class SwapActions(nn.Module):
         ]
         pool: Dict[Tuple[int, ...], List[Tensor]] = {}
         for video, parts in zip(inputs, runs):
-            for run in parts:
-                pool.setdefault(run.labels,
-                                []).append(video[:, run.start:run.end])
+            for labels, cells in parts:
+                pool.setdefault(labels, []).append(video[:, cells])
         outputs = []
         for video, parts in zip(inputs, runs):
             video = video.clone()
-            for run in parts:
-                cells = video[:, run.start:run.end]  # a view
+            for labels, cells in parts:
+                run = video[:, cells]  # a view
                 if torch.rand(()) < self.prob:
-                    same = pool[run.labels]
+                    same = pool[labels]
                     source = same[torch.randint(len(same), ())]
-                    cells.copy_(resize_run(source, cells.size(1)))
+                    run.copy_(resize_run(source, run.size(1)))
                 if torch.rand(()) < self.shuffle_prob:
-                    cells.copy_(cells[:, torch.randperm(cells.size(1))])
+                    run.copy_(run[:, torch.randperm(run.size(1))])
             outputs.append(video)
         return outputs, data_samples
 
@@ -247,10 +235,8 @@ def find_runs(sample: BaseDataElement, num_cells: int) -> List[Run]:
     has = counts > 0  # (classes, T)
     changes = (has[:, 1:] != has[:, :-1]).any(0).nonzero()[:, 0] + 1
     edges = [0, *changes.tolist(), num_cells]
-    return [
-        Run(tuple(classes[has[:, start]].tolist()), start, end)
-        for start, end in zip(edges, edges[1:])
-    ]
+    return [(tuple(classes[has[:, start]].tolist()), slice(start, end))
+            for start, end in zip(edges, edges[1:])]
 
 
 def resize_run(source: Tensor, length: int) -> Tensor:

@@ -95,7 +95,7 @@ def test_quality_focal_loss_by_hand():
         grid_segments=torch.tensor([[0., 3.]]), labels=torch.tensor([0]))
     # within 0.6 of the centre, 1.5, lie cells 1 and 2
     head.assigner.center_radius = 0.6
-    target = head.batch_targets((mask, ), [gt])
+    target = head.get_targets((mask, ), [gt])
     assert target.labels[0].tolist() == [[0, 0], [1, 0], [1, 0]]
     losses = head.loss_by_feat((logits, ), (offsets, ), (mask, ), [gt])
 
@@ -123,7 +123,7 @@ def test_regression_and_positives_are_those_of_the_dyhead(outputs):
 def test_perfect_segments_aim_at_1(outputs):
     logits, offsets, masks = outputs
     heads = make_head(QualityDyHead), make_head()
-    target = heads[0].batch_targets(masks, [GT]).offsets[0].clamp(min=0)
+    target = heads[0].get_targets(masks, [GT]).offsets[0].clamp(min=0)
     offsets = target.t()[None].split([x.size(2) for x in offsets], 2)
     values = [
         head.loss_by_feat(logits, offsets, masks, [GT]) for head in heads

@@ -393,15 +393,11 @@ class SingleStageTAD(BaseModel):
         videos = []
         for sample in data_samples:
             length = sample.get('feat_len', total)
-            whole = Window(0, length, sample.get('padded_len', total))
-            if self.windows is None or length <= self.windows.size:
-                videos.append([whole])
-                continue
-            videos.append([
-                Window(start, size, self.data_preprocessor.padded_len(size),
-                       first, last)
-                for start, size, first, last in self.windows.spans(length)
-            ])
+            windows = [Window(0, length, sample.get('padded_len', total))]
+            if self.windows is not None and length > self.windows.size:
+                windows = self.windows.split(length,
+                                             self.data_preprocessor.padded_len)
+            videos.append(windows)
         return videos
 
 

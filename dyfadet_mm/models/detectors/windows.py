@@ -1,5 +1,5 @@
 """Videos in testing: as a whole, or in overlapping windows of long ones."""
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -85,15 +85,17 @@ class SlidingWindows:
         """
         return (start + end + self.stride) // (2 * self.stride) * self.stride
 
-    def spans(self, length: int) -> List[Tuple[int, int, int, Optional[int]]]:
-        """``start``, ``length``, ``first``, ``last`` of a video's windows."""
+    def split(self, length: int, padded_len: Callable[[int],
+                                                      int]) -> List[Window]:
+        """The windows of a video, of whose lengths the padded ones follow."""
         starts = self.starts(length)
         ends = [min(start + self.size, length) for start in starts]
-        seams = list(map(self.seam, starts[1:], ends))
-        firsts = [0] + [x - start for x, start in zip(seams, starts[1:])]
-        lasts = [x - start for x, start in zip(seams, starts)] + [None]
-        lengths = [end - start for start, end in zip(starts, ends)]
-        return list(zip(starts, lengths, firsts, lasts))
+        seams = [0, *map(self.seam, starts[1:], ends), None]
+        return [
+            Window(start, end - start, padded_len(end - start), first - start,
+                   None if last is None else last - start)
+            for start, end, first, last in zip(starts, ends, seams, seams[1:])
+        ]
 
 
 def merge_windows(windows: Sequence[Window],

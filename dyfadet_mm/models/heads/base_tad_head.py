@@ -236,16 +236,19 @@ class BaseTADHead(BaseModule):
         return self.loss_by_feat(*self(pyramid), pyramid.masks,
                                  list(map(on_grid, batch_data_samples)))
 
-    def get_targets(self, points: Points,
-                    batch_gt_instances: InstanceList) -> Tuple[Tensor, Tensor]:
-        """``labels`` and ``offsets`` of :class:`PointTargets` for P points."""
+    def get_targets(self, masks: TensorTuple,
+                    batch_gt_instances: InstanceList) -> PointTargets:
+        """Targets of all points, see :meth:`loss_by_feat`."""
+        valid = torch.cat(masks, 2)[:, 0]  # (B, P)
+        points = Points.cat(
+            self.points([mask.size(2) for mask in masks], valid.device))
         labels, offsets = [], []
         for gt in batch_gt_instances:
             target = self.assigner.assign(points, gt.grid_segments, gt.labels,
                                           self.num_classes)
             labels.append(target.labels)
             offsets.append(self.coder.encode(points, target.segments))
-        return torch.stack(labels), torch.stack(offsets)
+        return PointTargets(torch.stack(labels), torch.stack(offsets), valid)
 
     def loss_by_feat(self, cls_logits: TensorTuple, *outputs:
                      Sequence) -> LossDict:
@@ -256,21 +259,12 @@ class BaseTADHead(BaseModule):
         (N,). Sums are divided by the running number of positive points.
         """
         *regression, masks, batch_gt_instances = outputs
-        targets = self.batch_targets(masks, batch_gt_instances)
+        targets = self.get_targets(masks, batch_gt_instances)
         divisor = self.loss_normalizer(targets.positive.sum())
         losses, weight = self._regression_loss(targets, divisor, *regression)
         loss_cls = self._classification_loss(cls_logits, targets, divisor,
                                              weight)
         return self._balance(dict(loss_cls=loss_cls, **losses))  # Eq. (10)
-
-    def batch_targets(self, masks: TensorTuple,
-                      batch_gt_instances: InstanceList) -> PointTargets:
-        """Targets of all points, see :meth:`loss_by_feat`."""
-        valid = torch.cat(masks, 2)[:, 0]  # (B, P)
-        points = Points.cat(
-            self.points([mask.size(2) for mask in masks], valid.device))
-        return PointTargets(*self.get_targets(points, batch_gt_instances),
-                            valid)
 
     def _classification_loss(self,
                              cls_logits: TensorTuple,

@@ -25,7 +25,7 @@ class QualityDyHead(DyHead):
 
         The tIoU is a target: no gradient goes through it.
         """
-        targets = self.batch_targets(masks, batch_gt_instances)
+        targets = self.get_targets(masks, batch_gt_instances)
         positive = targets.positive
         divisor = self.loss_normalizer(positive.sum())
         pred = torch.cat(offsets, 2).detach().transpose(1, 2).float()

@@ -5,7 +5,7 @@ from small_detector import (assert_same_detections, make_batch, make_model,
                             make_video)
 
 from dyfadet_mm.engine import Bfloat16OptimWrapper
-from dyfadet_mm.models import Points, TADDataPreprocessor
+from dyfadet_mm.models import TADDataPreprocessor
 from dyfadet_mm.registry import MODELS
 
 
@@ -263,9 +263,9 @@ def test_bfloat16_training_keeps_losses_and_gradients_in_float32(head):
     with wrapper.optim_context(model):
         batch = model.data_preprocessor(data, True)
         losses = model(**batch, mode='loss')
-        targets, _ = model.head.get_targets(
-            Points.cat(model.head.points([16, 8, 4], 'cpu')),
-            [sample.gt_instances for sample in samples])
+        targets = model.head.get_targets(
+            [torch.ones(2, 1, length).bool() for length in (16, 8, 4)],
+            [sample.gt_instances for sample in samples]).labels
     assert targets.dtype == torch.float32 and targets.any()
     assert all(loss.dtype == torch.float32 for loss in losses.values())
     losses.update(total=sum(losses.values()))

@@ -152,18 +152,21 @@ def test_windows_out_of_range_are_refused(window, words):
     overlap=st.sampled_from([0, 0.25, 0.5, 0.75, 0.99]),
     stride=st.sampled_from([1, 2, 8]))
 def test_windows_share_out_the_video(length, size, overlap, stride):
-    spans = SlidingWindows(size, overlap, stride).spans(length)
-    starts = [start for start, *_ in spans]
-    ends = [start + num_cells for start, num_cells, *_ in spans]
+    windows = SlidingWindows(size, overlap,
+                             stride).split(length,
+                                           lambda num_cells: 100 + num_cells)
+    starts = [each.start for each in windows]
+    ends = [each.start + each.length for each in windows]
+    assert all(each.padded_len == 100 + each.length for each in windows)
     assert ends[-1] == length and starts[0] == 0
     for start, end in zip(starts, ends):
         assert start % stride == 0
         assert end - start <= size
-        assert len(spans) == 1 or end - start > size - stride
+        assert len(windows) == 1 or end - start > size - stride
     for start, following in zip(starts, starts[1:]):
         assert following - start <= max(size * (1 - overlap), stride)
-    owners = [(start + (num_cells if last is None else last), start + first)
-              for start, num_cells, first, last in spans]
+    owners = [(x.start + (x.length if x.last is None else x.last),
+               x.start + x.first) for x in windows]
     assert owners[0][1] == 0 and owners[-1][0] == length
     for (last, _), (_, first) in zip(owners, owners[1:]):
         assert last == first
