@@ -12,6 +12,9 @@ OptMultiConfig = Optional[MultiConfig]
 
 #: One tensor per level.
 TensorTuple = Tuple[Tensor, ...]
+#: Of every level of a video: segments on the feature grid, (T_l, 2), or
+#: (T_l, A, 2) where every class has its own, and scores (T_l, A).
+Levels = Sequence[Tuple[Tensor, Tensor]]
 InstanceList = List[InstanceData]
 SampleList = Sequence[BaseDataElement]
 OptSampleList = Optional[SampleList]

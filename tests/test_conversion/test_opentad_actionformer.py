@@ -65,8 +65,8 @@ def test_outputs_are_those_of_its_rules(pair, lengths):
     levels = model.head.decode_by_feat(logits, offsets, neck.masks)
     for video, proposals in enumerate(theirs['proposals']):
         found = torch.cat([
-            each.segments[mask[video, 0]]
-            for each, mask in zip(levels[video], neck.masks)
+            segments[mask[video, 0]]
+            for (segments, _), mask in zip(levels[video], neck.masks)
         ])
         torch.testing.assert_close(found, proposals.float(), atol=1e-4, rtol=0)
 

@@ -92,7 +92,7 @@ def outputs(model, inputs, lengths):
     def valid(field):
         return [
             torch.cat([
-                getattr(level, field)[mask[video]]
+                level[field][mask[video]]
                 for level, mask in zip(levels[video], masks)
             ]) for video in range(len(inputs))
         ]
@@ -103,8 +103,8 @@ def outputs(model, inputs, lengths):
         neck=neck.feats,
         cls_logits=cls_logits,
         offsets=offsets,
-        proposals=valid('segments'),
-        scores=valid('scores'))
+        proposals=valid(0),
+        scores=valid(1))
 
 
 def assert_same(ours, theirs):

@@ -11,13 +11,13 @@ from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.structures import Cells, Padding, Pyramid, pad_cells
 from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
-from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
-                                     OptMultiConfig, OptSampleList, SampleList,
-                                     TensorTuple)
+from dyfadet_mm.utils.typing import (ConfigType, Levels, LossDict,
+                                     OptConfigType, OptMultiConfig,
+                                     OptSampleList, SampleList, TensorTuple)
 from dyfadet_mm.utils.weights import find_not_finite
 from .compatibility import arguments_of, build_part, check_compatibility
 from .cuda_graphs import GraphedNetwork
-from .windows import Levels, SlidingWindows, Window, merge_windows
+from .windows import SlidingWindows, Window, merge_windows
 
 # of a head that has neither training data nor weights: those of THUMOS14
 UNKNOWN_CLASSES = 20

@@ -1,13 +1,11 @@
 """Videos in testing: as a whole, or in overlapping windows of long ones."""
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor
 
 from dyfadet_mm.structures import pad_cells
-
-#: Segments (T_l, 2), or (T_l, A, 2) by class, and scores (T_l, A) of levels.
-Levels = Sequence[Tuple[Tensor, Tensor]]
+from dyfadet_mm.utils.typing import Levels
 
 
 class Window(NamedTuple):

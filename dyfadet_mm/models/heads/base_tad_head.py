@@ -13,9 +13,9 @@ from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.structures import (Cells, PackedPyramid, Padding, Pyramid,
                                    seconds_to_grid)
 from dyfadet_mm.utils.checks import check_num_levels
-from dyfadet_mm.utils.typing import (ConfigType, InstanceList, LossDict,
-                                     OptConfigType, OptMultiConfig, SampleList,
-                                     TensorTuple)
+from dyfadet_mm.utils.typing import (ConfigType, InstanceList, Levels,
+                                     LossDict, OptConfigType, OptMultiConfig,
+                                     SampleList, TensorTuple)
 from ..layers import MaskedConv1d, build_layer
 from ..task_modules import PointGenerator, Points
 
@@ -23,16 +23,6 @@ from ..task_modules import PointGenerator, Points
 Features = Union[Pyramid, Sequence[Tensor]]
 #: Of six levels, as published.
 RANGES = ((0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000))
-
-
-class LevelProposals(NamedTuple):
-    """What the head says about one level of one video."""
-
-    #: Segments on the feature grid, (T_l, 2), or (T_l, A, 2) where every
-    #: class has its own.
-    segments: Tensor
-    #: Score of every class, zero on padding, (T_l, A).
-    scores: Tensor
 
 
 class PointTargets(NamedTuple):
@@ -256,7 +246,11 @@ class BaseTADHead(BaseModule):
 
         They are followed by the masks of the valid cells, (B, 1, T_l), and by
         the actions of every video, ``grid_segments`` (N, 2) and ``labels``
-        (N,). Sums are divided by the running number of positive points.
+        (N,).
+
+        Note:
+            Eq. (10) divides by the number of positive points of a batch, the
+            published code by its running mean.
         """
         *regression, masks, batch_gt_instances = outputs
         targets = self.get_targets(masks, batch_gt_instances)
@@ -344,10 +338,11 @@ class BaseTADHead(BaseModule):
         return offsets
 
     def decode_by_feat(self, cls_logits: TensorTuple, *outputs:
-                       TensorTuple) -> List[List[LevelProposals]]:
+                       TensorTuple) -> List[Levels]:
         """Decode the outputs of :meth:`forward`, for each video and level.
 
-        They are followed by the masks of the valid cells, (B, 1, T_l).
+        They are followed by the masks of the valid cells, (B, 1, T_l), and
+        scores are zero on all others.
         """
         *regression, masks = outputs
         lengths = [mask.size(2) for mask in masks]
@@ -357,11 +352,12 @@ class BaseTADHead(BaseModule):
         scores = (scores * torch.cat(masks, 2)).transpose(1, 2)  # (B, P, A)
         offsets = torch.cat(self.to_offsets(*regression), 2).float()
         offsets = offsets.movedim(1, -1)
-        return [[
-            LevelProposals(*level) for level in zip(
-                self.coder.decode(points, offset).split(lengths),
-                score.split(lengths))
-        ] for offset, score in zip(offsets, scores)]
+        videos = []
+        for offset, score in zip(offsets, scores):
+            segments = self.coder.decode(points, offset)
+            videos.append(
+                list(zip(segments.split(lengths), score.split(lengths))))
+        return videos
 
 
 def on_grid(sample: BaseDataElement) -> InstanceData:

@@ -43,6 +43,9 @@ class DyLayer(BaseModule):
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Eq. (8)-(9).
+
+    Note:
+        The ReLU is that of the published code; Eq. (9) has none.
     """
 
     #: Lets the detector refuse a pyramid of a single level.

@@ -20,26 +20,11 @@ from .dyhead import dy_tower
 MAX_BINS = 2**20
 
 
-def boundary_logits(start: Tensor, end: Tensor,
-                    bins: Tensor) -> Tuple[Tensor, Tensor]:
-    """Logits of a start and of an end at N + 1 cells, (..., N + 1) each.
-
-    Of every cell its boundary logit plus that of the bin it falls into. Of a
-    point these are start logits of the cells N to 0 before it and end logits
-    of the cells 0 to N behind it, (..., N + 1), and logits of the start and
-    the end bins, (..., 2 * (N + 1)), all in the order of time, as the result.
-
-    Reference:
-        Shi et al., TriDet, CVPR 2023, Sec. 3.3.
-    """
-    left_bins, right_bins = bins.chunk(2, -1)
-    return start + left_bins, end + right_bins
-
-
 def expected_offsets(left: Tensor, right: Tensor) -> Tensor:
     """Expected distances to both ends, in cells, (..., 2).
 
-    Of :func:`boundary_logits`, whose softmax is the probability of a cell.
+    Of the logits of a start in the cells N to 0 before a point and of an end
+    in the cells 0 to N behind it, (..., N + 1) each, in the order of time.
     """
     steps = torch.arange(left.size(-1), device=left.device, dtype=left.dtype)
     # not matrix products, which autocast would round
@@ -53,8 +38,9 @@ class TridentHead(BaseTADHead):
 
     Two more branches give every cell logits of being the start and the end of
     an action of each class. A point's offsets are expectations over the N
-    cells on either side, see :func:`boundary_logits`, and so differ between
-    classes. The boundary branches do not train the parts before the head.
+    cells on either side, whose logits are those of the cell plus those of the
+    bin it falls into, and so differ between classes. The boundary branches do
+    not train the parts before the head.
 
     Args: Those of :class:`BaseTADHead`, of which ``reg_weight`` has no say:
         each class of a point has offsets of its own; and
@@ -142,7 +128,8 @@ class TridentHead(BaseTADHead):
         """
         num_bins, offsets = self.num_bins, []
         for level, start, end in zip(bins, start_logits, end_logits):
-            level = level.float().transpose(1, 2)  # (B, T, 2 * (N + 1))
+            level = level.float().transpose(1, 2)[:, None]
+            left, right = level.chunk(2, -1)  # (B, 1, T, N + 1)
             start = F.pad(start.float(), (num_bins, 0))
             end = F.pad(end.float(), (0, num_bins))
             step = self.num_classes
@@ -150,9 +137,9 @@ class TridentHead(BaseTADHead):
                 step = max(MAX_BINS // max(level.numel(), 1), 1)
             parts = []
             for pair in zip(start.split(step, 1), end.split(step, 1)):
-                windows = (x.unfold(2, num_bins + 1, 1) for x in pair)
-                logits = boundary_logits(*windows, level[:, None])
-                parts.append(expected_offsets(*logits))  # (B, step, T, 2)
+                before, behind = (x.unfold(2, num_bins + 1, 1) for x in pair)
+                parts.append(  # (B, step, T, 2)
+                    expected_offsets(before + left, behind + right))
             offsets.append(torch.cat(parts, 1).permute(0, 3, 2, 1))
         return tuple(offsets)
 
@@ -183,7 +170,7 @@ class TridentHead(BaseTADHead):
     def _logits_of(self, pairs: Tuple[Tensor, Tensor, Tensor],
                    bins: TensorTuple, start_logits: TensorTuple,
                    end_logits: TensorTuple) -> Tuple[Tensor, Tensor]:
-        """:func:`boundary_logits` of pairs, (M, N + 1) each."""
+        """Logits that :func:`expected_offsets` takes, of pairs."""
         video, point, label = pairs  # (M,) each, points of all levels
         num_bins = self.num_bins
         bins = torch.cat(bins, 2).transpose(1, 2).float()  # (B, P, ...)
@@ -200,8 +187,9 @@ class TridentHead(BaseTADHead):
         behind = position[:, None] + steps  # (M, N + 1)
         before = behind - num_bins
         video_, label_ = video[:, None], label[:, None]
-        start, end = start[video_, label_, before], end[video_, label_, behind]
-        return boundary_logits(start, end, bins[video, point])
+        left, right = bins[video, point].chunk(2, 1)
+        return (start[video_, label_, before] + left,
+                end[video_, label_, behind] + right)
 
 
 @MODELS.register_module()

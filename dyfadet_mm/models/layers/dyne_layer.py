@@ -1,5 +1,5 @@
 import math
-from typing import List, Optional, Tuple, Union
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -54,6 +54,12 @@ class DynELayer(BaseModule):
 
     Reference:
         Yang et al., DyFADet, ECCV 2024, Eq. (5)-(7).
+
+    Note:
+        Three things are as in the published code, not as in the paper: the
+        mean of Eq. (5) is that over time, not over channels; it weighs
+        ``fc(h)``, not ``h``; and Eq. (7) adds the normalised ``h``, not what
+        was pooled.
     """
 
     #: Statistics cover all of the padding, see :class:`PyramidEncoder`.
@@ -101,7 +107,7 @@ class DynELayer(BaseModule):
 
     def init_weights(self) -> None:
         """Draw the depth-wise weights."""
-        for conv in self._convs():
+        for conv in (self.psi, self.window, self.wide, self.fc, self.phi):
             nn.init.normal_(conv.weight, std=self.init_std)
         super().init_weights()
         self._settle()
@@ -126,7 +132,7 @@ class DynELayer(BaseModule):
             if not torch.is_grad_enabled():
                 return 0
             # in the graph, so that each has a gradient, which is zero
-            return (0 * torch.cat([x.flatten() for x in self._params()])).sum()
+            return (0 * self._weights()).sum()
         mean = h.mean(2, keepdim=True)
         if cells.counted is not None:
             count = cells.counted.sum(2, keepdim=True)
@@ -139,25 +145,18 @@ class DynELayer(BaseModule):
         """Both windows of ``h``, (B, C, T)."""
         return (self.window(h) + self.wide(h)).relu()
 
-    def _convs(self) -> Tuple[nn.Module, ...]:
-        """The depth-wise convolutions."""
-        return self.psi, self.window, self.wide, self.fc, self.phi
-
-    def _params(self) -> List[Tensor]:
-        """Their weights and biases."""
-        return [x for conv in self._convs() for x in conv.parameters()]
+    def _weights(self) -> Tensor:
+        """Weights and biases of the depth-wise convolutions, flat."""
+        convs = self.psi, self.window, self.wide, self.fc, self.phi
+        return torch.cat(
+            [x.flatten() for conv in convs for x in conv.parameters()])
 
     def _settle(self) -> None:
         """Note whether all depth-wise convolutions are zero."""
         # training leaves them so; therefore not in every forward pass, which
         # would have to wait for the device
-        params = [x.detach() for x in self._params()]
-        self.is_dead = False
-        if not any(x.is_meta for x in params):  # which hold no numbers
-            # asked together, as the host may have to wait for the answer
-            found = [x.any() for x in params]
-            found = [x.to(found[0].device) for x in found]
-            self.is_dead = not torch.stack(found).any()
+        weights = self._weights().detach()
+        self.is_dead = bool(not weights.is_meta and not weights.any())
 
     def train(self, mode: bool = True) -> nn.Module:
         """Also called by ``eval``."""

@@ -17,9 +17,8 @@ from dyfadet_mm.ops.soft_nms import best_first
 from dyfadet_mm.registry import TASK_UTILS
 from dyfadet_mm.structures import grid_to_seconds
 from dyfadet_mm.utils.checks import complete_cfg
-from dyfadet_mm.utils.typing import OptConfigType
+from dyfadet_mm.utils.typing import Levels, OptConfigType
 
-Levels = Sequence[Tuple[Tensor, Tensor]]
 Candidates = Tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -70,14 +69,13 @@ class SegmentPostprocessor:
         for name in ('score_thr', 'min_length', 'voting_thr'):
             setattr(self, name, check_number(name, getattr(self, name)))
 
-    def __call__(self, levels: Sequence[Tuple[Tensor, Tensor]],
-                 metainfo: dict) -> InstanceData:
+    def __call__(self, levels: Levels, metainfo: dict) -> InstanceData:
         """Detect in one video.
 
         Args:
             levels (Sequence[tuple[Tensor, Tensor]]): For each level, segments
-                on the feature grid, (T_l, 2) or for every class
-                (T_l, A, 2), and scores (T_l, A).
+                on the feature grid, (T_l, 2) or by class (T_l, A, 2), and
+                scores (T_l, A).
             metainfo (dict): ``fps``, ``feat_stride``, ``feat_num_frames``
                 and ``duration`` (seconds) of the video.
 

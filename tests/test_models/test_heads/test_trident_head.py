@@ -318,13 +318,12 @@ def test_two_paddings_give_the_same_detections(tower, kernels, make_pyramid,
         [F.pad(x, (0, 6 // 2**i)) for i, x in enumerate(pyramid.feats)],
         Cells.of([9, 5], 20, 'cpu'))
     for ours, theirs in zip(decode(head, pyramid), decode(head, longer)):
-        for level, (x, y) in enumerate(zip(ours, theirs)):
-            valid = x.scores.any(1)
-            same = y.scores[:len(valid)]
-            torch.testing.assert_close(x.scores, same)
-            assert not y.scores[len(valid):].any()
-            torch.testing.assert_close(x.segments[valid],
-                                       y.segments[:len(valid)][valid])
+        for (segments, scores), (same, others) in zip(ours, theirs):
+            valid = scores.any(1)
+            torch.testing.assert_close(scores, others[:len(valid)])
+            assert not others[len(valid):].any()
+            torch.testing.assert_close(segments[valid],
+                                       same[:len(valid)][valid])
 
 
 @pytest.mark.parametrize('length', [1, 2, 3, 11])
@@ -347,7 +346,7 @@ def test_segments_are_offsets_in_strides(make_pyramid):
     head = make_head()
     [_, levels] = head.decode_by_feat(*outputs, masks)
     offsets = head.to_offsets(*outputs[1:])[1]  # (B, 2, T, A)
-    left, right = levels[1].segments[2, 1].tolist()  # cell 2 is position 4
+    left, right = levels[1][0][2, 1].tolist()  # cell 2 is position 4
     assert left == pytest.approx(4 - 2 * offsets[1, 0, 2, 1].item())
     assert right == pytest.approx(4 + 2 * offsets[1, 1, 2, 1].item())
 
