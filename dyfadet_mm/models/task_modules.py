@@ -1,6 +1,6 @@
 import math
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class Points(NamedTuple):
-    """Points of one or several levels on the feature grid."""
+    """Points of one or several levels on the feature grid, finest first."""
 
     #: Positions in cells of the feature grid, (P,).
     position: Tensor
@@ -23,11 +23,6 @@ class Points(NamedTuple):
     regression_range: Tensor
     #: Stride of the point's level in cells, (P,).
     stride: Tensor
-
-    @classmethod
-    def cat(cls, mlvl_points: Sequence['Points']) -> 'Points':
-        """Join the points of several levels, finest first."""
-        return cls(*(torch.cat(field) for field in zip(*mlvl_points)))
 
 
 @TASK_UTILS.register_module()
@@ -58,9 +53,8 @@ class PointGenerator:
         #: Levels of the pyramid.
         self.num_levels = len(self.regression_ranges)
 
-    def __call__(self, lengths: Sequence[int],
-                 device: torch.device) -> List[Points]:
-        """Place the points of every level, of so many cells.
+    def __call__(self, lengths: Sequence[int], device: torch.device) -> Points:
+        """Place the points of all levels, of so many cells each.
 
         Raises:
             ValueError: If there are not as many levels as ranges.
@@ -70,17 +64,16 @@ class PointGenerator:
                 f'regression_ranges must have one pair for each of the '
                 f'{len(lengths)} levels, but got {self.num_levels}')
         ranges = to_device(self.regression_ranges, device).float()
-        mlvl_points = []
+        levels = []
         for level, length in enumerate(lengths):
             stride = 2**level
             position = torch.arange(
                 length, device=device, dtype=torch.float32) * stride
             if self.offset:
                 position = position + self.offset
-            mlvl_points.append(
-                Points(position, ranges[level].expand(length, 2),
-                       torch.full_like(position, stride)))
-        return mlvl_points
+            levels.append((position, ranges[level].expand(length, 2),
+                           torch.full_like(position, stride)))
+        return Points(*map(torch.cat, zip(*levels)))
 
 
 class Assignment(NamedTuple):

@@ -359,7 +359,7 @@ def test_a_recipe_of_spread_cells_follows(converter, tmp_path):
     assert 'window' not in cfg.model
     # cell 3 of a video of 64 seconds begins after 6 and is centred at 7
     head = MODELS.build(cfg.model).head
-    position = head.points([32, 16, 8], 'cpu')[0].position[3:4]
+    position = head.points([32, 16, 8], 'cpu').position[3:4]
     assert grid_to_seconds(position, 30, 60, 60).tolist() == [6.]
 
 

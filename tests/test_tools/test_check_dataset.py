@@ -430,12 +430,13 @@ def test_levels_agree_with_the_targets_of_single_actions(tool):
     start = rng.uniform(-1, 25, 50)
     segments = np.stack([start, start + rng.exponential(6, 50)], 1)
     found = levels_of_actions(head, 26, segments)
-    mlvl = head.points([26, 13, 7], torch.device('cpu'))
+    lengths = [26, 13, 7]
+    points = head.points(lengths, torch.device('cpu'))
+    mlvl = list(map(Points, *(x.split(lengths) for x in points)))
     for segment, row in zip(segments, found):
         for level, points in enumerate(mlvl):
             labels = head.assigner.assign(
-                Points.cat([points]),
-                torch.tensor(segment[None], dtype=torch.float32),
+                points, torch.tensor(segment[None], dtype=torch.float32),
                 torch.tensor([0]), 1).labels
             assert row[level] == bool(labels.any())
 

@@ -10,7 +10,6 @@ from dataset_grid_checks import outside_video
 from dataset_survey import Survey, share, some
 
 from dyfadet_mm.models.heads import BaseTADHead
-from dyfadet_mm.models.task_modules import Points
 
 REMEDY = ('if segments, stride and fps are right, change regression_ranges of '
           'the head, or use features of a smaller stride')
@@ -50,7 +49,7 @@ def levels_of_actions(head: BaseTADHead, num_cells: int,
     """
     num_levels = head.num_levels
     lengths = [math.ceil(num_cells / 2**n) for n in range(num_levels)]
-    points = Points.cat(head.points(lengths, torch.device('cpu')))
+    points = head.points(lengths, torch.device('cpu'))
     level = torch.repeat_interleave(
         torch.arange(num_levels), torch.tensor(lengths))
     found = np.zeros((len(segments), num_levels), bool)

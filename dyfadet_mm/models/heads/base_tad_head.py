@@ -17,7 +17,7 @@ from dyfadet_mm.utils.typing import (ConfigType, InstanceList, Levels,
                                      LossDict, OptConfigType, OptMultiConfig,
                                      SampleList, TensorTuple)
 from ..layers import MaskedConv1d, build_layer
-from ..task_modules import PointGenerator, Points
+from ..task_modules import PointGenerator
 
 #: What MMDetection's necks and backbones give, or ours.
 Features = Union[Pyramid, Sequence[Tensor]]
@@ -230,8 +230,7 @@ class BaseTADHead(BaseModule):
                     batch_gt_instances: InstanceList) -> PointTargets:
         """Targets of all points, see :meth:`loss_by_feat`."""
         valid = torch.cat(masks, 2)[:, 0]  # (B, P)
-        points = Points.cat(
-            self.points([mask.size(2) for mask in masks], valid.device))
+        points = self.points([mask.size(2) for mask in masks], valid.device)
         labels, offsets = [], []
         for gt in batch_gt_instances:
             target = self.assigner.assign(points, gt.grid_segments, gt.labels,
@@ -346,7 +345,7 @@ class BaseTADHead(BaseModule):
         """
         *regression, masks = outputs
         lengths = [mask.size(2) for mask in masks]
-        points = Points.cat(self.points(lengths, masks[0].device))
+        points = self.points(lengths, masks[0].device)
         # all levels at once, P points
         scores = torch.cat(cls_logits, 2).float().sigmoid()
         scores = (scores * torch.cat(masks, 2)).transpose(1, 2)  # (B, P, A)

@@ -7,6 +7,7 @@ from mmengine.structures import InstanceData
 
 from dyfadet_mm.models import BaseTADHead
 from dyfadet_mm.models.losses import DIoULoss, FocalLoss
+from dyfadet_mm.models.task_modules import Points
 
 RANGES = ((0, 4), (4, 1e4))
 
@@ -73,8 +74,9 @@ def slow_losses(head, outputs, gts, smoothing=0.):
     cls_sum, reg_sum, positives = 0., 0., 0
     for video, gt in enumerate(gts):
         for level in range(2):
-            [points] = head.points([masks[level].size(2)] * 2,
-                                   'cpu')[level:level + 1]
+            lengths = [x.size(2) for x in masks]
+            points = Points(*(x.split(lengths)[level]
+                              for x in head.points(lengths, 'cpu')))
             target = head.assigner.assign(points, gt.grid_segments, gt.labels,
                                           3)
             for t in range(masks[level].size(2)):

@@ -11,6 +11,7 @@ from slow_layers import slow_conv
 from dyfadet_mm.models import ConvTower, DyTower, TridentHead
 from dyfadet_mm.models.heads import trident_head
 from dyfadet_mm.models.losses import DIoULoss, FocalLoss
+from dyfadet_mm.models.task_modules import Points
 from dyfadet_mm.structures import Cells, Pyramid
 
 RANGES = ((0, 4), (4, 1e4))
@@ -153,7 +154,9 @@ def slow_losses(head, outputs, masks, gts, smoothing):
     for video, gt in enumerate(gts):
         for level, mask in enumerate(masks):
             logits, bins, start, end = (x[level][video] for x in outputs)
-            points = head.points([x.size(2) for x in masks], 'cpu')[level]
+            lengths = [x.size(2) for x in masks]
+            points = Points(*(x.split(lengths)[level]
+                              for x in head.points(lengths, 'cpu')))
             target = head.assigner.assign(points, gt.grid_segments, gt.labels,
                                           head.num_classes)
             goals = head.coder.encode(points, target.segments).double()

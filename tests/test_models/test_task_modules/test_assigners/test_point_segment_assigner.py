@@ -3,13 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyfadet_mm.models import PointGenerator, Points, PointSegmentAssigner
+from dyfadet_mm.models import PointGenerator, PointSegmentAssigner
 
 WIDE = [(0, 1e4)]
 
 
 def assign(segments, labels, lengths, ranges, num_classes=3, **kwargs):
-    points = Points.cat(PointGenerator(ranges)(lengths, 'cpu'))
+    points = PointGenerator(ranges)(lengths, 'cpu')
     target = PointSegmentAssigner(**kwargs).assign(
         points,
         torch.tensor(segments).float().reshape(-1, 2),
