@@ -3,8 +3,7 @@ import math
 
 import numpy as np
 
-from dyfadet_mm.ops.nms_rounds import make_decay
-from dyfadet_mm.ops.soft_nms import LENGTH_EPS, best_first
+from dyfadet_mm.ops.soft_nms import LENGTH_EPS, best_first, make_decay
 
 #: A candidate: segment, class, score at first and as it has decayed, and
 #: whether nothing unknown has had a say in it.

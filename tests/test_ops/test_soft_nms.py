@@ -1,4 +1,5 @@
 import contextlib
+import importlib
 import math
 
 import numpy as np
@@ -8,9 +9,11 @@ from device_waits import DeviceWaits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyfadet_mm.ops import host, nms_rounds, soft_nms
+from dyfadet_mm.ops import host, soft_nms
 from dyfadet_mm.ops.soft_nms import best_first, soft_nms_reference
 
+# the package has the function of that name
+module = importlib.import_module('dyfadet_mm.ops.soft_nms')
 METHODS = ['gaussian', 'linear', 'hard']
 
 
@@ -44,8 +47,8 @@ def random_candidates(num, num_classes, seed):
 def small_steps():
     """Few candidates are tried alone, and blocks are small."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nms_rounds, 'FEW', 4)
-        patch.setattr(nms_rounds, 'BLOCK_SIZE', 5)
+        patch.setattr(module, 'FEW', 4)
+        patch.setattr(module, 'BLOCK_SIZE', 5)
         yield
 
 

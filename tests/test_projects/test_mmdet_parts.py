@@ -18,7 +18,7 @@ from one_step import ONE_STEP, ROOT, check_one_step, load_tool, run_one_step
 from real_layouts import THUMOS14, write_thumos14
 from torch import nn
 
-from dyfadet_mm.models import DyHead
+from dyfadet_mm.models import DyHead, ScoreFusion
 from dyfadet_mm.registry import MODELS
 
 CONFIGS = ROOT / 'projects/mmdet_parts/configs'
@@ -212,15 +212,23 @@ class TwoCells(BaseDenseHead):
         ]
 
 
-def test_our_detector_takes_a_dense_head_of_theirs():
+def test_our_detector_takes_a_dense_head_of_theirs(tmp_path):
     model = build('fpn')
     model.head = TwoCells()
     sample = ActionDataSample(
+        metainfo=dict(video_id='v'),
         gt_instances=InstanceData(
             segments=torch.tensor([[1., 9.]]), labels=torch.tensor([0])))
     batch = dict(inputs=[torch.randn(2048, 40)], data_samples=[sample])
     [found] = model.test_step(batch)
     assert found.pred_instances.segments.tolist() == [[0., 2.]]
+    [score] = found.pred_instances.scores.tolist()
+    (tmp_path / 'scores.json').write_text('{"v": [0.1, 0.2, 0.7]}')
+    model.score_fusion = ScoreFusion(
+        str(tmp_path / 'scores.json'), topk=1, method='product')
+    [found] = model.test_step(batch)
+    assert found.pred_instances.labels.tolist() == [2]
+    assert found.pred_instances.scores.tolist() == pytest.approx([0.7 * score])
     data = model.data_preprocessor(batch, True)
     losses = model(**data, mode='loss')
     losses['loss_cls'].backward()

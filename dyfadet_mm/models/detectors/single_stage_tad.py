@@ -272,17 +272,15 @@ class SingleStageTAD(BaseModel):
         Raises:
             ValueError: If scores or segments of a video are not finite.
         """
-        if not self._decodes:
+        if self._decodes:
+            windows = self._windows(inputs.size(2), data_samples)
+            found = detect_batch(self.postprocessor,
+                                 self._propose(inputs, windows),
+                                 [sample.metainfo for sample in data_samples])
+        else:
             with self._precision(inputs.device):
                 x = self._head_inputs(inputs, data_samples)
-            found = self.head.predict(x, data_samples, rescale=True)
-            for sample, detections in zip(data_samples, found):
-                sample.pred_instances = detections
-            return data_samples
-        windows = self._windows(inputs.size(2), data_samples)
-        found = detect_batch(self.postprocessor,
-                             self._propose(inputs, windows),
-                             [sample.metainfo for sample in data_samples])
+            found = iter(self.head.predict(x, data_samples, rescale=True))
         for feats, sample in zip(inputs, data_samples):
             try:
                 detections = next(found)

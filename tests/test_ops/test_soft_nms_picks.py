@@ -1,10 +1,13 @@
+import importlib
 import math
 
 import numpy as np
 import pytest
 
-from dyfadet_mm.ops import nms_rounds
-from dyfadet_mm.ops.nms_rounds import make_decay, pick
+from dyfadet_mm.ops.soft_nms import make_decay, pick
+
+# the package has the function of that name
+module = importlib.import_module('dyfadet_mm.ops.soft_nms')
 
 
 def lay_out(segments, scores=()):
@@ -62,7 +65,7 @@ def test_picks_by_hand():
 def test_candidates_worse_than_the_output_are_left_out(monkeypatch, length,
                                                        num):
     """Twice ``max_num`` are tried first, and all where that is not enough."""
-    monkeypatch.setattr(nms_rounds, 'FEW', 4)
+    monkeypatch.setattr(module, 'FEW', 4)
     segments = [[10 * i, 10 * i + length] for i in range(50)]
     scores = [1 - i / 100 for i in range(50)]
     candidates, groups, decay, *limits = make_args(
