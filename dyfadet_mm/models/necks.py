@@ -82,7 +82,7 @@ class FPN1d(BaseModule):
             for _ in range(num_levels))
         self.fpn_convs = ModuleList(
             MaskedConv1d(
-                out_channels, out_channels, 3, out_channels, bias=not norm)
+                out_channels, out_channels, groups=out_channels, bias=not norm)
             for _ in range(num_levels))
         self.norms = ModuleList(
             ChannelLayerNorm(out_channels) if norm else nn.Identity()

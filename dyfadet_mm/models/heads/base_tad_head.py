@@ -164,10 +164,15 @@ class BaseTADHead(BaseModule):
         return build_layer(
             cfg, setting, self, kernel_size=kernel_size, **self._tower_args)
 
+    @property
+    def class_convs(self) -> List[nn.Module]:
+        """list[nn.Module]: Convolutions that give logits of the classes."""
+        return [self.conv_cls]
+
     def init_weights(self) -> None:
         """Start every class at its prior probability."""
-        nn.init.constant_(self.conv_cls.bias,
-                          bias_init_with_prob(self.prior_prob))
+        for conv in self.class_convs:
+            nn.init.constant_(conv.bias, bias_init_with_prob(self.prior_prob))
         self.lower_classes(self.empty_classes)
         nn.init.zeros_(self.conv_reg.bias)
         super().init_weights()
@@ -175,7 +180,8 @@ class BaseTADHead(BaseModule):
     def lower_classes(self, labels: Sequence[int]) -> None:
         """Start classes without training data at a probability of 1e-6."""
         with torch.no_grad():
-            self.conv_cls.bias[list(labels)] = bias_init_with_prob(1e-6)
+            for conv in self.class_convs:
+                conv.bias[list(labels)] = bias_init_with_prob(1e-6)
 
     def forward(self, x: Features) -> Tuple[TensorTuple, ...]:
         """Run both branches on features (B, C, T_l) of every level.

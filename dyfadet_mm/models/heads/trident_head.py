@@ -1,9 +1,8 @@
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 
 from dyfadet_mm.ops import is_traced
@@ -99,18 +98,10 @@ class TridentHead(BaseTADHead):
         """What the logits of the bins end in."""
         return offsets.relu() if self.rectify_bins else offsets
 
-    def init_weights(self) -> None:
-        """Start every class at its prior probability, on boundaries too."""
-        for conv in (self.conv_start, self.conv_end):
-            nn.init.constant_(conv.bias, bias_init_with_prob(self.prior_prob))
-        super().init_weights()
-
-    def lower_classes(self, labels: Sequence[int]) -> None:
-        """Start classes without training data at a probability of 1e-6."""
-        super().lower_classes(labels)
-        with torch.no_grad():
-            for conv in (self.conv_start, self.conv_end):
-                conv.bias[list(labels)] = bias_init_with_prob(1e-6)
+    @property
+    def class_convs(self) -> List[nn.Module]:
+        """list[nn.Module]: See :class:`BaseTADHead`; boundaries as well."""
+        return [self.conv_cls, self.conv_start, self.conv_end]
 
     def _branches(self, x: Tensor, packed: Cells) -> List[Tensor]:
         """Classes, bins, starts and ends, (1, A or 2 * (N + 1), N_cells)."""

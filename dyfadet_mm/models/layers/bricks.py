@@ -79,8 +79,9 @@ class MaskedGroupNorm(nn.GroupNorm):
 
 def check_kernel_size(kernel_size: int) -> None:
     """Refuse kernels that no cell is in the middle of."""
-    if kernel_size % 2 == 0:
-        raise ValueError(f'kernel_size must be odd, but got {kernel_size}')
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError('kernel_size must be odd and positive, but got '
+                         f'{kernel_size}')
 
 
 @MODELS.register_module()
@@ -90,11 +91,11 @@ class MaskedConv1d(nn.Conv1d):
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
-        kernel_size (int): Odd number of taps K.
-        groups (int): Groups of the convolution. Defaults to 1.
-        bias (bool): Whether to add a bias. Defaults to True.
+        kernel_size (int): K, an odd number of taps. Defaults to 3.
         stride (int): r; output cell i belongs to input cell r * i. Defaults
             to 1.
+        groups (int): Groups of the convolution. Defaults to 1.
+        bias (bool): Whether to add a bias. Defaults to True.
 
     Raises:
         ValueError: If ``kernel_size`` is even.
@@ -103,10 +104,10 @@ class MaskedConv1d(nn.Conv1d):
     def __init__(self,
                  in_channels: int,
                  out_channels: int,
-                 kernel_size: int,
+                 kernel_size: int = 3,
+                 stride: int = 1,
                  groups: int = 1,
-                 bias: bool = True,
-                 stride: int = 1) -> None:
+                 bias: bool = True) -> None:
         check_kernel_size(kernel_size)
         super().__init__(in_channels, out_channels, kernel_size, stride,
                          kernel_size // 2, 1, groups, bias)

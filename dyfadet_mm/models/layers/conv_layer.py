@@ -86,8 +86,8 @@ class ConvPath(BaseModule):
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         self.stride = stride
-        self.conv = MaskedConv1d(
-            in_channels, out_channels, kernel_size, stride=stride)
+        self.conv = MaskedConv1d(in_channels, out_channels, kernel_size,
+                                 stride)
         self.norm = build_norm(out_channels, norm_cfg, self)
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:

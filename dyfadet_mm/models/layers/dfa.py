@@ -113,8 +113,8 @@ class TemporalGate(BaseModule):
                              f'but got {formation!r}')
         self.axes = axes[formation]
         groups = 1 if formation == 'k' else channels
-        self.conv = GateConv1d(
-            channels, math.prod(self.axes), kernel_size, groups, stride=stride)
+        self.conv = GateConv1d(channels, math.prod(self.axes), kernel_size,
+                               stride, groups)
         if init_bias is not None:
             nn.init.constant_(self.conv.bias, init_bias)
         self.act = MODELS.build(act_cfg)
@@ -158,7 +158,7 @@ class DFAConv1d(BaseModule):
     ``x_s(t) = x(t + s - K // 2)`` and the gate ``M = TemporalGate(x)``.
     Padding is read as zero. It is an Op of :class:`ConvLayer`.
 
-    Args: Those of :class:`PlainConv1d`, and
+    Args: The first four of :class:`MaskedConv1d`, and
         formation (str): Of the :class:`TemporalGate`. Defaults to ``'c'``.
         tau (float): Of the gate's ``GeReTanH``, and the bias of the gate at
             the start, which opens it about half of the way. A bias of zero

@@ -77,9 +77,6 @@ class DynELayer(BaseModule):
                  norm_cfg: ConfigType = dict(),
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError('kernel_size must be odd and positive, '
-                             f'but got {kernel_size}')
         if stride not in (1, 2):
             raise ValueError(f'stride must be 1 or 2, but got {stride}')
         self.stride = stride
@@ -89,7 +86,8 @@ class DynELayer(BaseModule):
         wide = scaled_kernel_size(kernel_size, factor)
         sizes = kernel_size, kernel_size, wide, 1, 1
         self.psi, self.window, self.wide, self.fc, self.phi = (
-            MaskedConv1d(channels, channels, size, channels) for size in sizes)
+            MaskedConv1d(channels, channels, size, groups=channels)
+            for size in sizes)
         #: Whether the five are all zero.
         self.is_dead = False
 

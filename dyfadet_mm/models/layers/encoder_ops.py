@@ -16,21 +16,13 @@ class PlainConv1d(MaskedConv1d):
 
     The input is not masked: the last valid cells read padding.
 
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel_size (int): K, an odd number of taps. Defaults to 3.
-        stride (int): r; output cell i belongs to input cell r * i. Defaults
-            to 1.
+    Args: Those of :class:`MaskedConv1d`.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 kernel_size: int = 3,
-                 stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride=stride)
-        self.reach = kernel_size // 2
+    @property
+    def reach(self) -> int:
+        """int: Padded cells that a valid one reads."""
+        return self.kernel_size[0] // 2
 
     def init_weights(self) -> None:
         """Zero the bias, as at the start; the weight keeps that."""
@@ -50,7 +42,7 @@ class DeformConv1d(BaseModule):
     start at zero, so that the layer starts as a convolution. ``x(p)`` is
     linear between two cells; cells outside the grid and padding are zero.
 
-    Args: Those of :class:`PlainConv1d`.
+    Args: The first four of :class:`MaskedConv1d`.
 
     Reference:
         Dai et al., Deformable Convolutional Networks, ICCV 2017; in 1-D.
@@ -123,7 +115,7 @@ class TD3dConv1d(DeformConv1d):
     ``m * x``. U, u and the offsets start at zero, so that the layer starts as
     a convolution. The 1x1 convolution e has no bias, which a softmax ignores.
 
-    Args: Those of :class:`PlainConv1d`.
+    Args: The first four of :class:`MaskedConv1d`.
 
     Note:
         The simplest form of temporal deformable convolution in 1-D; the
@@ -158,7 +150,7 @@ class DynamicConv1d(BaseModule):
     shared by groups of consecutive output channels. Taps outside the grid
     read zero and keep their weight. It starts near the mean of the taps.
 
-    Args: Those of :class:`PlainConv1d`, and
+    Args: The first four of :class:`MaskedConv1d`, and
         num_groups (int): G, kernels of a cell, a divisor of
             ``out_channels``. Defaults to 8.
 

@@ -90,8 +90,8 @@ class Projection(nn.Module):
     def __init__(self, channels: int, stride: int,
                  norm_cfg: ConfigType) -> None:
         super().__init__()
-        self.conv = MaskedConv1d(
-            channels, channels, 3, channels, bias=False, stride=stride)
+        self.conv = MaskedConv1d(channels, channels, 3, stride, channels,
+                                 False)
         self.norm = build_norm(channels, norm_cfg, self)
         self.linear = MaskedConv1d(channels, channels, 1)
 

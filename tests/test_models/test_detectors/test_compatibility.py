@@ -208,7 +208,7 @@ def test_parts_that_fit_or_do_not_say_are_built(changes):
 
 @pytest.mark.parametrize('changes, words', [
     (dict(head=dict(kernel_size=4)),
-     'model.head: kernel_size must be odd, but got 4'),
+     'model.head: kernel_size must be odd and positive, but got 4'),
     (dict(backbone=dict(kernel_size=2)),
      'model.backbone: kernel_size must be odd and positive, but got 2'),
     (dict(data_preprocessor=dict(pad_to='day')),

@@ -10,7 +10,7 @@ from dyfadet_mm.models import MaskedConv1d
                                                  (3, 1), (5, 2)])
 def test_conv_equals_its_definition(kernel_size, length, groups, bias,
                                     randomise, make_cells):
-    conv = randomise(MaskedConv1d(4, 8, kernel_size, groups, bias))
+    conv = randomise(MaskedConv1d(4, 8, kernel_size, 1, groups, bias))
     x = torch.randn(2, 4, length).double()
     mask = make_cells([length, (length + 1) // 2], length).mask
     out = conv(x, mask)
@@ -33,5 +33,7 @@ def test_every_parameter_gets_a_gradient():
 
 
 def test_even_kernels_are_refused():
-    with pytest.raises(ValueError, match='kernel_size must be odd, but got 2'):
+    with pytest.raises(
+            ValueError,
+            match='kernel_size must be odd and positive, but got 2'):
         MaskedConv1d(4, 3, 2)

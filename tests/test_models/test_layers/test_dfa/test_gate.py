@@ -101,7 +101,7 @@ def test_gate_starts_at_the_bias_that_is_asked_for():
 @pytest.mark.parametrize(
     'kwargs, message',
     [(dict(formation='kc'), r"formation must be one of .*, but got 'kc'"),
-     (dict(kernel_size=4), 'kernel_size must be odd, but got 4')])
+     (dict(kernel_size=4), 'kernel_size must be odd and positive, but got 4')])
 def test_gate_refuses_what_it_cannot_build(kwargs, message):
     with pytest.raises(ValueError, match=message):
         TemporalGate(4, **kwargs)

@@ -83,6 +83,6 @@ def test_ops_run_in_mixed_precision(op):
 def test_even_kernels_are_refused(op, kernel_size):
     with pytest.raises(
             ValueError,
-            match=f'kernel_size must be odd, but got '
+            match=f'kernel_size must be odd and positive, but got '
             f'{kernel_size}'):
         op(3, 8, kernel_size)
