@@ -212,6 +212,19 @@ class TwoCells(BaseDenseHead):
         ]
 
 
+@pytest.mark.parametrize('option', [
+    dict(window=dict(size=96)),
+    dict(window=dict()),
+    dict(cuda_graph=True),
+])
+def test_what_a_head_of_theirs_cannot_do_is_refused(option):
+    cfg = dict(load_recipe('fpn').model, head=dict(type=TwoCells), **option)
+    with DefaultScope.overwrite_default_scope('dyfadet_mm'):
+        with pytest.raises(
+                ValueError, match='left out with a head .*TwoCells'):
+            MODELS.build(cfg)
+
+
 def test_our_detector_takes_a_dense_head_of_theirs(tmp_path):
     model = build('fpn')
     model.head = TwoCells()

@@ -68,8 +68,9 @@ class SingleStageTAD(BaseModel):
 
     Raises:
         ValueError: If ``predict_dtype`` is none of these, ``window`` is out
-            of range, a part refuses its config, or the parts do not fit
-            together (:func:`check_compatibility`).
+            of range, or it or ``cuda_graph`` is set for a head without
+            ``decode_by_feat``, a part refuses its config, or the parts do not
+            fit together (:func:`check_compatibility`).
     """
 
     def __init__(self,
@@ -114,11 +115,12 @@ class SingleStageTAD(BaseModel):
         self.postprocessor = TASK_UTILS.build(postprocessor)
         self.predict_dtype = predict_dtype
         self.windows = None
+        if (window is not None or cuda_graph) and not self._decodes:
+            raise ValueError(
+                'window and cuda_graph must be left out with a head that has '
+                f'no decode_by_feat, but got {window} and {cuda_graph} with '
+                f'{type(self.head).__name__}')
         if window is not None:
-            if not self._decodes:
-                raise ValueError('window must be None with a head that has no '
-                                 f'decode_by_feat, but got {window} with '
-                                 f'{type(self.head).__name__}')
             stride = 2**(self.head.num_levels - 1)
             self.windows = SlidingWindows(
                 **complete_cfg(window, 'window', self, stride=stride))
