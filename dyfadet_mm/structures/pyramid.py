@@ -66,6 +66,8 @@ class Cells:
                 for length in lengths
             ]
         self._is_full = lengths is None
+        # cells of every video where none is cut off
+        self._total = mask.size(2)
         # what these stand for, and how many of them each does
         self._finer: Optional[Cells] = None
         self._stride = 1
@@ -143,6 +145,7 @@ class Cells:
         part = Cells(mask, self.padding)
         part._finer, part._stride = self, stride
         part._is_full = self._is_full
+        part._total = -(-self._total // stride)
         if not self._is_full:
             part.extents = [part._count(num) for num in self.extents]
         return part
@@ -157,8 +160,21 @@ class Cells:
 
     @property
     def counted(self) -> Optional[Tensor]:
-        """Tensor: Cells that statistics cover, None for all, (B, 1, T)."""
+        """Tensor: Cells that count for something, None for all, (B, 1, T)."""
         return self.mask if self.padding is Padding.IGNORED else None
+
+    @property
+    def repeats(self) -> Optional[Tensor]:
+        """Tensor: How often statistics count a cell, None for once, (B, 1, T).
+
+        The last one counts for those that were cut off behind it as well.
+        """
+        rest = self._total - self.mask.size(2)
+        if self.padding is Padding.IGNORED or rest == 0:
+            return self.counted
+        return F.pad(
+            torch.ones_like(self.mask[..., 1:], dtype=torch.float), (0, 1),
+            value=1 + rest)
 
     def clean(self, x: Tensor) -> Tensor:
         """Zero the padding of (B, C, T) where it counts for nothing."""

@@ -10,6 +10,7 @@ from plain import plain_backbone, plain_extract_feat, plain_head
 from dyfadet_mm.models import ConvHead, DyHead, DynEBackbone, SingleStageTAD
 from dyfadet_mm.structures import Cells, Pyramid
 
+structures = importlib.import_module('dyfadet_mm.structures.pyramid')
 # the package has the function of that name
 conv1d = importlib.import_module('dyfadet_mm.ops.conv1d')
 #: Largest deviation, relative to the largest number of a tensor or to 1.
@@ -118,7 +119,7 @@ def test_heads(kind, kernel_size, num_layers, num_levels, shares, total,
                                    ()), pyramid.feats, dtype)
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
+@settings(deadline=None, derandomize=True, max_examples=40)
 @given(
     kernel_size=st.sampled_from([1, 3, 5]),
     arch=st.tuples(st.integers(1, 2), st.integers(0, 2), st.integers(0, 3)),
@@ -127,11 +128,12 @@ def test_heads(kind, kernel_size, num_layers, num_levels, shares, total,
     fpn=st.booleans(),
     shares=SHARES,
     total=st.one_of(st.integers(1, 4), st.integers(5, 40)),
+    multiple=st.sampled_from([1, 8, 32]),
     padding=PADDINGS,
     dtype=DTYPES,
     seed=st.integers(0, 99))
 def test_encoders(kernel_size, arch, idle, position, fpn, shares, total,
-                  padding, dtype, seed):
+                  multiple, padding, dtype, seed):
     num_levels = arch[2] + 1
     length = dict(max_seq_len=position or 8)
     if position is not None:
@@ -164,7 +166,10 @@ def test_encoders(kernel_size, arch, idle, position, fpn, shares, total,
     draw(model, dtype, seed)
     if idle:
         _zero_the_depth_wise_convolutions(model)
-    cells = cells_of(shares, total, padding)
+    with pytest.MonkeyPatch.context() as patch:
+        # the lower, the more of the padding is left out
+        patch.setattr(structures, 'LENGTH_MULTIPLE', multiple)
+        cells = cells_of(shares, total, padding)
     inputs = torch.randn(len(shares), 5, total, dtype=dtype)
     encoder = torch.nn.ModuleList([model.backbone, model.neck])
     assert_equal_paths(encoder,

@@ -116,6 +116,17 @@ def test_a_cut_keeps_the_first_cells(padding):
     assert cut.padding is cells.padding
 
 
+def test_the_last_cell_stands_for_those_that_were_cut_off():
+    cells = Cells.of([3], 30, 'cpu')
+    assert cells.repeats is None and cells.halved.repeats is None
+    cut = cells.cut(8)
+    assert cut.repeats.tolist() == [[[1] * 7 + [23]]]
+    assert cut.halved.repeats.tolist() == [[[1] * 3 + [12]]]  # of 15
+    assert cut.halved.halved.repeats.tolist() == [[[1, 7]]]  # of 8
+    ignored = Cells.of([3], 30, 'cpu', 'ignored').cut(4)
+    assert ignored.repeats.tolist() == [[[1, 1, 1, 0]]]
+
+
 @EVERY_PADDING
 def test_only_ignored_padding_counts_for_nothing(padding):
     cells, x = Cells.of([2], 3, 'cpu', padding), torch.ones(1, 1, 3)

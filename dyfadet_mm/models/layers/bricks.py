@@ -59,22 +59,25 @@ def build_norm(channels: int, norm_cfg: ConfigType,
 class MaskedGroupNorm(nn.GroupNorm):
     """GroupNorm over time whose statistics can leave out padding."""
 
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
-        """Normalise (B, C, T); a mask (B, 1, T) says which cells count."""
-        if mask is None:
+    def forward(self, x: Tensor, repeats: Optional[Tensor] = None) -> Tensor:
+        """Normalise (B, C, T); ``repeats`` says how often a cell counts."""
+        if repeats is None:
             # as images, because only those keep the channels-last order
             return super().forward(x[:, :, None]).squeeze(2)
-        groups = x.unflatten(1, (self.num_groups, -1))  # (B, G, C / G, T)
-        mask = mask[:, None]  # (B, 1, 1, T)
-        count = mask.sum((2, 3), keepdim=True).clamp(min=1) * groups.size(2)
+        rows = x.transpose(1, 2)  # (B, T, C), the order of their memory
+        # whole numbers that half precision does not have
+        repeats = repeats.to(torch.promote_types(x.dtype, torch.float))
+        share = repeats / repeats.sum(2, keepdim=True).clamp(min=1)
 
         def mean(values: Tensor) -> Tensor:
-            return (values * mask).sum((2, 3), keepdim=True) / count
+            """That of each group, (B, T, C) to (B, 1, C)."""
+            sums = (share.transpose(1, 2) * values).sum(1, keepdim=True)
+            groups = sums.unflatten(2, (self.num_groups, -1))
+            return groups.mean(3, keepdim=True).expand_as(groups).flatten(2)
 
-        centred = groups - mean(groups)
-        variance = mean(centred.square())
-        x = (centred * (variance + self.eps).rsqrt()).flatten(1, 2)
-        return x * self.weight[:, None] + self.bias[:, None]
+        centred = rows - mean(rows)
+        scale = (mean(centred.square()) + self.eps).rsqrt() * self.weight
+        return (centred * scale + self.bias).transpose(1, 2).to(x.dtype)
 
 
 def check_kernel_size(kernel_size: int) -> None:

@@ -62,9 +62,6 @@ class DynELayer(BaseModule):
         was pooled.
     """
 
-    #: Statistics cover all of the padding, see :class:`PyramidEncoder`.
-    reach: Optional[int] = None
-
     def __init__(self,
                  channels: int,
                  kernel_size: int = 1,
@@ -110,6 +107,17 @@ class DynELayer(BaseModule):
         super().init_weights()
         self._settle()
 
+    @property
+    def reach(self) -> Optional[int]:
+        """int, optional: Padded cells to keep, see :class:`PyramidEncoder`.
+
+        Pooling reads one, and makes one that is unlike those behind it, which
+        one cell stands for in statistics. All are kept for windows, which
+        read the end of the grid, and on a GPU, where norms of repeated cells
+        would take more launches.
+        """
+        return 2 if self.is_dead and self.norm.weight.is_cpu else None
+
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Encode one level, (B, C, T) to (B, C, ceil(T / stride))."""
         if self.stride == 2:
@@ -117,7 +125,7 @@ class DynELayer(BaseModule):
         cells = cells.at(self.stride)
         h = cells.clean(self.norm(x))
         out = x * cells.mask + self.drop_path_out(h + self._dynamic(h, cells))
-        branch = self.mlp(self.group_norm(out, cells.counted))
+        branch = self.mlp(self.group_norm(out, cells.repeats))
         return cells.clean(out + self.drop_path_mlp(branch))
 
     def _halve(self, x: Tensor, cells: Cells) -> Tensor:

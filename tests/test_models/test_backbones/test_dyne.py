@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from dyfadet_mm.models import DynEBackbone
+from dyfadet_mm.models import DynEBackbone, DynELayer, SGPBackbone
+from dyfadet_mm.structures import Cells
+from dyfadet_mm.structures import pyramid as structures
 
 
 def make_encoder(**kwargs):
@@ -72,3 +74,38 @@ def test_init_weights_follows_the_layers():
     encoder.init_weights()
     for layer in (*encoder.stem, *encoder.branch):
         assert not layer.psi.weight.any() and not layer.wide.weight.any()
+
+
+@pytest.mark.parametrize('padding', ['published', 'opentad', 'masked'])
+@pytest.mark.parametrize('kind, options', [
+    (DynEBackbone, dict()),
+    (SGPBackbone, dict(downsample='max')),
+    (SGPBackbone, dict(downsample='avg')),
+])
+@pytest.mark.parametrize('total', [21, 30, 64])
+def test_one_cell_stands_for_the_padding_behind_it(kind, options, padding,
+                                                   total, randomise,
+                                                   monkeypatch):
+    """Where windows are idle, as they are in published weights."""
+    monkeypatch.setattr(structures, 'LENGTH_MULTIPLE', 1)
+    encoder = randomise(
+        kind(6, embed_channels=32, mlp_channels=8, arch=(1, 1, 2), **options))
+    layers = [*encoder.stem, *encoder.branch]
+    for layer in layers:
+        for name in ('psi', 'window', 'wide', 'fc', 'phi'):
+            for param in getattr(layer, name).parameters():
+                param.data.zero_()
+    encoder.eval()
+    seen = []
+    encoder.stem[0].register_forward_pre_hook(
+        lambda module, args: seen.append(args[0].size(2)))
+    cells = Cells.of([2, 5], total, 'cpu', padding)
+    inputs = torch.randn(2, 6, total).double()
+    fast = encoder(inputs, cells).feats
+    assert all(layer.reach == 2 for layer in layers)
+    with monkeypatch.context() as patch:
+        patch.setattr(DynELayer, 'reach', None)
+        whole = encoder(inputs, cells).feats
+    assert seen[0] < seen[1] == total
+    for ours, expected in zip(fast, whole):
+        torch.testing.assert_close(ours, expected)
