@@ -146,7 +146,7 @@ class TapMix(nn.Conv1d):
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
         """Mix (B, C, T) by a gate (B, C or 1, K or 1, T') to (B, O, T')."""
         weight = self.weight.view(self.out_channels, -1, self.num_taps)
-        # Eq. (1), Eq. (3), Eq. (4)
+        # Eq. (1), (3) and (4)
         return gated_taps(x, gate, weight, self.bias, self.step, self.power)
 
 
