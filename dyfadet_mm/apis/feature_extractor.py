@@ -10,6 +10,7 @@ import torch
 from dyfadet_mm.fileio import (CONTAINERS, FolderLock, check_writable,
                                find_videos)
 from dyfadet_mm.structures import FeatureGrid
+from dyfadet_mm.utils.checks import check_choice
 from .clips import Event, at_rate, clips_of, read_videos
 from .feature_output import Extraction, OutputJob
 from .preprocessing import make_preprocessing
@@ -69,7 +70,7 @@ class FeatureExtractor:
                  batch_size: int = 8,
                  dtype: str = 'float32',
                  num_workers: int = 1) -> None:
-        _check_choice('dtype', dtype, DTYPES)
+        check_choice('dtype', dtype, DTYPES)
         for name, value, least in (('batch_size', batch_size, 1),
                                    ('num_workers', num_workers, 0)):
             if value < least:
@@ -181,7 +182,7 @@ class FeatureExtractor:
             ValueError: If ``out`` was made in another way.
             WriteError: If it cannot be written.
         """
-        _check_choice('save_dtype', save_dtype, SAVE_DTYPES)
+        check_choice('save_dtype', save_dtype, SAVE_DTYPES)
         files = find_videos([videos] if isinstance(videos, str) else videos)
         facts = dict(self.facts, save_dtype=save_dtype)
         job = OutputJob(self.events, files, facts, force, progress)
@@ -250,9 +251,3 @@ def _make_grid(grid: Union[FeatureGrid, dict, None]) -> FeatureGrid:
             'the config has no feature_extractor.grid; configs/features/ has '
             'configs with the grids of public features')
     return grid if isinstance(grid, FeatureGrid) else FeatureGrid(**grid)
-
-
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse what is none of the choices."""
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {choices}, but got {value!r}')

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Padding, pad_cells
+from dyfadet_mm.utils.checks import check_choice, check_share
 from dyfadet_mm.utils.typing import ConfigType, SampleList
 
 __all__ = ['SwapActions', 'TADDataPreprocessor']
 
-PAD_TO = ('max_seq_len', 'divisor')
 # classes of neighbouring cells, none in the background, and these cells
 Run = Tuple[Tuple[int, ...], slice]
 
@@ -73,16 +73,9 @@ class TADDataPreprocessor(BaseDataPreprocessor):
                  std: Optional[Sequence[float]] = None,
                  non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
-        if pad_to not in PAD_TO:
-            raise ValueError(f'pad_to must be one of {PAD_TO}, but got '
-                             f'{pad_to!r}')
-        known = [each.value for each in Padding]
-        if padding not in known:
-            raise ValueError(f'padding must be one of {known}, but got '
-                             f'{padding!r}')
-        if not 0 <= channel_dropout < 1:
-            raise ValueError('channel_dropout must be in [0, 1), but got '
-                             f'{channel_dropout}')
+        check_choice('pad_to', pad_to, ('max_seq_len', 'divisor'))
+        check_choice('padding', padding, [each.value for each in Padding])
+        check_share('channel_dropout', channel_dropout, below_one=True)
         self.padding = Padding('ignored' if pad_to == 'divisor' else padding)
         self.pad_to = pad_to
         self.max_seq_len = max_seq_len
@@ -181,9 +174,8 @@ class SwapActions(nn.Module):
 
     def __init__(self, prob: float = 0.5, shuffle_prob: float = 0.) -> None:
         super().__init__()
-        for name, value in (('prob', prob), ('shuffle_prob', shuffle_prob)):
-            if not 0 <= value <= 1:
-                raise ValueError(f'{name} must be in [0, 1], but got {value}')
+        check_share('prob', prob)
+        check_share('shuffle_prob', shuffle_prob)
         self.prob, self.shuffle_prob = prob, shuffle_prob
 
     def forward(self, inputs: List[Tensor],

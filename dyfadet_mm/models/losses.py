@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dyfadet_mm.ops.checks import check_number
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import offset_iou
+from dyfadet_mm.utils.checks import check_share
 
 __all__ = ['DIoULoss', 'FocalLoss', 'LossNormalizer']
 
@@ -132,8 +133,7 @@ class LossNormalizer(nn.Module):
         if not limits.tiny <= value <= limits.max:
             raise ValueError('init_value must be a positive number, but got '
                              f'{init_value}')
-        if not 0 <= momentum <= 1:
-            raise ValueError(f'momentum must be in [0, 1], but got {momentum}')
+        check_share('momentum', momentum)
         self.momentum = momentum
         self.register_buffer('value', torch.tensor(value, dtype=torch.float))
         # counted on the device of the model, so that nothing waits for it

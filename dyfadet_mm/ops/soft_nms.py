@@ -78,10 +78,9 @@ def soft_nms(
     sigma = check_number('sigma', sigma)
     iou_threshold = check_number('iou_threshold', iou_threshold)
     min_score = check_number('min_score', min_score)
-    if not isinstance(max_num, Integral):
-        raise ValueError(f'max_num must be a whole number, but got {max_num}')
-    if max_num < 1:
-        raise ValueError(f'max_num must be at least 1, but got {max_num}')
+    if not isinstance(max_num, Integral) or max_num < 1:
+        raise ValueError('max_num must be a whole number of at least 1, but '
+                         f'got {max_num}')
     _check_shapes(segments, scores, labels)
     has_labels = labels is not None
     if not has_labels:

@@ -1,6 +1,6 @@
 """Checks that several modules share."""
 import inspect
-from typing import Any, Sized
+from typing import Any, Collection, Sized
 
 from torch import nn
 
@@ -40,6 +40,28 @@ def complete_cfg(cfg: ConfigType, setting: str, owner: Any, /,
             f'{setting} of {name} must not set {twice}, which {name} sets, '
             f'but got {({key: cfg[key] for key in twice})}; remove the key')
     return dict(cfg, **fixed)
+
+
+def check_choice(name: str, value: Any, choices: Collection) -> None:
+    """Refuse a setting that is none of the choices.
+
+    Raises:
+        ValueError: Says its name, the choices and the value.
+    """
+    if value not in choices:
+        raise ValueError(
+            f'{name} must be one of {tuple(choices)}, but got {value!r}')
+
+
+def check_share(name: str, value: float, below_one: bool = False) -> None:
+    """Refuse a setting that is not in [0, 1], or not in [0, 1).
+
+    Raises:
+        ValueError: Says its name, the range and the value.
+    """
+    if not (0 <= value < 1 or value == 1 and not below_one):
+        end = ')' if below_one else ']'
+        raise ValueError(f'{name} must be in [0, 1{end}, but got {value}')
 
 
 def check_takes_cells(part: nn.Module) -> nn.Module:

@@ -1,7 +1,8 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from dyfadet_mm.utils.checks import check_num_levels, complete_cfg
+from dyfadet_mm.utils.checks import (check_choice, check_num_levels,
+                                     check_share, complete_cfg)
 
 
 def test_a_config_is_completed_and_left_as_it_was():
@@ -36,3 +37,25 @@ def test_levels_that_do_not_fit_are_named_with_their_numbers():
     with pytest.raises(
             ValueError, match='num_levels of the neck must fit the 3 levels'):
         check_num_levels('abc', 2, 'num_levels of the neck')
+
+
+@pytest.mark.parametrize('choices', [('a', None), ['a', None],
+                                     dict(a=1).keys() | {None}])
+def test_what_is_none_of_the_choices_is_refused(choices):
+    check_choice('mode', 'a', choices)
+    check_choice('mode', None, choices)
+    with pytest.raises(
+            ValueError, match=r"mode must be one of \(.*\), but got 'b'"):
+        check_choice('mode', 'b', choices)
+
+
+@pytest.mark.parametrize('value', [-0.1, 1.1, float('nan'), float('inf')])
+def test_what_is_no_share_is_refused(value):
+    for below_one, end in ((False, r'\]'), (True, r'\)')):
+        check_share('prob', 0, below_one)
+        check_share('prob', 0.5, below_one)
+        with pytest.raises(ValueError, match=rf'prob must be in \[0, 1{end}'):
+            check_share('prob', value, below_one)
+    check_share('prob', 1)
+    with pytest.raises(ValueError, match='but got 1'):
+        check_share('prob', 1, below_one=True)

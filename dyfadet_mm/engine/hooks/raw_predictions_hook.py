@@ -14,6 +14,7 @@ from dyfadet_mm.fileio import check_writable
 from dyfadet_mm.fileio.raw_predictions import (DTYPES, RAW_FILE, raw_paths,
                                                save_raw_facts, save_raw_video)
 from dyfadet_mm.registry import HOOKS, TASK_UTILS
+from dyfadet_mm.utils.checks import check_choice
 from .runner_parts import unwrap_datasets, unwrap_model
 
 
@@ -44,9 +45,7 @@ class RawPredictionsHook(Hook):
                  out_dir: str,
                  dtype: str = 'float16',
                  force: bool = False) -> None:
-        if dtype not in DTYPES:
-            raise ValueError(f'dtype must be one of {DTYPES}, but got '
-                             f'{dtype!r}')
+        check_choice('dtype', dtype, DTYPES)
         if is_main_process():  # before any process writes
             facts = osp.join(out_dir, RAW_FILE)
             check_writable(facts, 'raw predictions')

@@ -10,7 +10,8 @@ from dyfadet_mm.ops.checks import NotFiniteError
 from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import FUNCTIONS, MODELS, TASK_UTILS
 from dyfadet_mm.structures import Cells, Padding, Pyramid, pad_cells
-from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
+from dyfadet_mm.utils.checks import (check_choice, check_takes_cells,
+                                     complete_cfg)
 from dyfadet_mm.utils.typing import (ConfigType, Levels, LossDict,
                                      OptConfigType, OptMultiConfig,
                                      OptSampleList, SampleList, TensorTuple)
@@ -88,9 +89,8 @@ class SingleStageTAD(BaseModel):
                  window: OptConfigType = None,
                  cuda_graph: bool = False,
                  init_cfg: OptMultiConfig = None) -> None:
-        if predict_dtype not in (None, 'bfloat16', 'float16'):
-            raise ValueError("predict_dtype must be None, 'bfloat16' or "
-                             f"'float16', but got {predict_dtype!r}")
+        check_choice('predict_dtype', predict_dtype,
+                     (None, 'bfloat16', 'float16'))
         if isinstance(data_preprocessor, dict):
             data_preprocessor = build_part(data_preprocessor,
                                            'data_preprocessor')
@@ -240,9 +240,7 @@ class SingleStageTAD(BaseModel):
         """
         modes = dict(
             loss=self.loss, predict=self.predict, tensor=self._forward)
-        if mode not in modes:
-            raise ValueError("mode must be 'loss', 'predict' or 'tensor', "
-                             f'but got {mode!r}')
+        check_choice('mode', mode, modes)
         return modes[mode](inputs, data_samples)
 
     def _forward(

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from dyfadet_mm.structures import pad_cells
+from dyfadet_mm.utils.checks import check_share
 from dyfadet_mm.utils.typing import Levels
 
 
@@ -59,9 +60,7 @@ class SlidingWindows:
         if size < stride:
             raise ValueError('size of window must be at least the stride of '
                              f'the coarsest level, {stride}, but got {size}')
-        if not 0 <= overlap < 1:
-            raise ValueError('overlap of window must be in [0, 1), but got '
-                             f'{overlap}')
+        check_share('overlap of window', overlap, below_one=True)
         self.size = size
         self.stride = stride
         step = int(size * (1 - overlap)) // stride * stride

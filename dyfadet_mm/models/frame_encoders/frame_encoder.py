@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from dyfadet_mm.registry import MODELS
+from dyfadet_mm.utils.checks import check_choice
 from dyfadet_mm.utils.typing import (ConfigType, OptConfigType, OptMultiConfig,
                                      TensorTuple)
 from dyfadet_mm.utils.weights import load_weights
@@ -95,8 +96,7 @@ class FrameEncoder(BaseModule):
                  std: Sequence[float] = (58.395, 57.12, 57.375),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
-        if mode not in MODES:
-            raise ValueError(f'mode must be one of {MODES}, but got {mode!r}')
+        check_choice('mode', mode, MODES)
         if (clip_len is None) != (mode == 'frame'):
             raise ValueError('clip_len must be given in all modes but '
                              f"'frame', but got {clip_len} with {mode!r}")

@@ -12,7 +12,7 @@ from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.structures import (Cells, PackedPyramid, Padding, Pyramid,
                                    seconds_to_grid)
-from dyfadet_mm.utils.checks import check_num_levels
+from dyfadet_mm.utils.checks import check_choice, check_num_levels
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, Levels,
                                      LossDict, OptConfigType, OptMultiConfig,
                                      SampleList, TensorTuple)
@@ -121,9 +121,7 @@ class BaseTADHead(BaseModule):
         if num_classes < 1 or num_layers < 1:
             raise ValueError('num_classes and num_layers must be positive, '
                              f'but got {num_classes} and {num_layers}')
-        if reg_weight not in ('labels', 'points'):
-            raise ValueError("reg_weight must be 'labels' or 'points', but "
-                             f'got {reg_weight!r}')
+        check_choice('reg_weight', reg_weight, ('labels', 'points'))
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.kernel_size = kernel_size

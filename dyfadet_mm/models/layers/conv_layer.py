@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
-from dyfadet_mm.utils.checks import complete_cfg
+from dyfadet_mm.utils.checks import check_choice, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from .bricks import MaskedConv1d, build_layer, build_norm
 from .encoder_ops import PlainConv1d
@@ -42,8 +42,7 @@ class ConvLayer(BaseModule):
                  squeeze: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        if stride not in (1, 2):
-            raise ValueError(f'stride must be 1 or 2, but got {stride}')
+        check_choice('stride', stride, (1, 2))
 
         build = partial(build_layer, op, 'op', self)
         self.conv1 = build(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dyfadet_mm.ops import gated_taps, shift_sums, shifted_conv
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, PackedCells
+from dyfadet_mm.utils.checks import check_choice
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .bricks import MaskedConv1d, build_layer, build_norm, check_kernel_size
 
@@ -108,9 +109,7 @@ class TemporalGate(BaseModule):
         super().__init__(init_cfg)
         axes = dict(
             c=(channels, 1), k=(1, kernel_size), ck=(channels, kernel_size))
-        if formation not in axes:
-            raise ValueError(f'formation must be one of {sorted(axes)}, '
-                             f'but got {formation!r}')
+        check_choice('formation', formation, axes)
         self.axes = axes[formation]
         groups = 1 if formation == 'k' else channels
         self.conv = GateConv1d(channels, math.prod(self.axes), kernel_size,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
-from dyfadet_mm.utils.checks import complete_cfg
+from dyfadet_mm.utils.checks import check_choice, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .bricks import MaskedConv1d, MaskedGroupNorm, ScaledDropPath, build_norm
 
@@ -74,8 +74,7 @@ class DynELayer(BaseModule):
                  norm_cfg: ConfigType = dict(),
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        if stride not in (1, 2):
-            raise ValueError(f'stride must be 1 or 2, but got {stride}')
+        check_choice('stride', stride, (1, 2))
         self.stride = stride
         self.init_std = init_std
 
@@ -215,9 +214,7 @@ class SGPLayer(DynELayer):
                  downsample: str = 'max',
                  **kwargs) -> None:
         super().__init__(channels, **kwargs)
-        if downsample not in ('max', 'avg'):
-            raise ValueError("downsample must be 'max' or 'avg', but got "
-                             f'{downsample!r}')
+        check_choice('downsample', downsample, ('max', 'avg'))
         self.downsample = None
         if downsample == 'avg' and self.stride == 2:
             self.downsample = MaskedConv1d(channels, channels, 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
+from dyfadet_mm.utils.checks import check_choice
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
 from .bricks import MaskedConv1d, ScaledDropPath, build_norm
 from .dyne_layer import halve
@@ -182,8 +183,7 @@ class LocalAttentionLayer(BaseModule):
         if channels % num_heads:
             raise ValueError('channels must be a multiple of num_heads, '
                              f'{num_heads}, but got {channels}')
-        if stride not in (1, 2):
-            raise ValueError(f'stride must be 1 or 2, but got {stride}')
+        check_choice('stride', stride, (1, 2))
         if use_rel_pe and window > 1 and window % 2 == 0:
             raise ValueError('window must be odd with use_rel_pe=True, but '
                              f'got {window}')

@@ -10,6 +10,7 @@ from dyfadet_mm.fileio import MissingFieldError, brief
 from dyfadet_mm.fileio.score_files import (VideoScores, load_scores,
                                            match_classes)
 from dyfadet_mm.registry import TASK_UTILS
+from dyfadet_mm.utils.checks import check_choice
 
 
 @TASK_UTILS.register_module()
@@ -62,12 +63,8 @@ class ScoreFusion:
     backend_args: Optional[dict] = None
 
     def __post_init__(self) -> None:
-        if self.method not in ('sqrt', 'product'):
-            raise ValueError("method must be 'sqrt' or 'product', but got "
-                             f'{self.method!r}')
-        if self.softmax not in ('auto', None, True, False):
-            raise ValueError("softmax must be 'auto', True or False, but got "
-                             f'{self.softmax!r}')
+        check_choice('method', self.method, ('sqrt', 'product'))
+        check_choice('softmax', self.softmax, ('auto', None, True, False))
         for name in ('topk', 'max_num', 'scale'):
             value = getattr(self, name)
             if value is None and name == 'max_num':

@@ -150,7 +150,7 @@ def test_a_point_may_count_once_whatever_its_classes(head, outputs):
 
 
 def test_unknown_weight_of_the_regression_is_refused(head):
-    with pytest.raises(ValueError, match="'points', but got 'classes'"):
+    with pytest.raises(ValueError, match=r"'points'\), but got 'classes'"):
         head(reg_weight='classes')
 
 

@@ -139,7 +139,7 @@ def test_op_of_a_user_that_names_no_reach_may_read_all_of_the_padding():
 
 
 @pytest.mark.parametrize('kwargs, message', [
-    (dict(stride=3), 'stride must be 1 or 2, but got 3'),
+    (dict(stride=3), r'stride must be one of \(1, 2\), but got 3'),
     (dict(op=dict(type='dyfadet_mm.PlainConv1d', kernel_size=4)),
      'kernel_size must be odd and positive, but got 4'),
     (dict(op=dict(type='dyfadet_mm.DynamicConv1d', num_groups=3)),

@@ -135,7 +135,7 @@ def test_statistics_cover_the_padding_as_published(randomise, make_cells):
     'kwargs, message',
     [(dict(kernel_size=2), 'kernel_size must be odd and positive, but got 2'),
      (dict(kernel_size=-1), 'kernel_size must be odd and positive'),
-     (dict(stride=3), 'stride must be 1 or 2, but got 3')])
+     (dict(stride=3), r'stride must be one of \(1, 2\), but got 3')])
 def test_layer_refuses_what_it_cannot_build(kwargs, message):
     with pytest.raises(ValueError, match=message):
         DynELayer(16, **kwargs)

@@ -245,7 +245,7 @@ def test_start():
 
 @pytest.mark.parametrize('options, message', [
     (dict(channels=10), 'channels must be a multiple of num_heads, 4, but'),
-    (dict(channels=8, stride=3), 'stride must be 1 or 2, but got 3'),
+    (dict(channels=8, stride=3), r'stride must be one of \(1, 2\), but got 3'),
     (dict(channels=8, window=4, use_rel_pe=True),
      'window must be odd with use_rel_pe=True, but got 4'),
 ])
