@@ -117,11 +117,10 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         lengths = [each.size(1) for each in videos]
         padded = [self.padded_len(length) for length in lengths]
         if len({(each.size(0), *each.shape[2:]) for each in videos}) > 1:
-            what = ('features of one batch must have the same number of '
-                    'channels' if videos[0].ndim == 2 else
-                    'frames of one batch must have the same size')
             shapes = ', '.join(str(tuple(each.shape)) for each in videos)
-            raise ValueError(f'{what}, but got {shapes}')
+            raise ValueError('features of one batch must have the same number '
+                             'of channels, frames of one batch must have the '
+                             f'same size, but got {shapes}')
         inputs = torch.stack([pad_cells(x, max(padded)) for x in videos])
         if inputs.ndim == 3:
             inputs = inputs.float()

@@ -53,6 +53,27 @@ def check_choice(name: str, value: Any, choices: Collection) -> None:
             f'{name} must be one of {tuple(choices)}, but got {value!r}')
 
 
+def check_at_least(name: str, value: float, least: float = 1) -> None:
+    """Refuse a setting that is too small.
+
+    Raises:
+        ValueError: Says its name, the smallest and the value.
+    """
+    if not value >= least:
+        raise ValueError(f'{name} must be at least {least}, but got {value}')
+
+
+def check_kernel_size(kernel_size: int) -> None:
+    """Refuse kernels that no cell is in the middle of.
+
+    Raises:
+        ValueError: If the number of taps is even or not positive.
+    """
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError('kernel_size must be odd and positive, but got '
+                         f'{kernel_size}')
+
+
 def check_share(name: str, value: float, below_one: bool = False) -> None:
     """Refuse a setting that is not in [0, 1], or not in [0, 1).
 

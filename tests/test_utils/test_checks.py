@@ -1,8 +1,9 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from dyfadet_mm.utils.checks import (check_choice, check_num_levels,
-                                     check_share, complete_cfg)
+from dyfadet_mm.utils.checks import (check_at_least, check_choice,
+                                     check_num_levels, check_share,
+                                     complete_cfg)
 
 
 def test_a_config_is_completed_and_left_as_it_was():
@@ -59,3 +60,13 @@ def test_what_is_no_share_is_refused(value):
     check_share('prob', 1)
     with pytest.raises(ValueError, match='but got 1'):
         check_share('prob', 1, below_one=True)
+
+
+@pytest.mark.parametrize('value', [0, 0.9, float('nan'), -float('inf')])
+def test_what_is_too_small_is_refused(value):
+    check_at_least('num', 1)
+    check_at_least('num', 7.5, 7)
+    with pytest.raises(ValueError, match=f'num must be at least 1, .*{value}'):
+        check_at_least('num', value)
+    with pytest.raises(ValueError, match='num must be at least 7'):
+        check_at_least('num', value, 7)

@@ -23,6 +23,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
 from dyfadet_mm.registry import TRANSFORMS
+from dyfadet_mm.utils.checks import check_at_least
 from ..sample_rng import drawing_from
 
 # how far a video may be from its annotated duration
@@ -71,10 +72,9 @@ class SampleCellFrames(BaseTransform):
     def __init__(self,
                  frames_per_cell: int = 1,
                  num_cells: Optional[int] = None) -> None:
-        for name, value in dict(
-                frames_per_cell=frames_per_cell, num_cells=num_cells).items():
-            if value is not None and value < 1:
-                raise ValueError(f'{name} must be at least 1, but got {value}')
+        check_at_least('frames_per_cell', frames_per_cell)
+        if num_cells is not None:
+            check_at_least('num_cells', num_cells)
         self.frames_per_cell = frames_per_cell
         self.num_cells = num_cells
 
@@ -211,9 +211,7 @@ class DecodeInPieces(BaseTransform):
     def __init__(self,
                  transforms: Sequence[dict],
                  num_frames: int = 256) -> None:
-        if num_frames < 1:
-            raise ValueError('num_frames must be at least 1, but got '
-                             f'{num_frames}')
+        check_at_least('num_frames', num_frames)
         self.transforms = Compose(transforms)
         self.num_frames = num_frames
 

@@ -6,6 +6,7 @@ from mmcv.transforms import BaseTransform
 from dyfadet_mm.fileio import find_reversed
 from dyfadet_mm.registry import TRANSFORMS
 from dyfadet_mm.structures.segments import seconds_to_grid
+from dyfadet_mm.utils.checks import check_at_least
 
 
 @TRANSFORMS.register_module()
@@ -115,9 +116,7 @@ class RandomTruncate(BaseTransform):
                  crop_ratio: Optional[Sequence[float]] = (0.9, 1.0),
                  max_trials: int = 200,
                  margin: Union[float, str] = 0.) -> None:
-        if max_seq_len < 1:
-            raise ValueError('max_seq_len must be at least 1, but got '
-                             f'{max_seq_len}')
+        check_at_least('max_seq_len', max_seq_len)
         if not 0 < trunc_thresh <= 1:
             raise ValueError('trunc_thresh must be in (0, 1], but got '
                              f'{trunc_thresh}')
@@ -126,9 +125,7 @@ class RandomTruncate(BaseTransform):
                 and 0 < crop_ratio[0] <= crop_ratio[1] <= 1):
             raise ValueError('crop_ratio must be None or (low, high) with '
                              f'0 < low <= high <= 1, but got {crop_ratio}')
-        if max_trials < 1:
-            raise ValueError('max_trials must be at least 1, but got '
-                             f'{max_trials}')
+        check_at_least('max_trials', max_trials)
         if margin != 'half_window' and not (isinstance(margin, (int, float))
                                             and margin >= 0):
             raise ValueError("margin must be 'half_window' or at least 0 "

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 
 from dyfadet_mm.registry import TRANSFORMS
+from dyfadet_mm.utils.checks import check_at_least
 
 
 def resize_linear(feats: np.ndarray, length: int) -> np.ndarray:
@@ -58,8 +59,7 @@ class SubsampleFeatures(BaseTransform):
     """
 
     def __init__(self, max_len: int) -> None:
-        if max_len < 1:
-            raise ValueError(f'max_len must be at least 1, but got {max_len}')
+        check_at_least('max_len', max_len)
         self.max_len = max_len
 
     def transform(self, results: dict) -> dict:
@@ -118,8 +118,7 @@ class ResizeFeatures(BaseTransform):
     """
 
     def __init__(self, length: int, only_longer: bool = False) -> None:
-        if length < 1:
-            raise ValueError(f'length must be at least 1, but got {length}')
+        check_at_least('length', length)
         self.length = length
         self.only_longer = only_longer
 

@@ -11,6 +11,7 @@ from mmengine.structures import BaseDataElement
 
 from dyfadet_mm.fileio import FileNames
 from dyfadet_mm.registry import HOOKS, VISUALIZERS
+from dyfadet_mm.utils.checks import check_at_least
 from .runner_parts import built_train_loop
 
 # arguments of add_datasample that a video decides, or the hook's own ones
@@ -52,10 +53,8 @@ class TADVisualizationHook(Hook):
                  max_videos: int = 10,
                  out_dir: Optional[str] = None,
                  **kwargs) -> None:
-        for name, value in dict(
-                interval=interval, max_videos=max_videos).items():
-            if value < 1:
-                raise ValueError(f'{name} must be at least 1, but got {value}')
+        check_at_least('interval', interval)
+        check_at_least('max_videos', max_videos)
         self.enable = enable
         self.interval = interval
         self.max_videos = max_videos

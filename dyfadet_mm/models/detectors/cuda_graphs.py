@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_map
 from dyfadet_mm.ops import compute_dtype, is_traced
 from dyfadet_mm.structures import Cells, Padding
 from dyfadet_mm.structures.pyramid import keep_tables
+from dyfadet_mm.utils.checks import check_at_least
 
 # runs before a capture, in which libraries choose their kernels
 WARM_UPS = 2
@@ -111,9 +112,7 @@ class GraphedNetwork(nn.Module):
 
     def __init__(self, network: Callable, max_graphs: int = 16) -> None:
         super().__init__()
-        if max_graphs < 1:
-            raise ValueError(
-                f'max_graphs must be at least 1, but got {max_graphs}')
+        check_at_least('max_graphs', max_graphs)
         self._network = (network, )  # which does not become a part of this
         self.max_graphs = max_graphs
         self._lock = threading.RLock()

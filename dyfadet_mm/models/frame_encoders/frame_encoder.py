@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.checks import check_choice
+from dyfadet_mm.utils.checks import check_at_least, check_choice
 from dyfadet_mm.utils.typing import (ConfigType, OptConfigType, OptMultiConfig,
                                      TensorTuple)
 from dyfadet_mm.utils.weights import load_weights
@@ -102,8 +102,8 @@ class FrameEncoder(BaseModule):
                              f"'frame', but got {clip_len} with {mode!r}")
         for name, value in (('clip_len', clip_len), ('clips_at_once',
                                                      clips_at_once)):
-            if value is not None and value < 1:
-                raise ValueError(f'{name} must be at least 1, but got {value}')
+            if value is not None:
+                check_at_least(name, value)
         if mode != 'chunk' and (adapters or checkpoint_blocks):
             raise ValueError('mode must be \'chunk\' with adapters and '
                              f'checkpoint_blocks, but got {mode!r}')

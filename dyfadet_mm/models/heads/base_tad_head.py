@@ -12,7 +12,8 @@ from dyfadet_mm.ops.host import detect_batch
 from dyfadet_mm.registry import MODELS, TASK_UTILS
 from dyfadet_mm.structures import (Cells, PackedPyramid, Padding, Pyramid,
                                    seconds_to_grid)
-from dyfadet_mm.utils.checks import check_choice, check_num_levels
+from dyfadet_mm.utils.checks import (check_at_least, check_choice,
+                                     check_num_levels)
 from dyfadet_mm.utils.typing import (ConfigType, InstanceList, Levels,
                                      LossDict, OptConfigType, OptMultiConfig,
                                      SampleList, TensorTuple)
@@ -118,9 +119,8 @@ class BaseTADHead(BaseModule):
                  test_cfg: OptConfigType = None,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
-        if num_classes < 1 or num_layers < 1:
-            raise ValueError('num_classes and num_layers must be positive, '
-                             f'but got {num_classes} and {num_layers}')
+        check_at_least('num_classes', num_classes)
+        check_at_least('num_layers', num_layers)
         check_choice('reg_weight', reg_weight, ('labels', 'points'))
         self.num_classes = num_classes
         self.in_channels = in_channels

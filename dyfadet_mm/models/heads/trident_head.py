@@ -9,6 +9,7 @@ from dyfadet_mm.ops import is_traced
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, offset_iou
 from dyfadet_mm.structures.pyramid import to_device
+from dyfadet_mm.utils.checks import check_at_least
 from dyfadet_mm.utils.typing import (ConfigType, LossDict, OptConfigType,
                                      TensorTuple)
 from ..layers import MaskedConv1d
@@ -77,8 +78,7 @@ class TridentHead(BaseTADHead):
                  rectify_bins: bool = True,
                  loss_dfl: OptConfigType = None,
                  **kwargs) -> None:
-        if num_bins < 1:
-            raise ValueError(f'num_bins must be positive, but got {num_bins}')
+        check_at_least('num_bins', num_bins)
         self.num_regression = 2 * (num_bins + 1)
         super().__init__(tower, *args, **kwargs)
         self.num_bins = num_bins

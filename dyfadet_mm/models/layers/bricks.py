@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from dyfadet_mm.ops import conv1d
 from dyfadet_mm.registry import MODELS
-from dyfadet_mm.utils.checks import check_takes_cells, complete_cfg
+from dyfadet_mm.utils.checks import (check_kernel_size, check_takes_cells,
+                                     complete_cfg)
 from dyfadet_mm.utils.typing import ConfigType
 
 
@@ -78,13 +79,6 @@ class MaskedGroupNorm(nn.GroupNorm):
         centred = rows - mean(rows)
         scale = (mean(centred.square()) + self.eps).rsqrt() * self.weight
         return (centred * scale + self.bias).transpose(1, 2).to(x.dtype)
-
-
-def check_kernel_size(kernel_size: int) -> None:
-    """Refuse kernels that no cell is in the middle of."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError('kernel_size must be odd and positive, but got '
-                         f'{kernel_size}')
 
 
 @MODELS.register_module()

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
-from dyfadet_mm.utils.checks import check_choice, complete_cfg
+from dyfadet_mm.utils.checks import check_at_least, check_choice, complete_cfg
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from .bricks import MaskedConv1d, build_layer, build_norm
 from .encoder_ops import PlainConv1d
@@ -118,9 +118,7 @@ class SqueezeExcitation(BaseModule):
                  reduction: int = 16,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        if reduction < 1:
-            raise ValueError(
-                f'reduction must be positive, but got {reduction}')
+        check_at_least('reduction', reduction)
         hidden = max(channels // reduction, 1)
         self.reduce = nn.Linear(channels, hidden)
         self.expand = nn.Linear(hidden, channels)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from dyfadet_mm.ops import gated_taps, shift_sums, shifted_conv
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells, PackedCells
-from dyfadet_mm.utils.checks import check_choice
+from dyfadet_mm.utils.checks import check_choice, check_kernel_size
 from dyfadet_mm.utils.typing import ConfigType, OptConfigType
-from .bricks import MaskedConv1d, build_layer, build_norm, check_kernel_size
+from .bricks import MaskedConv1d, build_layer, build_norm
 
 GERETANH = dict(type='dyfadet_mm.GeReTanH')
 

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from dyfadet_mm.ops import compute_dtype
 from dyfadet_mm.registry import MODELS
 from dyfadet_mm.structures import Cells
+from dyfadet_mm.utils.checks import check_kernel_size
 from dyfadet_mm.utils.typing import OptConfigType
-from .bricks import MaskedConv1d, check_kernel_size
+from .bricks import MaskedConv1d
 
 
 @MODELS.register_module()

@@ -287,7 +287,7 @@ def test_normalizer_is_part_of_the_state_dict(head, outputs):
 
 @pytest.mark.parametrize('wrong', [dict(num_classes=0), dict(num_layers=0)])
 def test_numbers_of_classes_and_layers_must_be_positive(wrong, head):
-    with pytest.raises(ValueError, match='must be positive, but got'):
+    with pytest.raises(ValueError, match='must be at least 1, but got'):
         head(**wrong)
 
 
