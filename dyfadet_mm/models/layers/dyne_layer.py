@@ -112,10 +112,11 @@ class DynELayer(BaseModule):
 
         Pooling reads one, and makes one that is unlike those behind it, which
         one cell stands for in statistics. All are kept for windows, which
-        read the end of the grid, and on a GPU, where norms of repeated cells
-        would take more launches.
+        read the end of the grid, for what another ``forward`` may do, and on
+        a GPU, where norms of repeated cells would take more launches.
         """
-        return 2 if self.is_dead and self.norm.weight.is_cpu else None
+        is_plain = self.is_dead and type(self).forward is DynELayer.forward
+        return 2 if is_plain and self.norm.weight.is_cpu else None
 
     def forward(self, x: Tensor, cells: Cells) -> Tensor:
         """Encode one level, (B, C, T) to (B, C, ceil(T / stride))."""

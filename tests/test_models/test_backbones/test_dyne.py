@@ -109,3 +109,16 @@ def test_one_cell_stands_for_the_padding_behind_it(kind, options, padding,
     assert seen[0] < seen[1] == total
     for ours, expected in zip(fast, whole):
         torch.testing.assert_close(ours, expected)
+
+
+def test_a_layer_with_a_forward_of_its_own_gets_all_padding():
+
+    class Mixing(DynELayer):
+
+        def forward(self, x, cells):
+            return super().forward(x + x.flip(2), cells)
+
+    for kind, reach in ((DynELayer, 2), (Mixing, None)):
+        layer = kind(16)
+        layer.init_weights()
+        assert layer.is_dead and layer.reach == reach
