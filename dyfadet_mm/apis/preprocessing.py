@@ -5,6 +5,8 @@ from typing import Optional, Tuple, Union
 import mmcv
 import numpy as np
 
+from dyfadet_mm.utils.checks import check_at_least
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -44,9 +46,7 @@ class Preprocessing:
         if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
             raise ValueError('mean and std must be three numbers each, std '
                              f'not 0, but got {self.mean} and {self.std}')
-        if self.frame_interval < 1:
-            raise ValueError('frame_interval must be at least 1, but got '
-                             f'{self.frame_interval}')
+        check_at_least('frame_interval', self.frame_interval)
         if self.short_side is not None and (size is None
                                             or self.short_side < max(size)):
             raise ValueError('short_side must be at least size, but got '

@@ -283,7 +283,8 @@ def test_best_first_is_a_sort_by_all_keys(num_values):
 @pytest.mark.parametrize('change, message', [
     (dict(method='cubic'), 'method must be one of'),
     (dict(sigma=0.), 'sigma must be positive, but got 0'),
-    (dict(max_num=0), 'max_num must be a whole number .* got 0'),
+    (dict(max_num=0),
+     'max_num must be a whole number of at least 1, but got 0'),
     (dict(method='hard', iou_threshold=0.),
      'iou_threshold must be positive to remove segments, but got 0'),
     (dict(scores=torch.ones(3)), r'segments, scores and labels must be'),

@@ -69,10 +69,11 @@ class MaskedGroupNorm(nn.GroupNorm):
         # whole numbers that half precision does not have
         repeats = repeats.to(torch.promote_types(x.dtype, torch.float))
         share = repeats / repeats.sum(2, keepdim=True).clamp(min=1)
+        share = share.transpose(1, 2)  # (B, T, 1)
 
         def mean(values: Tensor) -> Tensor:
             """That of each group, (B, T, C) to (B, 1, C)."""
-            sums = (share.transpose(1, 2) * values).sum(1, keepdim=True)
+            sums = (share * values).sum(1, keepdim=True)
             groups = sums.unflatten(2, (self.num_groups, -1))
             return groups.mean(3, keepdim=True).expand_as(groups).flatten(2)
 
@@ -95,7 +96,7 @@ class MaskedConv1d(nn.Conv1d):
         bias (bool): Whether to add a bias. Defaults to True.
 
     Raises:
-        ValueError: If ``kernel_size`` is even.
+        ValueError: If ``kernel_size`` is even or not positive.
     """
 
     def __init__(self,

@@ -1,5 +1,5 @@
 import math
-from typing import Optional, Union
+from typing import Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -101,7 +101,7 @@ class DynELayer(BaseModule):
 
     def init_weights(self) -> None:
         """Draw the depth-wise weights."""
-        for conv in (self.psi, self.window, self.wide, self.fc, self.phi):
+        for conv in self._convs():
             nn.init.normal_(conv.weight, std=self.init_std)
         super().init_weights()
         self._settle()
@@ -151,11 +151,14 @@ class DynELayer(BaseModule):
         """Both windows of ``h``, (B, C, T)."""
         return (self.window(h) + self.wide(h)).relu()
 
+    def _convs(self) -> Tuple[nn.Module, ...]:
+        """The depth-wise convolutions."""
+        return self.psi, self.window, self.wide, self.fc, self.phi
+
     def _weights(self) -> Tensor:
-        """Weights and biases of the depth-wise convolutions, flat."""
-        convs = self.psi, self.window, self.wide, self.fc, self.phi
+        """Their weights and biases, flat."""
         return torch.cat(
-            [x.flatten() for conv in convs for x in conv.parameters()])
+            [x.flatten() for conv in self._convs() for x in conv.parameters()])
 
     def _settle(self) -> None:
         """Note whether all depth-wise convolutions are zero."""

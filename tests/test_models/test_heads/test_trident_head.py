@@ -415,5 +415,6 @@ def test_boundaries_may_have_a_tower_of_their_own():
 
 
 def test_number_of_bins_must_be_positive():
-    with pytest.raises(ValueError, match='num_bins must be at least 1'):
+    with pytest.raises(
+            ValueError, match='num_bins must be at least 1, .* got 0'):
         make_head(0)

@@ -38,5 +38,5 @@ def test_values_by_hand(make_cells, run_packed):
 
 
 def test_even_kernels_are_refused():
-    with pytest.raises(ValueError, match='kernel_size must be odd .* got 4'):
+    with pytest.raises(ValueError, match='odd and positive, but got 4'):
         ConvPath(4, 5, 4)

@@ -97,5 +97,5 @@ def test_biases_start_at_zero():
 
 
 def test_unknown_pooling_is_refused():
-    with pytest.raises(ValueError, match="'max', 'avg'.*but got 'min'"):
+    with pytest.raises(ValueError, match=r"\('max', 'avg'\), but got 'min'"):
         SGPLayer(16, 'min')

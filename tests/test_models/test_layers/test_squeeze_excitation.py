@@ -41,5 +41,5 @@ def test_gradients_are_finite_without_valid_cells():
 
 
 def test_reduction_must_be_positive():
-    with pytest.raises(ValueError, match='reduction must be at least 1'):
+    with pytest.raises(ValueError, match='must be at least 1, but got 0'):
         SqueezeExcitation(16, reduction=0)

@@ -207,8 +207,10 @@ def test_all_that_does_not_fit_is_said_at_once(make_fusion):
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(method='sum'), r"method must be one of \('sqrt', 'product'\)"),
-    (dict(softmax='maybe'), "softmax must be one of .*, but got 'maybe'"),
+    (dict(method='sum'),
+     r"method must be one of \('sqrt', 'product'\), but got 'sum'"),
+    (dict(softmax='maybe'), r"softmax must be one of \('auto', None, True, "
+     r"False\), but got 'maybe'"),
     (dict(topk=0), 'topk must be above 0'),
     (dict(topk=None), 'topk must be above 0, but got None'),
     (dict(max_num=0), 'max_num must be above 0'),
